@@ -1,0 +1,68 @@
+"""Argument checks that all raise one form of sentence.
+
+    `rate` must be in [0, 1). Received: rate=1.2
+"""
+
+import math
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+
+def invalid(name: str, requirement: str, value: object) -> ValueError:
+    """Return the error that says what `name` must be and what was received instead."""
+    return ValueError(f"`{name}` must be {requirement}. Received: {name}={value!r}")
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> float:
+    """Return `value` as a float inside the interval from `low` to `high`, or raise."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    inside = is_number and (
+        (low < value if low_open else low <= value)
+        and (value < high if high_open else value <= high)
+        and math.isfinite(value)
+    )
+    if not inside:
+        left = "(" if low_open or low == -math.inf else "["
+        right = ")" if high_open or high == math.inf else "]"
+        raise invalid(name, f"in {left}{low:g}, {high:g}{right}", value)
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """Return `value` as a finite float above zero, or raise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise invalid(name, "a number > 0", value)
+    if not (value > 0 and math.isfinite(value)):
+        raise invalid(name, "a number > 0", value)
+    return float(value)
+
+
+def integer(name: str, value: Any, *, low: int) -> int:
+    """Return `value` as an int of at least `low`, or raise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
+        raise invalid(name, f"an integer >= {low}", value)
+    return int(value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value` if it is a bool, or raise."""
+    if not isinstance(value, bool):
+        raise invalid(name, "a bool", value)
+    return value
+
+
+def one_of(name: str, value: Any, choices: Collection[Any]) -> Any:
+    """Return `value` if it is among `choices`, or raise."""
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise invalid(name, f"one of {listed}", value)
+    return value
