@@ -1,0 +1,53 @@
+"""An optimizer's turn at the start of the next `fit`.
+
+Keras calls an optimizer when `fit` ends (`finalize_variable_values`) and never when the next one
+begins, yet `NAG` must leave the look-ahead point at the one and be back there before the other's
+first forward pass. This file closes the gap: it finds the model that is calling, and gives it a
+`make_train_function` of its own, which every trainer calls before it reads a weight and which
+removes itself.
+"""
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
+    """Yield a compiled model's optimizer and those that it wraps."""
+    pending = [getattr(model, "optimizer", None)]
+    while pending:
+        optimizer = pending.pop()
+        if optimizer is not None:
+            yield optimizer
+            pending.append(getattr(optimizer, "inner_optimizer", None))
+            pending.extend(getattr(optimizer, "optimizers", ()))
+
+
+def calling_model(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
+    """Return the model that trains with `optimizer` and is at work on the call stack."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        for value in list(frame.f_locals.values()):
+            if isinstance(value, keras.Model) and optimizer in list(optimizers_of(value)):
+                return value
+        frame = frame.f_back
+    return None
+
+
+def resume_at_next_fit(optimizer: keras.optimizers.Optimizer) -> None:
+    """Have `optimizer.resume()` called when the calling model next prepares to train."""
+    model = calling_model(optimizer)
+    if model is not None:
+        # Past Keras's attribute tracking; a bound method follows a copy of the model.
+        model.__dict__["make_train_function"] = types.MethodType(_resume_then_make, model)
+
+
+def _resume_then_make(model: keras.Model, force: bool = False) -> Any:
+    del model.__dict__["make_train_function"]
+    for optimizer in optimizers_of(model):
+        if hasattr(optimizer, "resume"):
+            optimizer.resume()
+    return model.make_train_function(force)
