@@ -1,0 +1,65 @@
+# One virtual environment, made on demand. BACKEND chooses what Keras runs on.
+BACKEND ?= tensorflow
+PYTHON ?= python3
+BACKENDS := tensorflow jax torch
+
+ifeq ($(filter $(BACKEND),$(BACKENDS)),)
+$(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))
+endif
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+OLDEST_KERAS := $(shell sed -n 's/^ *keras>=//p' setup.cfg)
+# The interpreter's own pip serves the environment, so that no ensurepip is needed.
+INSTALL := $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check
+
+export KERAS_BACKEND := $(BACKEND)
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-oldest lint check clean
+
+help:
+	@echo "make demo         train on the digits with every component     (BACKEND=$(BACKEND))"
+	@echo "make test         run the tests                                (BACKEND=$(BACKEND))"
+	@echo "make test-all     run the tests on $(BACKENDS)"
+	@echo "make test-oldest  run the tests on Keras $(OLDEST_KERAS), the oldest supported"
+	@echo "make lint         run ruff and mypy"
+	@echo "make check        lint, then test"
+	@echo "make clean        remove what the other targets made"
+	@echo "BACKEND is one of: $(BACKENDS)"
+
+demo: $(VENV)/examples-$(BACKEND)
+	$(RUN) examples/01_quickstart.py
+
+test: $(VENV)/test-$(BACKEND)
+	$(RUN) -m pytest
+
+test-all:
+	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
+
+test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest
+
+lint: $(VENV)/dev-$(BACKEND)
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+check: lint test
+
+clean:
+	rm -rf $(VENV) build runs *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+$(RUN):
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+# A file per extra and backend marks what is installed; changed metadata installs again.
+$(VENV)/%-$(BACKEND): setup.cfg pyproject.toml constraints.txt | $(RUN)
+	$(INSTALL) --constraint constraints.txt --editable ".[$*,$(BACKEND)]"
+	touch $@
+
+$(VENV)/keras-$(OLDEST_KERAS): setup.cfg | $(RUN)
+	rm -rf $@
+	$(INSTALL) --no-deps --target $@ keras==$(OLDEST_KERAS)
+	touch $@
