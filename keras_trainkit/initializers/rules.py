@@ -1,0 +1,220 @@
+"""The published rules of variance scaling, a class each."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from keras_trainkit._register import register
+from keras_trainkit.initializers.variance_scaling import Seed, VarianceScaling
+
+
+class FixedRule(VarianceScaling):
+    """Variance scaling by a published rule, which the subclass names."""
+
+    rule: ClassVar[tuple[float, str, str]]
+
+    def __init__(
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+        kernel: str = "conv",
+        groups: int = 1,
+    ) -> None:
+        super().__init__(*self.rule, seed, input_axes, output_axes, kernel, groups)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        given_by_rule = ("scale", "mode", "distribution")
+        config = super().get_config()
+        return {name: value for name, value in config.items() if name not in given_by_rule}
+
+
+@register
+class GlorotUniform(FixedRule):
+    """Glorot's rule, uniform: the variance of signals and of gradients in balance.
+
+        w ~ U(-b, b),  b = sqrt(6 / (fan_in + fan_out))     (Glorot & Bengio 2010, eq. 16)
+
+    For tanh, sigmoid, softmax and linear layers.
+
+    Args:
+        seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Raises:
+        ValueError: as `VarianceScaling` does.
+
+    Differs from Keras: as `VarianceScaling` does.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_trainkit.initializers import GlorotUniform
+    >>> layer = keras.layers.Dense(4, kernel_initializer=GlorotUniform(seed=1))
+    >>> layer.build((None, 6))
+    >>> bool(keras.ops.max(abs(layer.kernel)) <= (6 / (6 + 4)) ** 0.5)
+    True
+
+    Reference: Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
+    neural networks, AISTATS.
+    """
+
+    rule = (1.0, "fan_avg", "uniform")
+
+
+@register
+class GlorotNormal(FixedRule):
+    """Glorot's rule, normal: the variance of signals and of gradients in balance.
+
+        Var(w) = 2 / (fan_in + fan_out)                     (Glorot & Bengio 2010, eq. 12)
+
+    For tanh, sigmoid, softmax and linear layers. Drawn from a normal cut at two standard
+    deviations and widened by as much as the cut narrows it, so the variance is exact.
+
+    Args:
+        seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Raises:
+        ValueError: as `VarianceScaling` does.
+
+    Differs from Keras: as `VarianceScaling` does.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_trainkit.initializers import GlorotNormal
+    >>> layer = keras.layers.Dense(4, kernel_initializer=GlorotNormal(seed=1))
+    >>> layer.build((None, 6))
+    >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (2 / (6 + 4)) ** 0.5)
+    True
+
+    Reference: Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
+    neural networks, AISTATS.
+    """
+
+    rule = (1.0, "fan_avg", "truncated_normal")
+
+
+@register
+class HeUniform(FixedRule):
+    """He's rule, uniform: makes up for the half of the signal that a ReLU drops.
+
+        w ~ U(-b, b),  b = sqrt(6 / fan_in)                       (He et al. 2015, eq. 10)
+
+    For ReLU and its relatives.
+
+    Args:
+        seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Raises:
+        ValueError: as `VarianceScaling` does.
+
+    Differs from Keras: as `VarianceScaling` does.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_trainkit.initializers import HeUniform
+    >>> layer = keras.layers.Dense(4, kernel_initializer=HeUniform(seed=1))
+    >>> layer.build((None, 6))
+    >>> bool(keras.ops.max(abs(layer.kernel)) <= (6 / 6) ** 0.5)
+    True
+
+    Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852.
+    """
+
+    rule = (2.0, "fan_in", "uniform")
+
+
+@register
+class HeNormal(FixedRule):
+    """He's rule, normal: makes up for the half of the signal that a ReLU drops.
+
+        Var(w) = 2 / fan_in                                       (He et al. 2015, eq. 10)
+
+    For ReLU and its relatives. Drawn from a normal cut at two standard deviations and widened by as
+    much as the cut narrows it, so the variance is exact.
+
+    Args:
+        seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Raises:
+        ValueError: as `VarianceScaling` does.
+
+    Differs from Keras: as `VarianceScaling` does.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_trainkit.initializers import HeNormal
+    >>> layer = keras.layers.Dense(4, kernel_initializer=HeNormal(seed=1))
+    >>> layer.build((None, 6))
+    >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (2 / 6) ** 0.5)
+    True
+
+    Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852.
+    """
+
+    rule = (2.0, "fan_in", "truncated_normal")
+
+
+@register
+class LecunUniform(FixedRule):
+    """LeCun's rule, uniform: a unit's output varies as its inputs do.
+
+        w ~ U(-b, b),  b = sqrt(3 / fan_in)                    (LeCun et al. 1998, eq. 16)
+
+    The "Xavier" rule of some courses, there for tanh.
+
+    Args:
+        seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Raises:
+        ValueError: as `VarianceScaling` does.
+
+    Differs from Keras: as `VarianceScaling` does.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_trainkit.initializers import LecunUniform
+    >>> layer = keras.layers.Dense(4, kernel_initializer=LecunUniform(seed=1))
+    >>> layer.build((None, 6))
+    >>> bool(keras.ops.max(abs(layer.kernel)) <= (3 / 6) ** 0.5)
+    True
+
+    Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6.
+    """
+
+    rule = (1.0, "fan_in", "uniform")
+
+
+@register
+class LecunNormal(FixedRule):
+    """LeCun's rule, normal: a unit's output varies as its inputs do.
+
+        Var(w) = 1 / fan_in                                    (LeCun et al. 1998, eq. 16)
+
+    For SELU; also the "Xavier" rule of some courses, there for tanh. Drawn from a normal cut at two
+    standard deviations and widened by as much as the cut narrows it, so the variance is exact.
+
+    Args:
+        seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Raises:
+        ValueError: as `VarianceScaling` does.
+
+    Differs from Keras: as `VarianceScaling` does.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_trainkit.initializers import LecunNormal
+    >>> layer = keras.layers.Dense(4, kernel_initializer=LecunNormal(seed=1))
+    >>> layer.build((None, 6))
+    >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (1 / 6) ** 0.5)
+    True
+
+    Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6.
+    """
+
+    rule = (1.0, "fan_in", "truncated_normal")

@@ -1,0 +1,20 @@
+"""Seeds that no two draws share."""
+
+STEP = 0x9E3779B9  # odd: all 2**31 sub-seeds differ; golden: streams of nearby seeds stay apart
+
+
+class SeedStream(int):
+    """An integer seed that yields another sub-seed for every draw.
+
+        s_0 = seed,   s_n = (seed + n * 0x9E3779B9) mod 2^31     (Weyl sequence, n = 1, 2, ..)
+
+    It is an `int`, so that whoever reads `initializer.seed` finds the seed; whoever is given the
+    object itself, as EinsumDense gives it to the initializer that it makes, continues the stream.
+    """
+
+    draws: int = 0
+
+    def next(self) -> int:
+        """Return the sub-seed of this draw."""
+        drawn, self.draws = self.draws, self.draws + 1
+        return (int(self) + drawn * STEP) % 2**31 if drawn else int(self)
