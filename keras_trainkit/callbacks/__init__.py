@@ -1,1 +1,3 @@
 """callbacks"""
+
+from keras_trainkit.callbacks.gradient_monitor import GradientMonitor as GradientMonitor

@@ -1,0 +1,158 @@
+"""The health of the gradients as a table that a person can read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_trainkit._validation import positive
+from keras_trainkit.diagnosis.history import History, short_names
+
+HEAD = ("variable", "size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The limits behind the notes of a summary.
+
+    A gradient is vanishing if its mean norm is below both limits: small in itself, and small
+    beside the largest one of the model.
+
+    Args:
+        vanishing_norm: float > 0. Limit of the mean gradient norm. Defaults to `1e-4`.
+        vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
+
+    Raises:
+        ValueError: if a limit is not a number > 0.
+
+    Reference:
+        Zhang et al. (2021), AUTOTRAINER: An Automatic DNN Training Problem Detection and Repair
+        System, ICSE 2021: both values.
+    """
+
+    vanishing_norm: float = 1e-4
+    vanishing_share: float = 1e-3
+
+    def __post_init__(self) -> None:
+        """Check the limits."""
+        positive("vanishing_norm", self.vanishing_norm)
+        positive("vanishing_share", self.vanishing_share)
+
+
+class Row(NamedTuple):
+    """One variable over the steps at which its gradient was finite."""
+
+    variable: str
+    size: int
+    mean_norm: float
+    max_abs: float
+    zero_fraction: float
+    update_ratio: float
+    nonfinite: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One row per variable; `print` shows an aligned table.
+
+    Attributes:
+        title: string. What was recorded.
+        rows: tuple of `Row`. `mean_norm` and `zero_fraction` are means over the steps, `max_abs`
+            is the maximum, `update_ratio` the median, `nonfinite` the total.
+        legend: tuple of strings. What the notes in the table mean.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    legend: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the table."""
+        names = short_names([row.variable for row in self.rows])
+        cells = [_cells(row, name) for row, name in zip(self.rows, names, strict=True)]
+        widths = [max(map(len, column)) for column in zip(HEAD, *cells, strict=True)]
+        lines = [_aligned(line, widths) for line in (HEAD, *cells)]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        return "\n".join((self.title, rule, lines[0], rule, *lines[1:], rule, *self.legend))
+
+    __repr__ = __str__
+
+
+def summarize(history: History, thresholds: Thresholds | None = None) -> Summary:
+    """Return the health of each variable's gradients over all steps of `history`.
+
+    Args:
+        history: `History` with at least one step.
+        thresholds: `Thresholds` of the notes. Defaults to `Thresholds()`.
+    """
+    thresholds = thresholds or Thresholds()
+    means = [_over_finite(np.mean, column) for column in history["norm"].T]
+    limit = thresholds.vanishing_share * max((m for m in means if np.isfinite(m)), default=0.0)
+    limit = min(limit, thresholds.vanishing_norm)
+    rows = tuple(_row(history, i, means[i], limit) for i in range(len(history.variables)))
+    meanings = {
+        "non-finite": "non-finite: at some step the gradient held NaN or infinity",
+        "zero": "zero: no gradient ever reached this variable",
+        "vanishing": f"vanishing: mean |g| < {limit:.1e}, the smaller of "
+        f"{thresholds.vanishing_norm:g} and {thresholds.vanishing_share:g} of the largest",
+    }
+    notes = {row.note for row in rows}
+    legend = tuple(text for note, text in meanings.items() if note in notes)
+    return Summary(_title(history), rows, legend)
+
+
+def _row(history: History, index: int, mean_norm: float, limit: float) -> Row:
+    column = {name: history[name][:, index] for name in ("max_abs", "zero_fraction")}
+    nonfinite = int(np.nansum(history["nonfinite"][:, index]))
+    if nonfinite:
+        note = "non-finite"
+    elif mean_norm == 0:
+        note = "zero"
+    else:
+        note = "vanishing" if mean_norm < limit else ""
+    return Row(
+        variable=history.variables[index],
+        size=int(history.sizes[index]),
+        mean_norm=mean_norm,
+        max_abs=_over_finite(np.max, column["max_abs"]),
+        zero_fraction=_over_finite(np.mean, column["zero_fraction"]),
+        update_ratio=_over_finite(np.median, history["update_ratio"][:, index]),
+        nonfinite=nonfinite,
+        note=note,
+    )
+
+
+def _over_finite(reduce: Callable, values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(reduce(finite)) if finite.size else float("nan")
+
+
+def _title(history: History) -> str:
+    norm = history.global_norm
+    epochs = sorted({int(epoch) + 1 for epoch in history.epochs})
+    span = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]}-{epochs[-1]}"
+    return (
+        f"Gradients of {len(history.variables)} variables over {len(norm)} steps, {span}; "
+        f"global norm {norm[0]:.2e} at first, {norm[-1]:.2e} at last"
+    )
+
+
+def _cells(row: Row, name: str) -> tuple[str, ...]:
+    return (
+        name,
+        f"{row.size:,}",
+        f"{row.mean_norm:.2e}",
+        f"{row.max_abs:.2e}",
+        f"{100 * row.zero_fraction:.1f} %",
+        f"{row.update_ratio:.2e}",
+        f"{row.nonfinite:,}",
+        row.note,
+    )
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *numbers, note = cells
+    aligned = (text.rjust(width) for text, width in zip(numbers, widths[1:-1], strict=True))
+    return "  ".join((first.ljust(widths[0]), *aligned, note)).rstrip()
