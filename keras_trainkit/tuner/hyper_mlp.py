@@ -1,0 +1,223 @@
+"""The multilayer perceptron whose every setting a search may choose."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import keras_tuner
+
+from keras_trainkit import _validation, initializers
+from keras_trainkit.tuner import spaces
+from keras_trainkit.tuner.spaces._dimension import dimension, known_to_keras
+
+
+class Task(NamedTuple):
+    """What the outputs mean, and how they are judged."""
+
+    activation: str
+    loss: str
+    metric: str
+
+
+TASKS = {
+    "classification": Task("softmax", "sparse_categorical_crossentropy", "accuracy"),
+    "binary": Task("sigmoid", "binary_crossentropy", "accuracy"),
+    "regression": Task("linear", "mean_squared_error", "mean_absolute_error"),
+}
+
+ACTIVATIONS = ("relu", "tanh", "elu", "selu")
+
+
+class HyperMLP(keras_tuner.HyperModel):
+    """Multilayer perceptron to tune: L hidden blocks and an output layer.
+
+        x_l = Dropout(activation(BatchNormalization(W_l x_{l-1}))),   l = 1 ... L
+        y = output_activation(W x_L + b)
+
+    Give it to any tuner of KerasTuner. Where a block has no batch normalization its Dense layer
+    has a bias. Inputs of more than one axis are flattened. The kernel initializer follows the
+    activation, the output follows the task:
+
+        task                         output activation   loss                  metric
+        classification (int labels)  softmax             cross-entropy         accuracy
+        binary (labels 0, 1)         sigmoid             binary cross-entropy  accuracy
+        regression                   linear              squared error         mean_absolute_error
+
+    Each of the arguments from `hidden_layers` to `batch_size` is a plain value (fixed), a tuple
+    `(low, high)` (range), a list or tuple of names (choice), a list of numbers (choice), `None`
+    (the default space) or, where a part can be left out, `False`.
+
+    Args:
+        input_shape: tuple of int. Shape of one sample. `None` takes it from the data in `fit`;
+            then a reloaded model does not get its optimizer's state back.
+        classes: int >= 2. Number of classes; for `"classification"` only, and necessary there.
+        output_units: int >= 1. Number of outputs; for `"regression"` only. Defaults to 1 there.
+        task: str. One of the names in the table above. Defaults to `"classification"`.
+        hidden_layers: int >= 1. L; see `spaces.HiddenUnits` for this and the next two.
+        width: int >= 1. Units of the first hidden layer.
+        shape: str. Rule for the units of the others.
+        activation: str. Name of an activation. Defaults to `("relu", "tanh", "elu", "selu")`.
+        initializer: A `spaces.Initializer` or its argument. Defaults to `"matched"`.
+        batch_norm: A `spaces.BatchNorm` or its argument.
+        dropout: A `spaces.Dropout` or its argument, one rate for all blocks.
+        regularizer: A `spaces.Regularizer` or its first argument, for every kernel.
+        optimizer: A `spaces.Optimizer` or its first argument.
+        schedule: A `spaces.Schedule` or its first argument; where `optimizer` is a space, the
+            schedule belongs inside it.
+        batch_size: A `spaces.BatchSize` or its argument. `False` leaves it to the arguments of
+            `search`, as a data set that is batched already needs.
+        metrics: list, as in `keras.Model.compile`. Defaults to the metric in the table above.
+        name: str. Name of the hypermodel and of its models.
+        tunable: bool. `False` fixes everything at the defaults of its space.
+
+    Raises:
+        ValueError: if an argument names a value outside its interval.
+
+    Example:
+        >>> import keras_tuner
+        >>> from keras_trainkit.tuner import HyperMLP
+        >>> hypermodel = HyperMLP((64,), classes=10, hidden_layers=2, width=(32, 128))
+        >>> model = hypermodel.build(keras_tuner.HyperParameters())
+        >>> model.output_shape
+        (None, 10)
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int] | None = None,
+        classes: int | None = None,
+        output_units: int | None = None,
+        task: str = "classification",
+        hidden_layers: Any = None,
+        width: Any = None,
+        shape: Any = None,
+        activation: Any = None,
+        initializer: Any = None,
+        batch_norm: Any = None,
+        dropout: Any = None,
+        regularizer: Any = None,
+        optimizer: Any = None,
+        schedule: Any = None,
+        batch_size: Any = None,
+        metrics: Sequence[Any] | None = None,
+        name: str | None = None,
+        tunable: bool = True,
+    ) -> None:
+        """Check the arguments and turn them into spaces."""
+        # First, because it replaces `self.build`.
+        super().__init__(name=name, tunable=tunable)
+        self.input_shape = checked_shape(input_shape)
+        self.task = TASKS[_validation.one_of("task", task, TASKS)]
+        self.outputs = output_count(task, classes, output_units)
+        self.metrics = [self.task.metric] if metrics is None else list(metrics)
+        self.hidden_units = spaces.HiddenUnits(hidden_layers, width, shape)
+        self.activation = dimension("activation", activation, known_activation, default=ACTIVATIONS)
+        self.initializer = spaces.Initializer.of(initializer)
+        self.batch_norm = spaces.BatchNorm.of(batch_norm)
+        self.dropout = spaces.Dropout.of(dropout)
+        self.regularizer = spaces.Regularizer.of(regularizer)
+        self.optimizer = optimizer_space(optimizer, schedule)
+        self.batch_size = spaces.BatchSize.of(batch_size)
+
+    def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
+        """Register every hyperparameter, also those that only `fit` uses."""
+        if self.tunable:
+            self.hidden_units.declare(hp)
+            self.activation.declare(hp)
+            self.initializer.declare(hp)
+            self.batch_norm.declare(hp)
+            self.dropout.declare(hp)
+            self.regularizer.declare(hp)
+            self.optimizer.declare(hp)
+            self.batch_size.declare(hp)
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Sequential:
+        """Return a new compiled model of the current values."""
+        model = keras.Sequential(list(self._layers(hp)), name=self.name)
+        model.compile(self.optimizer.build(hp), loss=self.task.loss, metrics=self.metrics)
+        if model.built:
+            # KerasTuner's checkpoints hold the optimizer's state, which loads into a built one.
+            model.optimizer.build(model.trainable_variables)
+        return model
+
+    def fit(
+        self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Train `model` with the batch size of the current values."""
+        size = self.batch_size.build(hp if self.tunable else hp.copy())
+        if size is not None:
+            if "batch_size" in kwargs:
+                raise keras_tuner.errors.FatalValueError(
+                    "`batch_size` must be given to HyperMLP, or be False there. "
+                    f"Received by `search`: batch_size={kwargs['batch_size']!r}"
+                )
+            kwargs["batch_size"] = size
+        return model.fit(*args, **kwargs)
+
+    def _layers(self, hp: keras_tuner.HyperParameters) -> Iterator[Any]:
+        if self.input_shape is not None:
+            yield keras.Input(self.input_shape)
+        if self.input_shape is None or len(self.input_shape) != 1:
+            yield keras.layers.Flatten()
+        activation = self.activation.declare(hp)
+        for units in self.hidden_units.build(hp):
+            normalization, dropout = self.batch_norm.build(hp), self.dropout.build(hp)
+            yield self._dense(hp, units, activation, use_bias=normalization is None)
+            if normalization is not None:
+                yield normalization
+            yield keras.layers.Activation(activation)
+            if dropout is not None:
+                yield dropout
+        activation = self.task.activation
+        # Not in half precision under a mixed policy: the loss takes the logarithm.
+        dtype = keras.config.floatx()
+        yield self._dense(hp, self.outputs, activation, activation=activation, dtype=dtype)
+
+    def _dense(
+        self, hp: keras_tuner.HyperParameters, units: int, matched_to: str, **arguments: Any
+    ) -> keras.layers.Dense:
+        """Return the linear layer in front of the activation `matched_to`."""
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=self.initializer.build(hp, matched_to),
+            kernel_regularizer=self.regularizer.build(hp),
+            **arguments,
+        )
+
+
+def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    """Return `input_shape` as a tuple, or raise."""
+    if shape is None:
+        return None
+    try:
+        return tuple(_validation.integer("input_shape", size, low=1) for size in shape)
+    except (TypeError, ValueError):
+        requirement = "a tuple of integers >= 1"
+        raise _validation.invalid("input_shape", requirement, shape) from None
+
+
+def output_count(task: str, classes: int | None, output_units: int | None) -> int:
+    """Return the number of outputs; what `task` has no use for must be `None`."""
+    if task != "classification" and classes is not None:
+        raise _validation.invalid("classes", f"None for task={task!r}", classes)
+    if task != "regression" and output_units is not None:
+        raise _validation.invalid("output_units", f"None for task={task!r}", output_units)
+    if task == "classification":
+        return _validation.integer("classes", classes, low=2)
+    return 1 if output_units is None else _validation.integer("output_units", output_units, low=1)
+
+
+def known_activation(name: str, value: Any) -> str:
+    """Return `value` if it names an activation that an initializer can be matched to, or raise."""
+    known_to_keras(name, value, keras.activations.get, "an activation")
+    initializers.for_activation(value)
+    return value
+
+
+def optimizer_space(optimizer: Any, schedule: Any) -> spaces.Optimizer:
+    """Return the space of both arguments, of which a space holds the second inside the first."""
+    if not isinstance(optimizer, spaces.Optimizer):
+        return spaces.Optimizer(optimizer, schedule=schedule)
+    if schedule is not None:
+        raise _validation.invalid("schedule", "inside the spaces.Optimizer given", schedule)
+    return optimizer
