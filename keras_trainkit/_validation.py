@@ -39,17 +39,17 @@ def real(
 
 def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float above zero, or raise."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise invalid(name, "a number > 0", value)
-    if not (value > 0 and math.isfinite(value)):
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_number and 0 < float(value) < math.inf):
         raise invalid(name, "a number > 0", value)
     return float(value)
 
 
-def integer(name: str, value: Any, *, low: int) -> int:
-    """Return `value` as an int of at least `low`, or raise."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
-        raise invalid(name, f"an integer >= {low}", value)
+def integer(name: str, value: Any, *, low: int | None = None) -> int:
+    """Return `value` as an int, of at least `low` if given, or raise."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or (low is not None and value < low):
+        raise invalid(name, "an integer" if low is None else f"an integer >= {low}", value)
     return int(value)
 
 

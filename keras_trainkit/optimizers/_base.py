@@ -7,14 +7,14 @@ this file and the rules' own files relies on them.
 """
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_trainkit import _validation
 
-LearningRate = float | keras.optimizers.schedules.LearningRateSchedule
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 POSITIVE_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
 WIDE_TYPES = ("float32", "float64")

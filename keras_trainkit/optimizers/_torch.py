@@ -7,6 +7,11 @@ import torch
 Tensors = list[torch.Tensor]
 
 
+def like(tensors: Tensors, models: Tensors) -> Tensors:
+    """Return the tensors in the types of their models; one of the right type is itself."""
+    return [tensor.to(model.dtype) for tensor, model in zip(tensors, models, strict=True)]
+
+
 @torch.no_grad()
 def nag(
     variables: Tensors,
@@ -17,6 +22,7 @@ def nag(
     momentum: float,
 ) -> None:
     """Move look-ahead points and velocities, in place, by one step of `NAG`."""
+    gradients = like(gradients, variables)
     torch._foreach_add_(variables, torch._foreach_mul(velocities, displacement))
     torch._foreach_mul_(velocities, momentum)
     torch._foreach_add_(velocities, torch._foreach_mul(gradients, learning_rate))
@@ -37,6 +43,7 @@ def adam(
     epsilon: float,
 ) -> None:
     """Move variables and moments, in place, by one step of `Adam`."""
+    gradients = like(gradients, variables)
     torch._foreach_lerp_(momentums, gradients, 1 - beta_1)
     torch._foreach_mul_(velocities, beta_2)
     torch._foreach_addcmul_(velocities, gradients, gradients, 1 - beta_2)

@@ -156,7 +156,7 @@ class NAG(Optimizer):
     def load_own_variables(self, store: Any) -> None:
         """Restore the state; a model that was saved at its iterate resumes at the next `fit`."""
         super().load_own_variables(store)
-        if self._at_iterate():
+        if self.built and self._at_iterate():
             resume_at_next_fit(self)
 
     def _at_iterate(self) -> bool:
