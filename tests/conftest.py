@@ -1,5 +1,7 @@
 """The backend of a run is the environment variable KERAS_BACKEND; a missing library is an error."""
 
+import gc
+
 import keras
 import matplotlib
 import pytest
@@ -20,6 +22,11 @@ def pytest_collection_modifyitems(config, items):
         (here if belongs else elsewhere).append(item)
     items[:] = here
     config.hook.pytest_deselected(items=elsewhere)
+
+
+def pytest_collection_finish():
+    """Spare `clear_session` the 0.2 s that its collector spends on what the imports left."""
+    gc.freeze()
 
 
 @pytest.hookimpl(hookwrapper=True)

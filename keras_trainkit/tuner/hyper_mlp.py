@@ -209,7 +209,7 @@ def output_count(task: str, classes: int | None, output_units: int | None) -> in
 
 def known_activation(name: str, value: Any) -> str:
     """Return `value` if it names an activation that an initializer can be matched to, or raise."""
-    known_to_keras(name, value, keras.activations.get, "an activation")
+    known_to_keras(name, value, keras.activations.get, "the name of an activation")
     initializers.for_activation(value)
     return value
 

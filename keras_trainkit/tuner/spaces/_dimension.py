@@ -142,8 +142,8 @@ def dimension(
 
 
 def known_to_keras(name: str, value: Any, get: Callable[[str], Any], kind: str) -> str:
-    """Return `value` if it is a string that Keras's `get` resolves, or raise."""
+    """Return `value` if it is a string that Keras's `get` resolves to `kind`, or raise."""
     with contextlib.suppress(ValueError):
         if isinstance(value, str) and get(value) is not None:
             return value
-    raise invalid(name, f"the name of {kind}", value)
+    raise invalid(name, kind, value)

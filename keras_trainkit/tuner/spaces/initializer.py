@@ -52,4 +52,5 @@ def known_initializer(name: str, value: Any) -> str:
     """Return `value` if it names an initializer, or raise."""
     if value == MATCHED:
         return value
-    return known_to_keras(name, value, keras.initializers.get, f"an initializer or {MATCHED!r}")
+    kind = f"{MATCHED!r} or the name of an initializer"
+    return known_to_keras(name, value, keras.initializers.get, kind)
