@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_trainkit.layers._precision import at_least_float32
+
 
 class RuntimeNumber:
     """A Python number, and the variable through which compiled steps read it.
@@ -17,10 +19,9 @@ class RuntimeNumber:
             self.variable = keras.Variable(
                 lambda shape, dtype: keras.ops.full(shape, self.value, dtype),
                 shape=(),
-                dtype=keras.backend.result_type(layer.compute_dtype, "float32"),
+                dtype=at_least_float32(layer.compute_dtype),
                 trainable=False,
                 autocast=False,
-                aggregation="only_first_replica",
                 name=name,
             )
 

@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from keras_trainkit._register import register
-from keras_trainkit._validation import boolean, integer, invalid, one_of, real
+from keras_trainkit._validation import boolean, integer, invalid, real
+from keras_trainkit.layers._precision import at_least_float32
 
 INITIALIZERS = (
     "beta_initializer",
@@ -18,6 +19,7 @@ INITIALIZERS = (
 )
 REGULARIZERS = ("beta_regularizer", "gamma_regularizer")
 CONSTRAINTS = ("beta_constraint", "gamma_constraint")
+UNCLIPPED = {"rmin": 0.0, "rmax": math.inf, "dmax": math.inf}
 
 
 def centered_moments(
@@ -32,7 +34,7 @@ def centered_moments(
         valid = values if mask is None else ops.where(mask, values, 0)
         return across(ops.sum(valid, axes, keepdims=True))
 
-    count = ops.maximum(total(ops.ones_like(x)), 1)
+    count = ops.clip(total(ops.ones_like(x)), 1, math.inf)
     # Any constant may be taken off first; near the mean, the rest has full relative precision.
     shift = ops.stop_gradient(total(x) / count)
     rest = x - shift
@@ -189,9 +191,10 @@ class BatchNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Return the normalized inputs; in training, move the moving statistics."""
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = ops.cast(inputs, at_least_float32(inputs.dtype))
+        mask = _over_channels(mask, x)
         if training and self.trainable:
-            y = self._normalized_by_batch(x, _over_channels(mask, x))
+            y = self._normalized_by_batch(x, mask)
         else:
             mean, variance = self._like(self.moving_mean, x), self._like(self.moving_variance, x)
             y = (x - mean) / ops.sqrt(variance + self.epsilon)
@@ -214,20 +217,19 @@ class BatchNormalization(keras.layers.Layer):
         _move(self.renorm_mean, mean, self.renorm_momentum)
         _move(self.renorm_stddev, stddev, self.renorm_momentum)
         _move(self.moving_stddev, stddev, self.momentum)
-        moved_stddev = ops.convert_to_tensor(self.moving_stddev)
-        self.moving_variance.assign(ops.maximum(ops.square(moved_stddev) - self.epsilon, 0))
+        moved_variance = ops.square(self.moving_stddev) - self.epsilon
+        self.moving_variance.assign(ops.relu(moved_variance))
         return y * r + d
 
     def _renorm_correction(self, mean: Any, stddev: Any) -> tuple[Any, Any]:
         # A zero initializer must not divide by zero in the first steps.
-        reference = ops.maximum(self._like(self.renorm_stddev, mean), self.epsilon**0.5)
+        reference = ops.clip(self._like(self.renorm_stddev, mean), self.epsilon**0.5, math.inf)
         r = stddev / reference
         d = (mean - self._like(self.renorm_mean, mean)) / reference
-        low, high, reach = (self.renorm_clipping.get(key) for key in ("rmin", "rmax", "dmax"))
-        r = r if low is None else ops.maximum(r, low)
-        r = r if high is None else ops.minimum(r, high)
-        d = d if reach is None else ops.clip(d, -reach, reach)
-        return ops.stop_gradient(r), ops.stop_gradient(d)
+        rmin, rmax, dmax = (self.renorm_clipping.get(key, UNCLIPPED[key]) for key in UNCLIPPED)
+        return ops.stop_gradient(ops.clip(r, rmin, rmax)), ops.stop_gradient(
+            ops.clip(d, -dmax, dmax)
+        )
 
     def _across_replicas(self) -> Callable[[Any], Any]:
         if not self.synchronized:
@@ -281,14 +283,17 @@ def _over_channels(mask: Any, x: Any) -> Any:
     if mask is None:
         return None
     if len(mask.shape) != len(x.shape) - 1:
-        raise invalid("mask", f"of rank {len(x.shape) - 1}, one less than the inputs", mask)
+        requirement = f"of rank {len(x.shape) - 1}, one less than the inputs"
+        raise invalid("mask.shape", requirement, tuple(mask.shape))
     return ops.cast(ops.expand_dims(mask, -1), "bool")
 
 
 def _checked_clipping(clipping: Any) -> dict[str, float]:
     clipping = {} if clipping is None else dict(clipping)
+    if clipping.keys() - UNCLIPPED.keys():
+        requirement = f"a dict with keys among {', '.join(UNCLIPPED)}"
+        raise invalid("renorm_clipping", requirement, clipping)
     for key, value in clipping.items():
-        one_of("renorm_clipping key", key, ("rmin", "rmax", "dmax"))
         real(f"renorm_clipping[{key!r}]", value, low=0)
     if clipping.get("rmin", 0) > clipping.get("rmax", math.inf):
         raise invalid("renorm_clipping", "a dict with rmin <= rmax", clipping)
