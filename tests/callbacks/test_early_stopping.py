@@ -1,0 +1,459 @@
+import copy
+import inspect
+import math
+import os
+import pickle
+import random
+import re
+import signal
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from keras_trainkit.callbacks import EarlyStopping
+from keras_trainkit.callbacks._metric_direction import metric_direction
+from tests.references.early_stopping import Outcome, early_stopping
+
+CALM = {
+    "mode": "min",
+    "min_delta": 0.0,
+    "patience": 2,
+    "baseline": None,
+    "start_from_epoch": 0,
+}
+SCORES = [5.0, 3.0, 4.0, 4.0, 4.0, 4.0]
+BEST = 1
+FAILING_EPOCH = 3
+
+
+class EpochCounter:
+    """Stands for a model: its only weight is the number of the epoch that it has finished."""
+
+    stop_training = False
+    weights = [-1]
+
+    def get_weights(self):
+        return list(self.weights)
+
+    def set_weights(self, weights):
+        self.weights = weights
+
+
+class Scores(keras.callbacks.Callback):
+    """Write given values into the logs as `score`, and keep a copy of each epoch's weights."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+
+    def on_train_begin(self, logs=None):
+        self.weights = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["score"] = self.values[epoch]
+        self.weights.append([np.array(weight) for weight in self.model.get_weights()])
+
+
+class Failing(keras.callbacks.Callback):
+    """Raise `error` when `hook` is called in the failing epoch."""
+
+    def __init__(self, hook, error):
+        super().__init__()
+        self.epoch = -1
+        setattr(self, hook, self.fail)
+        self.error = error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def fail(self, index, logs=None):
+        if self.epoch == FAILING_EPOCH or index == FAILING_EPOCH:
+            raise self.error
+
+
+def simulate(values, callback) -> int:
+    """Feed the callback one value per epoch until it stops; return the number of epochs."""
+    callback.set_model(EpochCounter())
+    callback.on_train_begin()
+    for epoch, value in enumerate(values):
+        callback.model.weights = [epoch]
+        callback.on_epoch_end(epoch, {} if value is None else {callback.monitor: value})
+        if callback.model.stop_training:
+            break
+    callback.on_train_end()
+    return epoch + 1
+
+
+def outcome_of(values, **arguments) -> Outcome:
+    callback = EarlyStopping("score", **arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        epochs = simulate(values, callback)
+    restored = callback.best_epoch if callback.best is not None else epochs - 1
+    assert callback.model.weights == [restored]
+    return Outcome(epochs, callback.stopped_epoch, callback.best, callback.best_epoch)
+
+
+def small_model(**compile_arguments) -> keras.Model:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.1), loss="mse", **compile_arguments)
+    return model
+
+
+def data(samples=8):
+    return np.ones((samples, 2)), np.ones((samples, 1))
+
+
+def fit(model, *callbacks, x=None, **arguments):
+    x, y = data() if x is None else (x, None)
+    arguments = {"epochs": len(SCORES), "verbose": 0, "shuffle": False} | arguments
+    return model.fit(x, y, callbacks=list(callbacks), **arguments)
+
+
+def assert_holds(model, weights) -> None:
+    for mine, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
+# Contract
+
+
+def test_takes_the_arguments_of_keras_in_their_order():
+    mine = inspect.signature(EarlyStopping.__init__).parameters.values()
+    theirs = inspect.signature(keras.callbacks.EarlyStopping.__init__).parameters.values()
+    assert [p.name for p in mine] == [p.name for p in theirs]
+    changed = {p.name for p, q in zip(mine, theirs, strict=True) if p.default != q.default}
+    assert changed == {"restore_best_weights"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "requirement"),
+    [
+        ("monitor", None, "the name of a metric"),
+        ("min_delta", -0.1, "in [0, inf)"),
+        ("patience", -1, "an integer >= 0"),
+        ("patience", 1.5, "an integer >= 0"),
+        ("verbose", "yes", "one of 0, 1"),
+        ("mode", "minimum", "one of 'auto', 'min', 'max'"),
+        ("baseline", math.nan, "in (-inf, inf)"),
+        ("restore_best_weights", 1, "a bool"),
+        ("start_from_epoch", -1, "an integer >= 0"),
+    ],
+)
+def test_bad_arguments_raise_at_construction(argument, value, requirement):
+    message = f"`{argument}` must be {requirement}. Received: {argument}={value!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        EarlyStopping(**{argument: value})
+
+
+def test_can_be_copied_and_pickled_before_and_after_fit():
+    callback = EarlyStopping("score", mode="min", patience=2)
+    for copied in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
+        assert simulate(SCORES, copied) == 4
+        assert copy.deepcopy(copied).best_epoch == BEST
+        assert pickle.loads(pickle.dumps(copied)).best_epoch == BEST
+    assert callback.best is None
+
+
+def test_starts_anew_at_each_fit():
+    model = small_model()
+    callback = EarlyStopping("score", mode="min", patience=2)
+    fit(model, Scores(SCORES), callback)
+    assert (callback.stopped_epoch, callback.best_epoch) == (3, BEST)
+    second = fit(model, Scores([9.0, 8.0, 7.0, 6.0, 5.0, 4.0]), callback)
+    assert len(second.epoch) == 6
+    assert (callback.stopped_epoch, callback.best_epoch, callback.best) == (0, 5, 4.0)
+
+
+def test_says_what_it_does_when_verbose(capsys):
+    simulate(SCORES, EarlyStopping("score", mode="min", patience=2, verbose=1))
+    assert capsys.readouterr().out == (
+        "Epoch 4: stopped, 2 checks without a gain\nRestored the weights of epoch 2: score 3\n"
+    )
+    simulate(SCORES, EarlyStopping("score", mode="min", patience=2))
+    assert capsys.readouterr().out == ""
+
+
+def test_reports_a_missing_metric_once_with_those_that_exist():
+    message = "EarlyStopping does not find `val_loss` among the epoch's metrics: loss, mae."
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}") as caught:
+        fit(small_model(metrics=["mae"]), EarlyStopping())
+    assert sum("EarlyStopping" in str(warning.message) for warning in caught) == 1
+
+
+def test_asks_for_a_mode_where_keras_knows_no_direction():
+    message = (
+        '`mode` must be "min" or "max" for monitor=\'score\', whose direction Keras does not '
+        "know (the epoch's metrics are loss, score). Received: mode='auto'"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        fit(small_model(), Scores(SCORES), EarlyStopping("score"))
+
+
+def test_refuses_a_metric_that_is_not_a_scalar():
+    callback = EarlyStopping("score", mode="min")
+    callback.set_model(EpochCounter())
+    with pytest.raises(ValueError, match=r"^`monitor` must be the name of a scalar\."):
+        callback.on_epoch_end(0, {"score": np.array([1.0, 2.0])})
+
+
+# Truth
+
+
+def test_follows_the_rules_on_random_histories():
+    draw = random.Random(1)
+    for _ in range(200):
+        values = [
+            draw.choice([None, math.nan, math.inf, -math.inf])
+            if draw.random() < 0.15
+            else draw.randint(0, 8) / 4
+            for _ in range(draw.randint(1, 25))
+        ]
+        arguments = {
+            "mode": draw.choice(["min", "max"]),
+            "min_delta": draw.choice([0.0, 0.0, 0.25, 0.3]),
+            "patience": draw.randint(0, 5),
+            "baseline": draw.choice([None, None, 0.5, 1.5]),
+            "start_from_epoch": draw.choice([0, 0, 3]),
+        }
+        assert outcome_of(values, **arguments) == early_stopping(values, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("values", "changes", "expected"),
+    [
+        ([3.0, 2.0, 2.0, 2.0, 1.0], {}, Outcome(4, 3, 2.0, 1)),
+        ([1.0, 1.0, 1.0, 2.0, 3.0], {"mode": "max"}, Outcome(3, 2, 1.0, 0)),
+        ([3.0, 2.9, 2.8, 1.0], {"min_delta": 0.5}, Outcome(3, 2, 3.0, 0)),
+        ([math.nan, 2.0, math.nan, 1.0], {}, Outcome(4, 0, 1.0, 3)),
+        ([math.nan, math.nan, math.nan], {}, Outcome(2, 1, None, 0)),
+        ([-math.inf, 2.0, 3.0, 4.0], {}, Outcome(4, 3, 2.0, 1)),
+        ([9.0, 8.0, 7.0, 7.5, 1.0], {"baseline": 5.0}, Outcome(4, 3, 7.0, 2)),
+        ([1.0, 9.0, 9.0, 3.0, 4.0, 5.0], {"start_from_epoch": 3}, Outcome(6, 5, 3.0, 3)),
+        ([2.0, None, None, None, 3.0, None, 3.0], {}, Outcome(7, 6, 2.0, 0)),
+    ],
+)
+def test_decides_these_histories_as_worked_out_by_hand(values, changes, expected):
+    arguments = CALM | changes
+    assert early_stopping(values, **arguments) == expected
+    assert outcome_of(values, **arguments) == expected
+
+
+def test_takes_the_direction_that_keras_gives_a_metric():
+    # Red here means that Keras has moved the private attribute of its metrics.
+    model = small_model(metrics=["mse", "acc", keras.metrics.AUC(), keras.metrics.F1Score()])
+    fit(model, epochs=1)
+    for monitor in ("loss", "val_loss", "mse", "val_mse"):
+        assert metric_direction(model, monitor) == "min"
+    for monitor in ("acc", "val_acc", "auc", "f1_score"):
+        assert metric_direction(model, monitor) == "max"
+    assert metric_direction(model, "score") is None
+
+
+def test_finds_the_metrics_of_a_model_with_its_own_step():
+    class Custom(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.accuracy = keras.metrics.Accuracy(name="hits")
+
+    assert metric_direction(Custom(), "val_hits") == "max"
+
+
+# Peers
+
+
+def test_decides_finite_histories_as_keras_does():
+    draw = random.Random(2)
+    for _ in range(60):
+        values = [draw.randint(0, 8) / 4 for _ in range(draw.randint(1, 25))]
+        arguments = {
+            "mode": draw.choice(["min", "max"]),
+            "min_delta": draw.choice([0.0, 0.25]),
+            "patience": draw.randint(0, 5),
+            "baseline": draw.choice([None, 1.5]),
+            "start_from_epoch": draw.choice([0, 3]),
+            "restore_best_weights": draw.choice([True, False]),
+        }
+        mine = EarlyStopping("score", **arguments)
+        keras_own = keras.callbacks.EarlyStopping("score", **arguments)
+        assert simulate(values, mine) == simulate(values, keras_own)
+        assert mine.model.weights == keras_own.model.weights
+        for name in ("best", "best_epoch", "wait", "stopped_epoch"):
+            assert getattr(mine, name) == getattr(keras_own, name)
+
+
+# Properties of a real fit
+
+
+def test_restores_the_best_weights_at_the_normal_end_and_at_an_early_stop():
+    for patience, epochs in ((10, 6), (2, 4)):
+        model, scores = small_model(), Scores(SCORES)
+        callback = EarlyStopping("score", mode="min", patience=patience)
+        history = fit(model, scores, callback)
+        assert history.history["score"] == SCORES[:epochs]
+        assert_holds(model, scores.weights[BEST])
+
+
+def test_keeps_the_last_weights_when_told_so():
+    model, scores = small_model(), Scores(SCORES)
+    fit(model, scores, EarlyStopping("score", mode="min", patience=2, restore_best_weights=False))
+    assert_holds(model, scores.weights[-1])
+
+
+def test_counts_checks_where_validation_is_not_run_every_epoch():
+    model = small_model()
+    model.optimizer.learning_rate = 0.0
+    callback = EarlyStopping(patience=2)
+    with pytest.warns(UserWarning, match="does not find `val_loss`"):
+        fit(model, callback, epochs=20, validation_data=data(), validation_freq=3)
+    assert (callback.best_epoch, callback.stopped_epoch) == (2, 8)
+
+
+def test_restores_the_weights_that_were_measured_under_a_moving_average():
+    model, scores = small_model(), Scores(SCORES)
+    model.compile(keras.optimizers.SGD(0.1, use_ema=True), loss="mse")
+    fit(model, scores, EarlyStopping("score", mode="min", patience=2))
+    assert_holds(model, scores.weights[BEST])
+
+
+FAILING_HOOKS = [
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_batch_end",
+    "on_epoch_end",
+]
+
+
+@pytest.mark.parametrize("hook", FAILING_HOOKS)
+@pytest.mark.parametrize("before", [True, False])
+def test_restores_when_a_callback_raises(hook, before):
+    model, scores = small_model(), Scores(SCORES)
+    for error in (KeyboardInterrupt("now"), RuntimeError("now")):
+        callback = EarlyStopping("score", mode="min", patience=10)
+        failing = Failing(hook, error)
+        order = [scores, failing, callback] if before else [scores, callback, failing]
+        with pytest.raises(type(error), match="now"):
+            fit(model, *order, validation_data=data(), batch_size=4)
+        assert_holds(model, scores.weights[BEST])
+    assert model.evaluate(*data(), verbose=0) >= 0
+
+
+def broken_batches(spoil):
+    """Yield two batches per epoch for ever; let `spoil` have its way in the failing epoch."""
+    batch = 0
+    while True:
+        x, y = data(4)
+        yield spoil(x, y) if batch >= 2 * FAILING_EPOCH else (x, y)
+        batch += 1
+
+
+def raise_in_generator(x, y):
+    raise RuntimeError("no more data")
+
+
+def press_ctrl_c(x, y):
+    os.kill(os.getpid(), signal.SIGINT)
+    return x, y
+
+
+def drop_a_feature(x, y):
+    return x[:, :1], y
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (raise_in_generator, Exception),
+        (press_ctrl_c, KeyboardInterrupt),
+        (drop_a_feature, Exception),
+    ],
+)
+def test_restores_when_the_data_or_the_compiled_step_fails(spoil, error):
+    model, scores = small_model(), Scores(SCORES)
+    callback = EarlyStopping("score", mode="min", patience=10, verbose=1)
+    with pytest.raises(error):
+        fit(model, scores, callback, x=broken_batches(spoil), steps_per_epoch=2)
+    assert callback.best_epoch == BEST
+    assert_holds(model, scores.weights[BEST])
+    assert model.evaluate(*data(), verbose=0) >= 0
+
+
+def test_restores_when_the_loss_raises_inside_the_step():
+    calls = []
+
+    def loss(y, y_pred):
+        calls.append(1)
+        if len(calls) > FAILING_EPOCH:
+            raise RuntimeError("inside the step")
+        return keras.ops.mean((y - y_pred) ** 2)
+
+    model, scores = small_model(run_eagerly=True), Scores(SCORES)
+    model.compile("adam", loss=loss, run_eagerly=True)
+    with pytest.raises(RuntimeError, match="inside the step"):
+        fit(model, scores, EarlyStopping("score", mode="min", patience=10))
+    assert_holds(model, scores.weights[BEST])
+
+
+def test_leaves_the_weights_alone_when_fit_fails_before_the_first_check():
+    model = small_model()
+    fit(model, epochs=1)
+    before = model.get_weights()
+    failing = Failing("on_train_batch_begin", RuntimeError("now"))
+    callback = EarlyStopping("score", mode="min", start_from_epoch=9)
+    with pytest.raises(RuntimeError, match="now"):
+        fit(model, Scores(SCORES), callback, failing, initial_epoch=FAILING_EPOCH)
+    assert_holds(model, before)
+
+
+def test_a_later_failure_of_another_fit_restores_nothing():
+    model, scores = small_model(), Scores(SCORES)
+    fit(model, scores, EarlyStopping("score", mode="min", patience=2))
+    trained = small_model()
+    trained.set_weights([weight + 1 for weight in model.get_weights()])
+    model.set_weights(trained.get_weights())
+    with pytest.raises(RuntimeError, match="now"):
+        fit(model, Failing("on_epoch_begin", RuntimeError("now")), initial_epoch=FAILING_EPOCH)
+    assert_holds(model, trained.get_weights())
+
+
+def test_an_inner_fit_restores_its_own_model_only():
+    inner, outer = small_model(), small_model()
+    inner_scores, outer_scores = Scores(SCORES), Scores(SCORES)
+
+    def fail_inside(epoch, logs):
+        if epoch == FAILING_EPOCH:
+            fit(
+                inner,
+                inner_scores,
+                EarlyStopping("score", mode="min", patience=10),
+                Failing("on_epoch_end", RuntimeError("now")),
+            )
+
+    with pytest.raises(RuntimeError, match="now"):
+        fit(
+            outer,
+            outer_scores,
+            EarlyStopping("score", mode="min", patience=10),
+            keras.callbacks.LambdaCallback(on_epoch_end=fail_inside),
+        )
+    assert_holds(inner, inner_scores.weights[BEST])
+    assert_holds(outer, outer_scores.weights[BEST])
+
+
+def test_wraps_fit_once_and_keeps_its_signature():
+    EarlyStopping()
+    guarded = keras.Model.fit
+    EarlyStopping()
+    assert keras.Model.fit is guarded
+    assert inspect.signature(guarded) == inspect.signature(guarded.__wrapped__)
+
+
+def test_an_unpickled_callback_guards_fit(monkeypatch):
+    pickled = pickle.dumps(EarlyStopping("score", mode="min", patience=10))
+    monkeypatch.setattr(keras.Model, "fit", keras.Model.fit.__wrapped__)
+    model, scores = small_model(), Scores(SCORES)
+    with pytest.raises(RuntimeError, match="now"):
+        fit(model, scores, pickle.loads(pickled), Failing("on_epoch_end", RuntimeError("now")))
+    assert_holds(model, scores.weights[BEST])
