@@ -1,5 +1,7 @@
 """Seeds that no two draws share."""
 
+import keras
+
 STEP = 0x9E3779B9  # odd: all 2**31 sub-seeds differ; golden: streams of nearby seeds stay apart
 
 
@@ -16,5 +18,16 @@ class SeedStream(int):
 
     def next(self) -> int:
         """Return the sub-seed of this draw."""
-        drawn, self.draws = self.draws, self.draws + 1
-        return (int(self) + drawn * STEP) % 2**31 if drawn else int(self)
+        sub_seed = (int(self) + self.draws * STEP) % 2**31 if self.draws else int(self)
+        if not _is_rehearsal():
+            self.draws += 1
+        return sub_seed
+
+
+def _is_rehearsal() -> bool:
+    """Whether a layer is only traced to learn shapes: Keras then draws values it throws away.
+
+    Counting those would make a model that `fit` builds differ from one built by hand.
+    """
+    with keras.StatelessScope(initialize_variables=False) as scope:
+        return scope.original_scope is not None
