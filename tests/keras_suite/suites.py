@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_trainkit import initializers, layers, optimizers
+from keras_trainkit import callbacks, initializers, layers, optimizers
 
 ERROR_FORM = "bad input raises this package's one form of sentence, not Keras's"
 
@@ -55,6 +55,12 @@ SUITES = {
             initializers.LecunUniform,
         ),
         at_least=10,
+        deviations={},
+    ),
+    "early_stopping": Suite(
+        module="keras.src.callbacks.early_stopping_test",
+        ours=(callbacks.EarlyStopping,),
+        at_least=5,
         deviations={},
     ),
 }
