@@ -11,8 +11,6 @@ from keras import ops
 from keras_trainkit.callbacks._statistics import Tensor, difference, gradient_rows, norms
 from keras_trainkit.diagnosis.history import STATISTICS
 
-Optimizer = keras.optimizers.Optimizer
-
 
 @contextmanager
 def shadowed(instance: Any, **attributes: Any) -> Iterator[None]:
@@ -41,8 +39,9 @@ class Recorder:
     """
 
     def __init__(self, model: keras.Model, dense: Callable = ops.convert_to_tensor) -> None:
-        """Find the optimizers, watch none yet."""
-        found = [value for value in vars(model).values() if isinstance(value, Optimizer)]
+        found = [
+            value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)
+        ]
         self._optimizers = list({id(optimizer): optimizer for optimizer in found}.values())
         self._dense = dense
         self._inside = False
@@ -73,7 +72,7 @@ class Recorder:
             return ops.take(rows, [self._place.get(id(v), 0) for v in self.variables], axis=0)
         return None
 
-    def _hooked_apply(self, optimizer: Optimizer) -> Callable:
+    def _hooked_apply(self, optimizer: keras.optimizers.Optimizer) -> Callable:
         original = optimizer.apply
 
         def apply(grads: Any, trainable_variables: Any = None) -> Any:
@@ -89,7 +88,7 @@ class Recorder:
 
         return apply
 
-    def _hooked_stateless_apply(self, optimizer: Optimizer) -> Callable:
+    def _hooked_stateless_apply(self, optimizer: keras.optimizers.Optimizer) -> Callable:
         original = optimizer.stateless_apply
 
         def stateless_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
@@ -109,12 +108,15 @@ class Recorder:
     ) -> Iterator[list]:
         """Measure one update; the caller fills the list it is given with the new weights."""
         seen = [i for i, variable in enumerate(variables) if _has_gradient(variable)]
+        after: list[Tensor] = []
+        if not seen:
+            yield after
+            return
         gradient = weight = None
         with self._harmless():
             given = [self._tensor(gradients[i], variables[i]) for i in seen]
             gradient = gradient_rows(given, ops.copy(scale))
             weight = norms([before[i] for i in seen])
-        after: list[Tensor] = []
         self._inside = True
         try:
             yield after
@@ -148,12 +150,12 @@ class Recorder:
             self.failure = self.failure or error
 
 
-def trained_variables(optimizer: Optimizer) -> list:
+def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
     """Return the variables the optimizer was built for; Keras has no public name for them."""
     return list(optimizer._trainable_variables)
 
 
-def loss_scale(optimizer: Optimizer) -> Any:
+def loss_scale(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the number or variable by which the optimizer's incoming gradients are too large."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale

@@ -13,7 +13,6 @@ class BackendSession(Session):
     """Re-makes the train function around a step that returns `((logs, table), state)`."""
 
     def __init__(self, model: keras.Model, capacity: int) -> None:
-        """Have Keras compile the observed step by itself: its own loop drops extra outputs."""
         super().__init__(model, capacity)
         self._train_step = model.train_step
         self._observed = self.remade(self._step, steps_per_execution=1)
@@ -29,6 +28,8 @@ class BackendSession(Session):
 
     def run(self, state: Any, iterator: Iterator) -> tuple[Any, Any]:
         """Run up to `steps_per_execution` steps."""
+        if self.recorder.failure:
+            return self.original(state, iterator)
         logs, state = self._run_step(state, iterator)
         try:
             for _ in range(self.model.steps_per_execution - 1):
@@ -38,7 +39,13 @@ class BackendSession(Session):
         return logs, state
 
     def _run_step(self, state: Any, iterator: Iterator) -> tuple[Any, Any]:
-        (logs, table), state = self._observed(state, iterator)
+        data = next(iterator)
+        try:
+            (logs, table), state = self._observed(state, iter((data,)))
+        except jax.errors.UnexpectedTracerError as error:
+            # The optimizer is called inside a conditional or a loop, and nothing has run yet.
+            self.recorder.failure = error
+            return self.original(state, iter((data,)))
         self.keep(table)
         return logs, state
 

@@ -14,7 +14,6 @@ class Record:
     """Collects the tables of one training until they are read as a `History`."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._tables: list[np.ndarray] = []
         self._epochs: list[int] = []
         self._logs: list[dict[str, float]] = []
@@ -37,7 +36,7 @@ class Record:
             self._sizes = [math.prod(variable.shape) for variable in variables]
         self._tables += tables
         self._epochs += [self._epoch] * len(tables)
-        self._norms += [root_sum_square(table[:, 0].astype("float64")) for table in tables]
+        self._norms += [float(root_sum_square(table[:, 0].astype("float64"))) for table in tables]
 
     def end_epoch(self, logs: Mapping[str, float]) -> None:
         """Keep what `fit` logged for the epoch."""

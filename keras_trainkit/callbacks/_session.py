@@ -16,7 +16,8 @@ class Session:
 
     Keras calls no callback when a training is interrupted, and keeps the train function for the
     next one. So the monitor announces each call by setting `armed`, and the first call that was
-    not announced puts the original function back. Subclasses know one backend each.
+    not announced, or belongs to another `fit`, puts the original function back. Subclasses know
+    one backend each.
 
     Args:
         model: a compiled model whose train function is made.
@@ -24,7 +25,6 @@ class Session:
     """
 
     def __init__(self, model: keras.Model, capacity: int) -> None:
-        """Prepare the observed train function; the model keeps its own until `attach`."""
         self.model = model
         self.capacity = capacity
         self.original = model.train_function
@@ -65,7 +65,7 @@ class Session:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the train function once, observed if the monitor has announced it."""
-        if not self.armed:
+        if not (self.armed and self.fit is self.model.history):
             self.detach()
             return self.original(*arguments)
         self.armed = False
@@ -86,17 +86,15 @@ class Session:
             return self.model.train_function
 
     def _report_failure(self) -> None:
-        reason: object = self.recorder.failure
+        reason = str(self.recorder.failure or "")
         if not (reason or self.recorder.variables):
             reason = "its train step calls no Keras optimizer"
         if reason and not self._warned:
-            warn_unobserved(reason)
+            warn_unobserved(reason.splitlines()[0])
             self._warned = True
 
 
-def warn_unobserved(reason: object) -> None:
-    """Say that and why nothing is recorded; the training itself is not affected."""
-    warnings.warn(
-        f"GradientMonitor cannot observe this model: {reason}. Training goes on unobserved.",
-        stacklevel=2,
-    )
+def warn_unobserved(reason: str) -> None:
+    """Say that nothing is recorded, and why."""
+    message = f"GradientMonitor cannot observe this model: {reason}. Training goes on unobserved."
+    warnings.warn(message, stacklevel=2)

@@ -31,9 +31,9 @@ def _describe(rows: Tensor, scale: Tensor | float) -> Tensor:
     magnitude = ops.abs(rows)
     peak = ops.amax(magnitude, axis=1)
     zeros = ops.mean(ops.cast(ops.equal(magnitude, 0.0), "float32"), axis=1)
-    # NaN compares false, so this one comparison finds NaN and infinity.
+    # NaN compares false, infinity too. TensorFlow's optimizer would turn `not <=` into `>`.
     finite = ops.less_equal(magnitude, LARGEST)
-    nonfinite = ops.sum(ops.cast(ops.logical_not(finite), "float32"), axis=1)
+    nonfinite = ops.sum(ops.where(finite, 0.0, 1.0), axis=1)
 
     # Squares of values divided by their largest neither overflow nor vanish.
     unit = ops.where(ops.greater(peak, 0.0), peak, 1.0)

@@ -19,7 +19,6 @@ class BackendSession(Session):
     dense = staticmethod(tf.convert_to_tensor)
 
     def __init__(self, model: keras.Model, capacity: int) -> None:
-        """Have Keras make the observed function; the buffer waits for the first trace."""
         super().__init__(model, capacity)
         self._buffer: tf.Variable | None = None
         self._cursor = tf.Variable(0, dtype="int64", trainable=False)

@@ -57,7 +57,6 @@ class GradientMonitor(keras.callbacks.Callback):
     async_safe = True
 
     def __init__(self, fetch_every: int = 32) -> None:
-        """Check the argument."""
         super().__init__()
         self.fetch_every = integer("fetch_every", fetch_every, low=1)
         self._record = Record()
@@ -141,9 +140,9 @@ class GradientMonitor(keras.callbacks.Callback):
 def _check(model: keras.Model) -> None:
     """Raise if there is nothing to observe; take the place back from an interrupted `fit`."""
     if not getattr(model, "compiled", False):
-        raise invalid("model", "compiled before GradientMonitor can observe it", model)
+        raise invalid("model", "a compiled model", getattr(model, "name", model))
     if model.built and not model.trainable_variables:
-        raise invalid("model", "left with something to train for GradientMonitor", model)
+        raise invalid("model", "a model with trainable weights", model.name)
     model.make_train_function()
     other = model.train_function
     if isinstance(other, Session):

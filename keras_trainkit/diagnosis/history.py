@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -32,8 +32,8 @@ class History:
         nonfinite = number of g_i that are NaN or infinite
         weight_norm = |w|_2 before the step    update_norm = |w_after - w_before|_2
         update_ratio = update_norm / weight_norm        global_norm = sqrt(sum over w of |g|_2^2)
-    Where `nonfinite` > 0, `norm` and `max_abs` are infinite, `mean` and `std` are NaN. Everything is
-    NaN where no optimizer was given the variable. `update_ratio` is NaN where all weights are zero.
+    Where `nonfinite` > 0, `norm` and `max_abs` are infinite, `mean` and `std` are NaN. All are NaN
+    where no optimizer was given the variable; `update_ratio` also where all weights are zero.
 
     Args:
         steps: integers, shape `(S,)`. Optimizer updates, 0-based.
@@ -113,15 +113,11 @@ class History:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything to one `.npz` file at exactly `path`."""
+        content: dict[str, Any] = {"format": FORMAT, "version": VERSION, "statistics": STATISTICS}
+        content |= {name: getattr(self, name) for name in _ARRAYS}
+        content |= {_LOG + name: values for name, values in self.logs.items()}
         with open(path, "wb") as file:
-            np.savez_compressed(
-                file,
-                format=FORMAT,
-                version=VERSION,
-                statistics=STATISTICS,
-                **{name: np.asarray(getattr(self, name)) for name in _ARRAYS},
-                **{_LOG + name: values for name, values in self.logs.items()},
-            )
+            np.savez_compressed(file, **content)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "History":

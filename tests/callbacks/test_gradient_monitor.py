@@ -1,0 +1,227 @@
+"""The contract: what the monitor leaves alone, what it keeps, what it refuses."""
+
+import copy
+import pickle
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import keras_trainkit
+from keras_trainkit.callbacks import GradientMonitor
+from keras_trainkit.callbacks._hooks import trained_variables
+from tests.callbacks.monitored import (
+    Subclassed,
+    assert_same_training,
+    compiled,
+    fit,
+    functional,
+    sequential,
+    softmax,
+)
+from tests.contracts import run_in_fresh_process
+
+
+@pytest.mark.parametrize("make", [sequential, functional, Subclassed])
+def test_training_is_the_same_bit_for_bit(make):
+    plain, model = compiled(make), compiled(make)
+    expected = fit(plain, validation_split=0.2)
+    history = fit(model, [GradientMonitor(fetch_every=2)], validation_split=0.2)
+    assert_same_training(model, history, plain, expected)
+    assert set(history) - set(expected) == {"grad_norm"}
+    assert set(vars(model)) == set(vars(plain))
+    assert set(vars(model.optimizer)) == set(vars(plain.optimizer))
+
+
+def test_files_saved_during_and_after_training_hold_nothing_of_it(tmp_path):
+    for name, callbacks in {"plain": [], "monitored": [GradientMonitor()]}.items():
+        model = compiled()
+        save = keras.callbacks.ModelCheckpoint(tmp_path / f"{name}-{{epoch}}.keras", save_freq=2)
+        fit(model, [*callbacks, save], rows=16)
+        model.save(tmp_path / f"{name}-end.keras")
+    for moment in ("1", "2", "end"):
+        plain, monitored = (
+            stored_variables(tmp_path / f"{name}-{moment}.keras") for name in ("plain", "monitored")
+        )
+        assert plain.keys() == monitored.keys()
+        for path, values in plain.items():
+            np.testing.assert_array_equal(monitored[path], values, err_msg=path)
+    load = """
+import sys
+sys.modules["keras_trainkit"] = None
+import keras
+for path in sys.argv[1:]:
+    print(len(keras.models.load_model(path).optimizer.variables))
+"""
+    paths = [tmp_path / f"monitored-{moment}.keras" for moment in ("1", "end")]
+    assert run_in_fresh_process(load, *paths).split() == ["14", "14"]
+
+
+def stored_variables(path):
+    """Return every array of a `.keras` file by its place in it."""
+    found = {}
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open("model.weights.h5") as stream,
+        h5py.File(stream, "r") as file,
+    ):
+        file.visititems(lambda name, item: collect(found, name, item))
+    return found
+
+
+def collect(found, name, item):
+    if isinstance(item, h5py.Dataset):
+        found[name] = item[()]
+
+
+def test_second_fit_counts_on_and_a_fit_without_is_as_ever():
+    plain, model = compiled(softmax), compiled(softmax)
+    monitor = GradientMonitor()
+    logged = []
+    for twin, callbacks in ((plain, []), (model, [monitor])):
+        fit(twin, callbacks, rows=16)
+        fit(twin, callbacks, rows=16, epochs=3, initial_epoch=2)
+        logged.append(fit(twin, rows=16, epochs=1))
+    assert_same_training(model, logged[1], plain, logged[0])
+    assert monitor.history.steps.tolist() == [4, 5]
+    assert monitor.history.epochs.tolist() == [2, 2]
+
+
+class Interrupt(keras.callbacks.Callback):
+    def __init__(self, batch, moment):
+        super().__init__()
+        self.batch = batch
+        setattr(self, moment, self.strike)
+
+    def strike(self, batch, logs=None):
+        if batch == self.batch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["on_train_batch_begin", "on_train_batch_end"])
+def test_interrupted_training_keeps_its_record_and_frees_the_model(moment):
+    plain, model = compiled(softmax), compiled(softmax)
+    monitor = GradientMonitor(fetch_every=1)
+    logged = []
+    for twin, callbacks in ((plain, []), (model, [monitor])):
+        with pytest.raises(KeyboardInterrupt):
+            fit(twin, [*callbacks, Interrupt(1, moment)], rows=16)
+        logged.append(fit(twin, rows=16))
+    assert_same_training(model, logged[1], plain, logged[0])
+    assert type(model.train_function) is type(plain.train_function)
+    assert (
+        len(monitor.history.steps) == {"on_train_batch_begin": 1, "on_train_batch_end": 2}[moment]
+    )
+    fit(model, [monitor], rows=16, epochs=1)
+    assert len(monitor.history.steps) == 2
+
+
+class Copies(keras.callbacks.Callback):
+    def __init__(self, monitor):
+        super().__init__()
+        self.monitor, self.made = monitor, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.made += [copy.deepcopy(self.monitor), pickle.loads(pickle.dumps(self.monitor))]
+
+
+def test_copies_made_at_any_time_hold_the_record_and_can_train():
+    monitor = copy.deepcopy(GradientMonitor(fetch_every=3))
+    copies = Copies(monitor)
+    model = compiled(softmax)
+    fit(model, [monitor, copies], rows=16)
+    lengths = [len(made.history.steps) for made in copies.made]
+    assert lengths == [2, 2, 4, 4]
+    last = copies.made[-1]
+    np.testing.assert_array_equal(last.history.table, monitor.history.table)
+    fit(model, [last], rows=16, epochs=1)
+    assert len(last.history.steps) == 2
+    assert len(monitor.history.steps) == 4
+    assert last.fetch_every == 3
+
+
+class Seen(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.logs = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.logs.append(dict(logs))
+
+
+def test_logs_hold_the_epoch_mean_of_the_global_norm(capsys):
+    monitor, seen = GradientMonitor(fetch_every=1), Seen()
+    stop = keras.callbacks.EarlyStopping("grad_norm", mode="min", patience=9)
+    logged = fit(compiled(softmax), [monitor, seen, stop], verbose=2)["grad_norm"]
+    norms = monitor.history.global_norm.reshape(2, 3)
+    np.testing.assert_allclose(logged, norms.mean(axis=1))
+    assert capsys.readouterr().out.count("grad_norm: ") == 2
+    np.testing.assert_array_equal(monitor.history.logs["grad_norm"], logged)
+    np.testing.assert_array_equal(monitor.history.logs["epoch"], [0, 1])
+    assert "grad_norm" not in seen.logs[0]
+    np.testing.assert_allclose(seen.logs[2]["grad_norm"], norms[0, :2].mean())
+
+
+def test_batch_ends_stay_asynchronous():
+    callbacks = keras.callbacks.CallbackList([GradientMonitor()])
+    plain = keras.callbacks.CallbackList([keras.callbacks.Callback()])
+    assert callbacks._async_train == plain._async_train
+
+
+def test_summary_and_plot_come_from_the_history():
+    monitor = GradientMonitor()
+    fit(compiled(softmax), [monitor], rows=16)
+    assert "out/kernel" in str(monitor.summary())
+    assert len(monitor.plot().axes) == 3
+
+
+@pytest.mark.parametrize("value", [0, 1.5, True, "often"])
+def test_fetch_every_must_be_a_positive_integer(value):
+    with pytest.raises(ValueError, match="`fetch_every` must be an integer >= 1"):
+        GradientMonitor(fetch_every=value)
+
+
+def test_history_before_any_fit_is_an_error():
+    with pytest.raises(RuntimeError, match="recorded nothing: no `fit` has trained with it"):
+        GradientMonitor().summary()
+
+
+def test_uncompiled_model_is_an_error():
+    monitor = GradientMonitor()
+    monitor.set_model(sequential())
+    with pytest.raises(ValueError, match="`model` must be a compiled model"):
+        monitor.on_train_begin()
+
+
+def test_model_with_nothing_to_train_is_an_error():
+    model = sequential()
+    model.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="`model` must be a model with trainable weights"):
+        fit(model, [GradientMonitor()])
+
+
+def test_two_monitors_in_one_fit_are_an_error_and_the_model_trains_on():
+    plain, model, once = compiled(softmax), compiled(softmax), GradientMonitor()
+    fit(plain, rows=16)
+    fit(model, rows=16)
+    for pair in ([GradientMonitor(), GradientMonitor()], [once, once]):
+        with pytest.raises(ValueError, match="must hold one GradientMonitor"):
+            fit(model, pair)
+    expected = fit(plain, rows=16)
+    assert_same_training(model, fit(model, rows=16), plain, expected)
+
+
+def test_private_keras_attribute_is_what_it_was_and_touched_in_one_file():
+    model = compiled()
+    model.optimizer.build(model.trainable_variables)
+    for mine, theirs in zip(
+        trained_variables(model.optimizer), model.trainable_variables, strict=True
+    ):
+        assert mine is theirs
+    package = Path(keras_trainkit.__file__).parent / "callbacks"
+    users = [p.name for p in package.glob("*.py") if "._trainable_variables" in p.read_text()]
+    assert users == ["_hooks.py"]

@@ -1,0 +1,117 @@
+"""Closed form: every recorded number of a fixed network is known from backpropagation by hand."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_trainkit.callbacks import GradientMonitor
+from keras_trainkit.callbacks._statistics import gradient_rows, norms
+from keras_trainkit.diagnosis import STATISTICS
+from tests.contracts import array, assert_close
+from tests.references import backpropagation
+
+RATE = 0.5
+
+
+def fixed_network():
+    """Return a tanh/softmax network with known weights, and those weights."""
+    rng = np.random.default_rng(5)
+    shapes = (3, 4), (4,), (4, 2), (2,)
+    weights = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(2, "softmax")]
+    )
+    model.set_weights(weights)
+    return model, weights
+
+
+def record(optimizer, rows=24, loss_weights=None, **fit):
+    """Train the fixed network in batches of 8; return the history and the expected table."""
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(rows, 3)).astype("float32"), rng.integers(0, 2, rows)
+    model, weights = fixed_network()
+    model.compile(optimizer, "sparse_categorical_crossentropy", loss_weights)
+    monitor = GradientMonitor(fetch_every=2)
+    fit = {"batch_size": 8, "shuffle": False, "verbose": 0, **fit}
+    model.fit(x, y, callbacks=[monitor], **fit)
+    batches = [(x[i : i + 8], y[i : i + 8]) for i in range(0, rows, 8)] * fit.get("epochs", 1)
+    return monitor.history, backpropagation.train(weights, batches, RATE)
+
+
+def test_record_equals_backpropagation_by_hand():
+    history, expected = record(keras.optimizers.SGD(RATE), rows=20, epochs=2)
+    for column, name in enumerate(STATISTICS):
+        assert_close(history[name], expected[:, :, column])
+    assert_close(history["update_ratio"], expected[:, :, 7] / expected[:, :, 6])
+    assert_close(history.global_norm, np.sqrt((expected[:, :, 0] ** 2).sum(axis=1)))
+    assert history.steps.tolist() == [0, 1, 2, 3, 4, 5]
+    assert history.epochs.tolist() == [0, 0, 0, 1, 1, 1]
+    assert history.sizes.tolist() == [12, 4, 8, 2]
+    assert [path.split("/")[-1] for path in history.variables] == ["kernel", "bias"] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "largest"),
+    [({"loss_scale_factor": 1024.0}, np.inf), ({"global_clipnorm": 0.1}, 0.1)],
+)
+def test_gradients_are_unscaled_and_not_yet_clipped(arguments, largest):
+    history, expected = record(keras.optimizers.SGD(RATE, **arguments))
+    assert_close(history["norm"][0], expected[0, :, 0])
+    step = np.sqrt((history["update_norm"][0] ** 2).sum())
+    assert_close(step, RATE * min(history.global_norm[0], largest))
+
+
+def test_dynamic_loss_scale_is_divided_out_before_it_changes():
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(RATE), 256.0, 2)
+    history, expected = record(scaled, epochs=2)
+    assert_close(history["norm"], expected[:, :, 0])
+    assert_close(history["update_norm"], expected[:, :, 7])
+
+
+def test_step_skipped_by_the_loss_scale_shows_as_non_finite():
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(RATE), 2.0**127)
+    history, _ = record(scaled, loss_weights=[100.0])
+    assert history["nonfinite"][0].sum() > 0
+    assert history["update_norm"][0].tolist() == [0, 0, 0, 0]
+    assert np.isinf(history.global_norm[0])
+    assert np.isnan(history["mean"][0]).any()
+
+
+def test_accumulated_updates_happen_once_every_n_steps():
+    history, expected = record(keras.optimizers.SGD(RATE, gradient_accumulation_steps=2))
+    assert_close(history["norm"][:2], [expected[0, :, 0], history["norm"][1]])
+    assert history["update_norm"][0].tolist() == [0, 0, 0, 0]
+    assert (history["update_norm"][1] > 0).all()
+
+
+def test_nan_in_the_data_shows_inside_the_compiled_step():
+    model, _ = fixed_network()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    monitor = GradientMonitor()
+    x = np.full((8, 3), np.nan, "float32")
+    logged = model.fit(x, np.zeros(8), verbose=0, callbacks=[monitor]).history["grad_norm"]
+    assert monitor.history["nonfinite"].tolist() == [[12, 4, 8, 2]]
+    assert np.isnan(logged).all()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_statistics_neither_overflow_nor_vanish(size):
+    rng = np.random.default_rng(7)
+    gradients = [rng.normal(size=s) * size for s in ((30, 40), (5,), (5,), (1,))]
+    gradients[0][:, :10] = 0.0
+    gradients = [gradient.astype("float32") for gradient in gradients]
+    rows = array(gradient_rows(gradients, 8.0))
+    for row, gradient in zip(rows, gradients, strict=True):
+        truth = backpropagation.statistics(gradient.astype("float64") / 8, np.ones(1), np.ones(1))
+        np.testing.assert_allclose(row[:4] / truth[0], np.divide(truth[:4], truth[0]), atol=1e-6)
+        assert_close(row[4:], truth[4:6])
+
+
+def test_statistics_of_a_gradient_with_nan_and_infinity():
+    broken = np.array([1.0, np.nan, -np.inf, np.inf, 0.0], "float32")
+    norm, max_abs, mean, std, zeros, nonfinite = array(gradient_rows([broken], 1.0))[0]
+    assert norm == max_abs == np.inf
+    assert np.isnan([mean, std]).all()
+    assert (zeros, nonfinite) == (np.float32(0.2), 3)
+    assert array(norms([broken])).tolist() == [[np.inf]]
