@@ -84,18 +84,27 @@ def test_separable_layer_has_a_depthwise_and_a_pointwise_kernel(layer_class, ran
     assert [kernel.fans for kernel in kernels_of(model)] == [(3**rank, 3**rank * 2), (10, 7)]
 
 
-def test_attention_projections_are_found_inside_their_layer():
+def test_attention_projections_have_their_fans_and_no_twins():
     inputs = keras.Input((6, 10))
     attention = layers.MultiHeadAttention(2, 3, output_shape=8)(inputs, inputs)
-    fans = {
-        k.variable.path.split("/")[-2]: k.fans for k in kernels_of(keras.Model(inputs, attention))
-    }
-    assert fans == {
+    model = keras.Model(inputs, attention)
+    projections = {k.variable.path.split("/")[-2]: k for k in kernels_of(model)}
+    assert {name: kernel.fans for name, kernel in projections.items()} == {
         "query": (10, 6),
         "key": (10, 6),
         "value": (10, 6),
         "attention_output": (6, 8),
     }
+
+    def drawn():
+        initialize(model, HeNormal(seed=1))
+        return {name: array(kernel.variable) for name, kernel in projections.items()}
+
+    first, second = drawn(), drawn()
+    for name, kernel in first.items():
+        np.testing.assert_array_equal(kernel, second[name])
+    assert (first["query"] != first["key"]).all()
+    assert (first["key"] != first["value"]).all()
 
 
 def test_plain_shapes_follow_the_convention_of_keras():
@@ -156,21 +165,6 @@ def test_initialize_draws_kernels_and_biases_by_their_layer():
             assert 0 < np.abs(array(weight)).max() <= kernel.fans[0] ** -0.5
     for before, after in zip(cell, model.layers[2].weights, strict=True):
         np.testing.assert_array_equal(before, array(after))
-
-
-def test_initialize_reproduces_from_one_seed_and_gives_no_twins():
-    inputs = keras.Input((6, 8))
-    model = keras.Model(inputs, layers.MultiHeadAttention(2, 4)(inputs, inputs))
-
-    def drawn():
-        initialize(model, HeNormal(seed=1))
-        return {k.variable.path.split("/")[-2]: array(k.variable) for k in kernels_of(model)}
-
-    first, second = drawn(), drawn()
-    for name, kernel in first.items():
-        np.testing.assert_array_equal(kernel, second[name])
-    assert (first["query"] != first["key"]).all()
-    assert (first["key"] != first["value"]).all()
 
 
 def test_initialize_leaves_biases_and_frozen_layers():

@@ -34,7 +34,7 @@ def functional():
     x = layers.Conv2DTranspose(6, 3)(x)
     x = layers.Dropout(0.5)(layers.Reshape((100, 6))(x))
     x = layers.MultiHeadAttention(2, 4)(x, x)
-    x = layers.LSTM(4)(x)
+    x = layers.GlobalAveragePooling1D()(x)
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
 
 
@@ -77,13 +77,15 @@ def traces(model):
 
 
 def test_only_the_kernels_change():
-    model, x = functional(), data(16, 12, 12, 8)
-    model(x)  # recurrent cells note things of their own at their first call
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(8, activation=layers.ReLU())])
+    model.add(layers.BatchNormalization())
+    model.add(layers.Dropout(0.5))
+    model.add(layers.Dense(4, activation="tanh"))
     kernels = {kernel.variable.path for kernel in kernels_of(model)}
     before = {variable.path: array(variable) for variable in model.variables}
     attributes, state = traces(model), random.getstate()
     activations = [getattr(layer, "activation", None) for layer in model.layers]
-    lsuv(model, x, seed=1)
+    lsuv(model, data(16, 8), seed=1)
     for variable in model.variables:
         changed = (array(variable) != before[variable.path]).any()
         assert changed == (variable.path in kernels), variable.path
