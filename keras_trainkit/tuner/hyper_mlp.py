@@ -43,9 +43,9 @@ class HyperMLP(keras_tuner.HyperModel):
         binary (labels 0, 1)         sigmoid             binary cross-entropy  accuracy
         regression                   linear              squared error         mean_absolute_error
 
-    Each of the arguments from `hidden_layers` to `batch_size` is a plain value (fixed), a tuple
-    `(low, high)` (range), a list or tuple of names (choice), a list of numbers (choice), `None`
-    (the default space) or, where a part can be left out, `False`.
+    The arguments from `hidden_layers` to `batch_size` follow the convention of `spaces.Space`: a
+    value, a range `(low, high)`, a list to choose from, `None` for the default space, `False` for
+    off.
 
     Args:
         input_shape: tuple of int. Shape of one sample. `None` takes it from the data in `fit`;

@@ -225,7 +225,7 @@ def test_an_optimizer_has_a_learning_rate_of_its_own_range(name, expected):
     space = spaces.Optimizer(name, schedule=False)
     for hp in sampled(space, times=5):
         optimizer = space.build(hp)
-        assert type(optimizer) is expected
+        assert isinstance(optimizer, expected)
         assert_close(optimizer.learning_rate, hp.values[f"{name}/learning_rate"])
         low, high = spaces.optimizer.RULES[name].learning_rate
         assert low <= hp.values[f"{name}/learning_rate"] <= high
