@@ -140,6 +140,7 @@ _ARRAYS = ("steps", "epochs", "variables", "sizes", "table")
 _LOG = "logs/"
 _UNREADABLE = (
     ValueError,
+    TypeError,
     KeyError,
     EOFError,
     OSError,

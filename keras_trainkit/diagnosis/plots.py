@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-POINTS = 200
+POINTS = 100
 NAMED_LAYERS = 12
 LABELLED_LAYERS = 24
 HEALTHY_RATIO = (3e-4, 3e-3)
@@ -56,12 +56,12 @@ def plot_gradient_depth(history: History, ax: "Axes | None" = None) -> "Axes":
         low, middle, high = norms_by_depth(history, epoch)
         ax.fill_between(depth, low, high, color=color, alpha=0.2, linewidth=0)
         ax.plot(depth, middle, "o-", color=color, markersize=4, label=f"epoch {epoch + 1}")
-    ax.set(title="Gradient norm by depth", xlabel="layer, input to output", yscale="log")
+    ax.set(title="Gradient norm by depth", xlabel="layer, input to output")
     ax.set_ylabel("norm of gradient")
+    _set_log_scale(ax, _positive(history.by_layer("norm")))
     shown = depth[:: -(-len(depth) // LABELLED_LAYERS)]
     names = short_names(history.layers)
     ax.set_xticks(shown, [names[i] for i in shown], rotation=40, ha="right", fontsize="small")
-    ax.grid(alpha=0.3)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
     return ax
 
@@ -83,7 +83,7 @@ def plot_history(history: History) -> "Figure":
 
 
 def layer_curves(history: History, statistic: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps and `(points, layers)` values, at most 200 points: medians of equal blocks."""
+    """Return steps and `(points, layers)` values, at most `POINTS`: medians of equal blocks."""
     blocks = np.array_split(np.arange(len(history.steps)), min(POINTS, len(history.steps)))
     values = _positive(history.by_layer(statistic))
     medians = np.stack([_quantiles(values[block], 0.5)[0] for block in blocks])
@@ -105,10 +105,10 @@ def _draw_over_steps(history: History, statistic: str, ax: "Axes | None") -> "Ax
     marker = "o" if len(steps) < 3 else None
     colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.92, len(names)))
     for name, color, curve in zip(names, colors, curves.T, strict=True):
-        label = name if np.isfinite(curve).any() else f"{name} (never above 0)"
+        label = name if np.isfinite(curve).any() else f"{name} (zero or not finite)"
         ax.plot(steps, curve, color=color, marker=marker, linewidth=1.2, label=label)
-    ax.set(xlabel="step", yscale="log")
-    ax.grid(alpha=0.3)
+    ax.set_xlabel("step")
+    _set_log_scale(ax, curves)
     if len(names) <= NAMED_LAYERS:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
     else:
@@ -132,6 +132,13 @@ def _new_axes() -> "Axes":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(10.0, 4.0), layout="constrained").subplots()
+
+
+def _set_log_scale(ax: "Axes", values: np.ndarray) -> None:
+    """Make the vertical axis logarithmic, which matplotlib cannot draw without a value."""
+    if np.isfinite(values).any():
+        ax.set_yscale("log")
+    ax.grid(alpha=0.3)
 
 
 def _positive(values: np.ndarray) -> np.ndarray:

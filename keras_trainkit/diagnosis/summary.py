@@ -74,7 +74,7 @@ class Summary:
         cells = [_cells(row, name) for row, name in zip(self.rows, names, strict=True)]
         widths = [max(map(len, column)) for column in zip(HEAD, *cells, strict=True)]
         lines = [_aligned(line, widths) for line in (HEAD, *cells)]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        rule = "-" * max(map(len, lines))
         return "\n".join((self.title, rule, lines[0], rule, *lines[1:], rule, *self.legend))
 
     __repr__ = __str__
