@@ -26,7 +26,8 @@ class Dropout(keras.layers.Layer):
     Every training step draws new `u`; the gradient is `mask / (1 - rate)` with the same mask. At
     inference, and for a rate of 0, `y = x`. The noise and the scaling are computed in float32 at
     least. `rate` is a number that compiled steps read when they run: assign it at any time, for
-    example from a callback, and the next step uses it without a new trace.
+    example from a callback, and the next step uses it without a new trace. A `.keras` file holds
+    the present rate; a weights file holds nothing of this layer, as with Keras's.
 
     Args:
         rate: float in `[0, 1)`. Expected fraction of the units to zero.

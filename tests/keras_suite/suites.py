@@ -33,7 +33,7 @@ SUITES = {
     "batch_normalization": Suite(
         module="keras.src.layers.normalization.batch_normalization_test",
         ours=(layers.BatchNormalization,),
-        at_least=30,
+        at_least=32,
         deviations={
             "BatchNormalizationTest.test_renorm_invalid_clipping_keys": ERROR_FORM,
         },
@@ -54,13 +54,13 @@ SUITES = {
             initializers.LecunNormal,
             initializers.LecunUniform,
         ),
-        at_least=10,
+        at_least=14,
         deviations={},
     ),
     "early_stopping": Suite(
         module="keras.src.callbacks.early_stopping_test",
         ours=(callbacks.EarlyStopping,),
-        at_least=5,
+        at_least=7,
         deviations={},
     ),
 }

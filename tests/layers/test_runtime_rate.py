@@ -123,6 +123,7 @@ def test_holds_between_calls_on_single_batches():
     model = compiled_model()
     for rate in (0.2, 0.0, 0.6):
         model.get_layer("dropout").rate = rate
+        model.reset_metrics()
         logs = model.train_on_batch(X, X, return_dict=True)
         assert abs(logs["dropped"] - rate) < 0.03
     assert model.evaluate(X, X, verbose=0, return_dict=True)["dropped"] == 0
