@@ -53,7 +53,8 @@ class EarlyStopping(keras.callbacks.Callback):
     kept as the best value; a missing metric is reported once, not every epoch; a wrong `mode` or a
     negative `min_delta` is an error. As in Keras, a moving average of the weights that `use_ema`
     puts in place when `fit` ends gives way to the best weights, which were measured without it.
-    In a loop that does not run `keras.Model.fit` nothing is restored when it raises.
+    In a loop that does not run `keras.Model.fit` nothing is restored when it raises. On JAX a step
+    that fails while it runs leaves the optimizer without its state; `compile` gives a new one.
 
     Example:
         >>> import keras

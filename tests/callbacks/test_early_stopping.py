@@ -442,6 +442,23 @@ def test_an_inner_fit_restores_its_own_model_only():
     assert_holds(outer, outer_scores.weights[BEST])
 
 
+def test_leaves_a_model_alone_that_another_models_fit_trains_in_a_loop_of_its_own():
+    looped = small_model()
+    later = [weight + 1 for weight in looped.get_weights()]
+
+    def loop(epoch, logs):
+        callback = EarlyStopping("score", mode="min")
+        callback.set_model(looped)
+        callback.on_train_begin()
+        callback.on_epoch_end(0, {"score": 1.0})
+        looped.set_weights(later)
+        raise RuntimeError("now")
+
+    with pytest.raises(RuntimeError, match="now"):
+        fit(small_model(), keras.callbacks.LambdaCallback(on_epoch_end=loop))
+    assert_holds(looped, later)
+
+
 def test_wraps_fit_once_and_keeps_its_signature():
     EarlyStopping()
     guarded = keras.Model.fit
