@@ -41,7 +41,8 @@ class VarianceScaling(keras.initializers.VarianceScaling):
         seed: int, `keras.random.SeedGenerator` or `None`. With `None` the seed comes from the
             generator that `keras.utils.set_random_seed` sets, and the config keeps `None`.
             MultiHeadAttention gives every projection a copy made from the config: leave `None`
-            there, for an integer gives its projections equal weights. Defaults to `None`.
+            there, or use `initialize`: an integer gives its projections equal weights. Defaults to
+            `None`.
         input_axes: sequence of ints. Axes of the kernel whose product is fan-in; EinsumDense
             (Keras 3.15) fills both in by itself. Defaults to `None`.
         output_axes: sequence of ints. Axes whose product is fan-out. Defaults to `None`.

@@ -122,7 +122,7 @@ def test_einsum_layers_give_their_axes_where_keras_passes_them():
     assert 0.99 * bound < np.abs(array(layer.kernel)).max() <= bound
 
 
-def test_depthwise_kernel_keeps_the_variance_of_its_input():
+def test_depthwise_output_has_twice_the_variance_of_its_input():
     layer = layers.DepthwiseConv2D(
         5, depthwise_initializer=HeNormal(seed=1, kernel="depthwise"), use_bias=False
     )
