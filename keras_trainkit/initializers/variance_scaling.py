@@ -59,13 +59,14 @@ class VarianceScaling(keras.initializers.VarianceScaling):
 
     Example:
 
+    >>> import keras
     >>> from keras_trainkit.initializers import VarianceScaling
     >>> initializer = VarianceScaling(2.0, "fan_out", seed=1)
     >>> first, second = initializer((3, 4)), initializer((3, 4))
-    >>> bool((first == second).any())
+    >>> bool(keras.ops.any(first == second))
     False
     >>> again = VarianceScaling.from_config(initializer.get_config())
-    >>> bool((first == again((3, 4))).all())
+    >>> bool(keras.ops.all(first == again((3, 4))))
     True
 
     Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852, section 2.2.
