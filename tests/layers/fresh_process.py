@@ -35,20 +35,25 @@ def dropped_per_replica(strategy):
     return [float((y.numpy() == 0).mean()) for y in strategy.experimental_local_results(outputs)]
 
 
-found = {}
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
+def main():
+    found = {}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    two = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-    found["one_device"] = after_one_step()
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
-        found["synchronized"] = after_one_step()
-    found["dropped_per_replica"] = dropped_per_replica(strategy)
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+        found["one_device"] = after_one_step()
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        with strategy.scope():
+            found["synchronized"] = after_one_step()
+        found["dropped_per_replica"] = dropped_per_replica(strategy)
 
-model = keras.models.load_model(sys.argv[1])
-found["predictions"] = model.predict(X, verbose=0).tolist()
-model.fit(X, X, batch_size=8, epochs=2, shuffle=False, verbose=0)
-found["weights"] = [weight.tolist() for weight in model.get_weights()]
-print(json.dumps(found))
+    model = keras.models.load_model(sys.argv[1])
+    found["predictions"] = model.predict(X, verbose=0).tolist()
+    model.fit(X, X, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    found["weights"] = [weight.tolist() for weight in model.get_weights()]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
