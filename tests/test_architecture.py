@@ -1,0 +1,94 @@
+"""Who may import whom, and what `import keras_trainkit` costs."""
+
+import ast
+import pathlib
+
+import keras
+import pytest
+
+import keras_trainkit
+from tests import contracts
+
+ROOT = pathlib.Path(keras_trainkit.__file__).parent
+PARTS = ("initializers", "layers", "optimizers", "schedules", "diagnosis", "callbacks", "tuner")
+MAY_IMPORT = {
+    "initializers": set(),
+    "layers": set(),
+    "optimizers": set(),
+    "schedules": set(),
+    "diagnosis": set(),
+    "callbacks": {"diagnosis", "schedules"},
+    "tuner": set(PARTS) - {"tuner"},
+}
+BACKENDS = {"tensorflow", "jax", "torch"}
+USED_ON_DEMAND = {"keras_tuner", "matplotlib", "tensorboard", "sklearn"}
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+def part(path):
+    return path.relative_to(ROOT).parts[0]
+
+
+def imports(path, everywhere=True):
+    """Yield the module names that a file imports, at any depth or at its top level."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_parts_import_only_what_stands_below_them(path):
+    if part(path) in PARTS:
+        allowed = MAY_IMPORT[part(path)] | {part(path)}
+        for module in imports(path):
+            package, _, rest = module.partition(".")
+            if package == "keras_trainkit" and rest.split(".")[0] in PARTS:
+                assert rest.split(".")[0] in allowed
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_backend_code_lives_in_backend_files(path):
+    used = {module.partition(".")[0] for module in imports(path)} & BACKENDS
+    assert used <= {path.stem.removeprefix("_")}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_import_reaches_into_keras(path):
+    assert not [module for module in imports(path) if module.startswith("keras.src")]
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if part(p) == "diagnosis"], ids=name)
+def test_diagnosis_needs_no_keras(path):
+    assert not [module for module in imports(path) if module.partition(".")[0] == "keras"]
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if part(p) != "tuner"], ids=name)
+def test_heavy_libraries_are_imported_when_used(path):
+    top = {module.partition(".")[0] for module in imports(path, everywhere=False)}
+    assert not top & USED_ON_DEMAND
+
+
+def test_import_loads_nothing_heavy_beyond_what_keras_loads():
+    code = f"""
+import sys, keras
+before = set(sys.modules)
+import keras_trainkit
+print(sorted({{m.partition('.')[0] for m in set(sys.modules) - before}} & {USED_ON_DEMAND}))
+"""
+    assert contracts.run_in_fresh_process(code).splitlines()[-1] == "[]"
+
+
+def test_every_public_class_is_registered_under_the_package():
+    for module in (keras_trainkit.initializers, keras_trainkit.layers, keras_trainkit.optimizers):
+        for public in vars(module).values():
+            if isinstance(public, type):
+                registered = keras.saving.get_registered_name(public)
+                assert registered == f"keras_trainkit>{public.__name__}"

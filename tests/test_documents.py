@@ -1,0 +1,73 @@
+"""What the documents show runs: README blocks, docstring examples, the examples folder."""
+
+import doctest
+import importlib
+import os
+import pathlib
+import pkgutil
+import re
+import subprocess
+import sys
+
+import keras
+import matplotlib.image
+import pytest
+
+import keras_trainkit
+
+REPOSITORY = pathlib.Path(__file__).parents[1]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(keras_trainkit.__path__, "keras_trainkit.")
+    if module.name.rpartition(".")[2] not in {"_tensorflow", "_jax", "_torch"}
+)
+
+
+def run_example(name, *arguments):
+    """Run an example as a user does; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "examples" / name, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_print_what_they_say(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_readme_blocks_run_in_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 3
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert "dense/kernel" in capsys.readouterr().out
+    assert (tmp_path / "gradients.png").stat().st_size > 10_000
+
+
+def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
+    printed = run_example("01_quickstart.py", "--folder", tmp_path)
+    accuracy = re.search(r"Test accuracy of the best epoch: ([\d.]+)", printed)
+    assert float(accuracy.group(1)) >= 0.965
+    assert "grad_norm" in printed
+    assert str(tmp_path) in printed
+    assert matplotlib.image.imread(tmp_path / "gradients.png").std() > 0.05
+
+
+def test_vanishing_gradient_is_shown_and_cured(tmp_path):
+    printed = run_example("02_vanishing_gradient.py", "--folder", tmp_path)
+    rows = [line.split()[-3:] for line in printed.splitlines() if line.startswith(("sig", "ReLU"))]
+    (broken_first, broken_last, broken_accuracy), (first, last, accuracy) = (
+        [float(cell) for cell in row] for row in rows
+    )
+    assert broken_first < 1e-6 * broken_last
+    assert broken_accuracy < 0.2
+    assert first > 0.1 * last
+    assert accuracy > 0.9
+    assert (tmp_path / "gradient_by_depth.png").exists()
