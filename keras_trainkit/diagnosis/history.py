@@ -23,7 +23,7 @@ FORMAT = "keras_trainkit.History"
 VERSION = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
     """The record of one training: S steps, V variables, one row of statistics for each pair.
 
@@ -82,6 +82,10 @@ class History:
                 "`epochs` must hold one number per step and `sizes` one per variable. "
                 f"Received: epochs.shape={self.epochs.shape}, sizes.shape={self.sizes.shape}"
             )
+
+    def __repr__(self) -> str:
+        """Return how much there is."""
+        return f"<History of {len(self.steps)} steps, {len(self.variables)} variables>"
 
     def __getitem__(self, statistic: str) -> np.ndarray:
         """Return one statistic as a float64 array of shape `(S, V)`."""
@@ -145,7 +149,7 @@ _UNREADABLE = (
     EOFError,
     OSError,
     AttributeError,
-    NotImplementedError,
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -122,7 +122,7 @@ def _add_color_bar(ax: "Axes", names: list[str], colors: np.ndarray) -> None:
     from matplotlib.colors import ListedColormap, Normalize
 
     scale = ScalarMappable(Normalize(-0.5, len(names) - 0.5), ListedColormap(colors))
-    ticks = np.linspace(0, len(names) - 1, NAMED_LAYERS).round().astype(int)
+    ticks = np.arange(len(names))[:: -(-len(names) // NAMED_LAYERS)]
     bar = ax.figure.colorbar(scale, ax=ax, pad=0.01, ticks=ticks)
     bar.ax.set_yticklabels([names[i] for i in ticks], fontsize="small")
     bar.ax.invert_yaxis()

@@ -24,8 +24,11 @@ def observed(make=softmax, optimizer=lambda: keras.optimizers.SGD(0.1), rows=16,
     return monitor.history
 
 
+usual = functools.cache(observed)
+
+
 def test_eager_steps():
-    assert_close(observed(run_eagerly=True).table, observed().table)
+    assert_close(observed(run_eagerly=True).table, usual().table)
 
 
 @pytest.mark.backend("tensorflow", "jax")
@@ -42,7 +45,7 @@ def test_every_step_of_one_execution_is_recorded():
 
 
 def test_mixed_precision():
-    full = observed()
+    full = usual()
     keras.config.set_dtype_policy("mixed_float16")
     half = observed(
         optimizer=lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), 64.0)

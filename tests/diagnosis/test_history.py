@@ -86,6 +86,10 @@ def test_shapes_that_do_not_fit_are_an_error():
         History([0], [0, 1], ("a",), [1], np.zeros((1, 1, 8)))
 
 
+def test_repr_is_short():
+    assert repr(history()) == "<History of 10 steps, 6 variables>"
+
+
 def test_statistics_are_read_by_name():
     record = history()
     for column, name in enumerate(STATISTICS):
