@@ -15,6 +15,8 @@ INSTALL := $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-versio
 
 export KERAS_BACKEND := $(BACKEND)
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# The models here are small: one PyTorch thread outruns several that wait for each other.
+export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-oldest lint check clean

@@ -62,7 +62,7 @@ def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
 
 def test_vanishing_gradient_is_shown_and_cured(tmp_path):
     printed = run_example("02_vanishing_gradient.py", "--folder", tmp_path)
-    rows = [line.split()[-3:] for line in printed.splitlines() if line.startswith(("sig", "ReLU"))]
+    rows = [line.split()[-3:] for line in printed.splitlines() if line.startswith(("sig", "tanh, LSUV"))]
     (broken_first, broken_last, broken_accuracy), (first, last, accuracy) = (
         [float(cell) for cell in row] for row in rows
     )
