@@ -30,7 +30,7 @@ def difference(after: Tensor, before: Tensor) -> Tensor:
 def _describe(rows: Tensor, scale: Tensor | float) -> Tensor:
     magnitude = ops.abs(rows)
     peak = ops.amax(magnitude, axis=1)
-    zeros = ops.mean(ops.cast(ops.equal(magnitude, 0.0), "float32"), axis=1)
+    zeros = ops.subtract(1.0, ops.mean(ops.sign(magnitude), axis=1))
     # NaN compares false, infinity too. TensorFlow's optimizer would turn `not <=` into `>`.
     finite = ops.less_equal(magnitude, LARGEST)
     nonfinite = ops.sum(ops.where(finite, 0.0, 1.0), axis=1)
@@ -46,7 +46,7 @@ def _describe(rows: Tensor, scale: Tensor | float) -> Tensor:
         ops.where(broken, math.inf, ops.divide(peak, scale)),
         ops.where(broken, math.nan, mean * unit),
         ops.where(broken, math.nan, std * unit),
-        zeros,
+        ops.where(broken, math.nan, zeros),
         nonfinite,
     ]
     return ops.stack(columns, axis=1)

@@ -32,8 +32,8 @@ class History:
         nonfinite = number of g_i that are NaN or infinite
         weight_norm = |w|_2 before the step    update_norm = |w_after - w_before|_2
         update_ratio = update_norm / weight_norm        global_norm = sqrt(sum over w of |g|_2^2)
-    Where `nonfinite` > 0, `norm` and `max_abs` are infinite, `mean` and `std` are NaN. All are NaN
-    where no optimizer was given the variable; `update_ratio` also where all weights are zero.
+    Where `nonfinite` > 0, `norm` and `max_abs` are infinite, `mean`, `std` and `zero_fraction` NaN.
+    All are NaN where no optimizer was given the variable; `update_ratio` also where w is zero.
 
     Args:
         steps: integers, shape `(S,)`. Optimizer updates, 0-based.
