@@ -8,7 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit.callbacks._statistics import Tensor, difference, gradient_rows, norms
+from keras_trainkit.callbacks._statistics import (
+    Tensor,
+    gradient_statistics,
+    groups_of,
+    snapshots,
+    update_statistics,
+)
 from keras_trainkit.diagnosis.history import STATISTICS
 
 
@@ -80,10 +86,9 @@ class Recorder:
                 return original(grads, trainable_variables)
             grads, given = list(grads), trainable_variables and list(trainable_variables)
             variables = given or trained_variables(optimizer)
-            before = [ops.stop_gradient(ops.copy(variable)) for variable in variables]
-            with self._update(variables, grads, loss_scale(optimizer), before) as after:
+            with self._update(variables, grads, loss_scale(optimizer), variables) as after:
                 result = original(grads, given)
-                after += [ops.stop_gradient(ops.convert_to_tensor(v)) for v in variables]
+                after += variables
             return result
 
         return apply
@@ -108,37 +113,38 @@ class Recorder:
     ) -> Iterator[list]:
         """Measure one update; the caller fills the list it is given with the new weights."""
         seen = [i for i, variable in enumerate(variables) if _has_gradient(variable)]
+        groups = [[seen[i] for i in group] for group in groups_of([variables[i] for i in seen])]
         after: list[Tensor] = []
-        if not seen:
-            yield after
-            return
-        gradient = weight = None
+        described: list[Tensor] = []
         with self._harmless():
-            given = [self._tensor(gradients[i], variables[i]) for i in seen]
-            gradient = gradient_rows(given, ops.copy(scale))
-            weight = norms([before[i] for i in seen])
+            scale, weights = ops.copy(scale), snapshots(before, groups)
+            given = [self._tensor(*pair) for pair in zip(gradients, variables, strict=True)]
+            described = [gradient_statistics(rows, scale) for rows in snapshots(given, groups)]
         self._inside = True
         try:
             yield after
         finally:
             self._inside = False
+        known = {id(variable) for variable in self.variables}
+        self.variables += [variables[i] for i in seen if id(variables[i]) not in known]
         with self._harmless():
-            update = norms([difference(after[i], before[i]) for i in seen])
-            rows = ops.concatenate([gradient, weight, update], axis=1)
-            self._keep([variables[i] for i in seen], rows)
+            updates = map(update_statistics, weights, snapshots(after, groups))
+            blocks = [
+                ops.concatenate(pair, axis=1) for pair in zip(described, updates, strict=True)
+            ]
+            for group, block in zip(groups, blocks, strict=True):
+                self._keep([variables[i] for i in group], block)
 
     def _tensor(self, gradient: Any, variable: Any) -> Tensor:
         """Return a dense gradient; that of a variable which the loss does not use is zero."""
         if gradient is None:
-            return ops.zeros(variable.shape)
-        return ops.reshape(self._dense(gradient), variable.shape)
+            return ops.zeros(variable.shape, variable.dtype)
+        return self._dense(gradient)
 
     def _keep(self, variables: Sequence, rows: Tensor) -> None:
-        """Hold this update's rows until `table`; a later update of a variable replaces them."""
+        """Hold rows until `table`; those of a later update of a variable replace the earlier."""
         first = 1 + sum(block.shape[0] for block in self._blocks)
         self._blocks.append(rows)
-        known = {id(variable) for variable in self.variables}
-        self.variables += [variable for variable in variables if id(variable) not in known]
         self._place.update((id(variable), first + i) for i, variable in enumerate(variables))
 
     @contextmanager

@@ -1,7 +1,7 @@
-"""The statistics of gradients and updates in backend-neutral operations, for inside a step."""
+"""The statistics of one update in backend-neutral operations, for inside a training step."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,26 @@ STACKED_SIZE = 2**16
 LARGEST = float(np.finfo("float32").max)
 
 
-def gradient_rows(gradients: Sequence[Tensor], scale: Tensor | float) -> Tensor:
-    """Return `(V, 6)`: norm, max_abs, mean, std, zero_fraction, nonfinite of gradients / scale."""
-    return _per_tensor(gradients, lambda rows: _describe(rows, scale))
+def groups_of(variables: Sequence[Any]) -> list[list[int]]:
+    """Return positions by shape: small variables share their operations, large ones stay alone."""
+    groups: dict[Any, list[int]] = {}
+    for position, variable in enumerate(variables):
+        alone = position if math.prod(variable.shape) > STACKED_SIZE else None
+        groups.setdefault((tuple(variable.shape), str(variable.dtype), alone), []).append(position)
+    return list(groups.values())
 
 
-def norms(tensors: Sequence[Tensor]) -> Tensor:
-    """Return `(V, 1)`, the L2 norm of each tensor; infinite where one is not finite."""
-    return _per_tensor(tensors, lambda rows: _finite_or_infinite(_norm(rows))[:, None])
+def snapshots(tensors: Sequence[Tensor], groups: list[list[int]]) -> list[Tensor]:
+    """Return copies of the tensors as the rows of one float32 matrix per group."""
+    matrices = []
+    for group in groups:
+        stack = ops.stack([ops.stop_gradient(tensors[i]) for i in group])
+        matrices.append(ops.cast(ops.reshape(stack, (len(group), -1)), "float32"))
+    return matrices
 
 
-def difference(after: Tensor, before: Tensor) -> Tensor:
-    """Return the step between two values of one variable, in float32."""
-    return ops.subtract(ops.cast(after, "float32"), ops.cast(before, "float32"))
-
-
-def _describe(rows: Tensor, scale: Tensor | float) -> Tensor:
+def gradient_statistics(rows: Tensor, scale: Tensor | float) -> Tensor:
+    """Return `(k, 6)`: norm, max_abs, mean, std, zero_fraction, nonfinite of rows / scale."""
     magnitude = ops.abs(rows)
     peak = ops.amax(magnitude, axis=1)
     zeros = ops.subtract(1.0, ops.mean(ops.sign(magnitude), axis=1))
@@ -52,27 +56,11 @@ def _describe(rows: Tensor, scale: Tensor | float) -> Tensor:
     return ops.stack(columns, axis=1)
 
 
+def update_statistics(before: Tensor, after: Tensor) -> Tensor:
+    """Return `(k, 2)`: weight_norm and update_norm; infinite where one is not finite."""
+    norms = ops.stack([_norm(before), _norm(ops.subtract(after, before))], axis=1)
+    return ops.where(ops.less_equal(norms, LARGEST), norms, math.inf)
+
+
 def _norm(rows: Tensor) -> Tensor:
     return ops.sqrt(ops.sum(ops.square(rows), axis=1))
-
-
-def _finite_or_infinite(values: Tensor) -> Tensor:
-    return ops.where(ops.less_equal(values, LARGEST), values, math.inf)
-
-
-def _per_tensor(tensors: Sequence[Tensor], measure: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply `measure` to rows of equal length: small tensors together, large ones alone."""
-    blocks, order = [], []
-    for positions in _groups([math.prod(tensor.shape) for tensor in tensors]):
-        rows = [ops.reshape(ops.cast(tensors[i], "float32"), (1, -1)) for i in positions]
-        blocks.append(measure(rows[0] if len(rows) == 1 else ops.concatenate(rows, axis=0)))
-        order += positions
-    return ops.take(ops.concatenate(blocks, axis=0), np.argsort(order), axis=0)
-
-
-def _groups(sizes: Sequence[int]) -> list[list[int]]:
-    groups: dict[Any, list[int]] = {}
-    for position, size in enumerate(sizes):
-        key = size if size <= STACKED_SIZE else (size, position)
-        groups.setdefault(key, []).append(position)
-    return list(groups.values())

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._statistics import gradient_rows, norms
+from keras_trainkit.callbacks._statistics import gradient_statistics, update_statistics
 from keras_trainkit.diagnosis import STATISTICS
 from tests.contracts import array, assert_close
 from tests.references import backpropagation
@@ -98,20 +98,19 @@ def test_nan_in_the_data_shows_inside_the_compiled_step():
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
 def test_statistics_neither_overflow_nor_vanish(size):
     rng = np.random.default_rng(7)
-    gradients = [rng.normal(size=s) * size for s in ((30, 40), (5,), (5,), (1,))]
+    gradients = [rng.normal(size=s) * size for s in ((30, 40), (5,), (1,))]
     gradients[0][:, :10] = 0.0
-    gradients = [gradient.astype("float32") for gradient in gradients]
-    rows = array(gradient_rows(gradients, 8.0))
-    for row, gradient in zip(rows, gradients, strict=True):
+    for gradient in (gradient.astype("float32") for gradient in gradients):
+        (row,) = array(gradient_statistics(gradient.reshape(1, -1), 8.0))
         truth = backpropagation.statistics(gradient.astype("float64") / 8, np.ones(1), np.ones(1))
         np.testing.assert_allclose(row[:4] / truth[0], np.divide(truth[:4], truth[0]), atol=1e-6)
         assert_close(row[4:], truth[4:6])
 
 
 def test_statistics_of_a_gradient_with_nan_and_infinity():
-    broken = np.array([1.0, np.nan, -np.inf, np.inf, 0.0], "float32")
-    norm, max_abs, mean, std, zeros, nonfinite = array(gradient_rows([broken], 1.0))[0]
+    broken = np.array([[1.0, np.nan, -np.inf, np.inf, 0.0]], "float32")
+    ((norm, max_abs, mean, std, zeros, nonfinite),) = array(gradient_statistics(broken, 1.0))
     assert norm == max_abs == np.inf
     assert np.isnan([mean, std, zeros]).all()
     assert nonfinite == 3
-    assert array(norms([broken])).tolist() == [[np.inf]]
+    assert array(update_statistics(broken, broken)).tolist() == [[np.inf, np.inf]]
