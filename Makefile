@@ -2,6 +2,7 @@
 BACKEND ?= tensorflow
 PYTHON ?= python3
 BACKENDS := tensorflow jax torch
+WORKERS ?= 2
 
 ifeq ($(filter $(BACKEND),$(BACKENDS)),)
 $(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))
@@ -35,13 +36,13 @@ demo: $(VENV)/examples-$(BACKEND)
 	$(RUN) examples/01_quickstart.py
 
 test: $(VENV)/test-$(BACKEND)
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(WORKERS)
 
 test-all:
 	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
-	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS)
 
 lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m ruff check

@@ -1,7 +1,5 @@
 """The backend of a run is the environment variable KERAS_BACKEND; a missing library is an error."""
 
-import gc
-
 import keras
 import matplotlib
 import pytest
@@ -24,11 +22,6 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=elsewhere)
 
 
-def pytest_collection_finish():
-    """Spare `clear_session` the 0.2 s that its collector spends on what the imports left."""
-    gc.freeze()
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Turn every skip into a failure: what cannot run here is deselected, never passed over."""
@@ -44,7 +37,7 @@ def same_start():
     """Give every test the same seeds, float32, and no layers of an earlier test."""
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
 
 
@@ -53,6 +46,3 @@ def float64(same_start):
     """Run the test with float64 as Keras's default type."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
