@@ -1,6 +1,6 @@
 """Argument checks that all raise one form of sentence.
 
-    `rate` must be in [0, 1). Received: rate=1.2
+`rate` must be in [0, 1). Received: rate=1.2
 """
 
 import math

@@ -62,10 +62,9 @@ def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
 
 def test_vanishing_gradient_is_shown_and_cured(tmp_path):
     printed = run_example("02_vanishing_gradient.py", "--folder", tmp_path)
-    rows = [line.split()[-3:] for line in printed.splitlines() if line.startswith(("sig", "tanh, LSUV"))]
-    (broken_first, broken_last, broken_accuracy), (first, last, accuracy) = (
-        [float(cell) for cell in row] for row in rows
-    )
+    table = {line[:32].strip(): line[32:].split() for line in printed.splitlines()}
+    broken_first, broken_last, broken_accuracy = map(float, table["sigmoid, weights N(0, 0.05^2)"])
+    first, last, accuracy = map(float, table["tanh, LSUV"])
     assert broken_first < 1e-6 * broken_last
     assert broken_accuracy < 0.2
     assert first > 0.1 * last
