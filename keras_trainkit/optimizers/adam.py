@@ -55,7 +55,7 @@ class Adam(Optimizer):
         >>> weight = keras.Variable([1.0])
         >>> optimizer = Adam(learning_rate=0.1)
         >>> optimizer.apply([keras.ops.convert_to_tensor([4.0])], [weight])
-        >>> round(float(weight[0]), 4)
+        >>> round(float(weight.numpy()[0]), 4)
         0.9
 
     Reference: Kingma, D. & Ba, J. (2015), Adam: A Method for Stochastic Optimization,

@@ -50,10 +50,10 @@ class NAG(Optimizer):
         >>> weight = keras.Variable([1.0])
         >>> optimizer = NAG(learning_rate=0.1, momentum=0.5)
         >>> optimizer.apply([keras.ops.convert_to_tensor([2.0])], [weight])
-        >>> round(float(weight[0]), 4)
+        >>> round(float(weight.numpy()[0]), 4)
         0.7
         >>> with optimizer.at_iterate():
-        ...     round(float(weight[0]), 4)
+        ...     round(float(weight.numpy()[0]), 4)
         0.8
 
     Reference: Sutskever, I., Martens, J., Dahl, G. & Hinton, G. (2013), On the importance of
