@@ -44,7 +44,7 @@ class Recorder:
         dense: function from what the backend calls a gradient to a tensor.
     """
 
-    def __init__(self, model: keras.Model, dense: Callable = ops.convert_to_tensor) -> None:
+    def __init__(self, model: keras.Model, dense: Callable) -> None:
         found = [
             value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)
         ]

@@ -35,12 +35,14 @@ class Session:
         self._tables: list[Tensor] = []
         self._warned = False
 
-    dense: Callable = staticmethod(keras.ops.convert_to_tensor)
-
     @staticmethod
     def obstacle(model: keras.Model) -> str | None:
         """Return why this model cannot be observed on this backend, or None."""
         return None
+
+    def dense(self, gradient: Any) -> Tensor:
+        """Return what the backend calls a gradient as one tensor."""
+        return keras.ops.convert_to_tensor(gradient)
 
     def run(self, *arguments: Any) -> Any:
         """Do what the original function does, and keep the statistics of each step."""

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from keras_trainkit.callbacks._session import Session
 
+REASSOCIATED = ("Mul", "Add", "AddV2", "AddN", "Sub")
+
 
 class BackendSession(Session):
     """Re-makes the train function around a step that writes its table into a private variable.
@@ -15,8 +17,6 @@ class BackendSession(Session):
     An output would not do: of `steps_per_execution` steps in one graph, Keras returns the last.
     The variables belong to no model, optimizer or metric, so no file ever contains them.
     """
-
-    dense = staticmethod(tf.convert_to_tensor)
 
     def __init__(self, model: keras.Model, capacity: int) -> None:
         super().__init__(model, capacity)
@@ -45,6 +45,26 @@ class BackendSession(Session):
         tables = self._buffer[: self._cursor].numpy()
         self._cursor.assign(0)
         return list(tables)
+
+    def dense(self, gradient: Any) -> tf.Tensor:
+        """Return a gradient as one tensor, without adding a reader to its last operations.
+
+        TensorFlow reorders `learning_rate * (a * b)` where nobody else reads the inner product. To
+        leave every bit of the training as it is, the monitor computes such a product once more.
+        """
+        tensor = tf.convert_to_tensor(gradient)
+        return tensor if tf.executing_eagerly() else self._repeated(tensor)
+
+    def _repeated(self, tensor: tf.Tensor) -> tf.Tensor:
+        kind = tensor.op.type
+        if kind not in REASSOCIATED:
+            return tensor
+        operands = [self._repeated(operand) for operand in tensor.op.inputs]
+        # Waiting for something else keeps it from being merged with what it repeats.
+        with tf.control_dependencies([self._cursor.read_value()]):
+            if kind == "AddN":
+                return tf.raw_ops.AddN(inputs=operands)
+            return getattr(tf.raw_ops, kind)(x=operands[0], y=operands[1])
 
     def _step(self, data: Any) -> Any:
         with self.recorder.watching():

@@ -36,6 +36,13 @@ def test_training_is_the_same_bit_for_bit(make):
     assert set(vars(model.optimizer)) == set(vars(plain.optimizer))
 
 
+def test_momentum_on_a_gradient_that_is_a_product_is_the_same_bit_for_bit():
+    optimizers = [keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True) for _ in range(2)]
+    plain, model = (compiled(optimizer=optimizer) for optimizer in optimizers)
+    expected = fit(plain, epochs=8)
+    assert_same_training(model, fit(model, [GradientMonitor()], epochs=8), plain, expected)
+
+
 def test_files_saved_during_and_after_training_hold_nothing_of_it(tmp_path):
     for name, callbacks in {"plain": [], "monitored": [GradientMonitor()]}.items():
         model = compiled()
