@@ -53,9 +53,23 @@ def nag():
     return NAG(InverseTimeDecay(0.05, decay_steps=3, decay_rate=0.5))
 
 
+def attention(optimizer):
+    """Return a model whose gradients reach the optimizer from many kinds of operations."""
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    inputs = keras.Input((6,))
+    x = layers.Conv1D(4, 3, use_bias=False)(layers.Reshape((6, 1))(inputs))
+    x = layers.ReLU()(BatchNormalization()(x))
+    x = layers.LayerNormalization()(layers.MultiHeadAttention(2, 3)(x, x))
+    model = keras.Model(inputs, layers.Dense(1)(layers.LSTM(3)(layers.PReLU()(x))))
+    model.compile(optimizer, "mse")
+    return model
+
+
+@pytest.mark.parametrize("build", [network, attention])
 @pytest.mark.parametrize("optimizer", [nag, Adam], ids=["nag", "adam"])
-def test_monitored_training_is_the_same_bit_for_bit(optimizer):
-    plain, monitored, monitor = network(optimizer()), network(optimizer()), GradientMonitor()
+def test_monitored_training_is_the_same_bit_for_bit(optimizer, build):
+    plain, monitored, monitor = build(optimizer()), build(optimizer()), GradientMonitor()
     expected, actual = fit(plain).history, fit(monitored, monitor).history
     contracts.assert_same_weights(plain, monitored)
     for slot, other in zip(plain.optimizer.variables, monitored.optimizer.variables, strict=True):

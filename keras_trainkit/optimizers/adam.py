@@ -127,7 +127,9 @@ class Adam(Optimizer):
 
     def _blend(self, moment: Any, value: Any, beta: float) -> Any:
         """Move a moment towards `value` and return it."""
-        moved = beta * ops.cast(moment, value.dtype) + (1 - beta) * value
+        old = ops.cast(moment, value.dtype)
+        # One product, not two: compilers then round it in one way (see `NAG`).
+        moved = old + (1 - beta) * (value - old)
         self.assign(moment, moved)
         return moved
 
