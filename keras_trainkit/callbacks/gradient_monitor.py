@@ -25,11 +25,11 @@ class GradientMonitor(keras.callbacks.Callback):
         update_ratio = update_norm / weight_norm, global_norm = sqrt(sum over w of |g|_2^2)
     They are the gradients that train the model, taken inside its compiled step, before any
     clipping and divided by the loss scale: no second backward pass, and the training stays the
-    same bit for bit (seen on CPUs, with Keras's optimizers and this package's; XLA may round an
-    optimizer of your own differently in the last bit where it adds two products). Nothing is added
-    to the model, its optimizer or its metrics, so files saved
-    meanwhile are as without it. `fit` logs the mean of `global_norm` over an epoch's finite steps
-    as `grad_norm`: the progress bar shows it, and callbacks placed after this one can monitor it.
+    same bit for bit. (Seen on CPUs with Keras's optimizers and this package's. XLA may round an
+    optimizer of your own differently in the last bit where it adds two products.) Nothing is added
+    to the model, its optimizer or its metrics, so files saved meanwhile are as without it. `fit`
+    logs the mean of `global_norm` over an epoch's finite steps as `grad_norm`: the progress bar
+    shows it, and callbacks placed after this one can monitor it.
     A second `fit` begins a new record; its steps go on from `optimizer.iterations`.
 
     Args:
