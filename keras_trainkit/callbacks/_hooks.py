@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._shadowing import shadowed
 from keras_trainkit.callbacks._statistics import (
     Tensor,
     gradient_statistics,
@@ -16,20 +17,6 @@ from keras_trainkit.callbacks._statistics import (
     update_statistics,
 )
 from keras_trainkit.diagnosis.history import STATISTICS
-
-
-@contextmanager
-def shadowed(instance: Any, **attributes: Any) -> Iterator[None]:
-    """Set instance attributes past every `__setattr__`, and afterwards restore what was there."""
-    own = vars(instance)
-    before = {name: own[name] for name in attributes if name in own}
-    own.update(attributes)
-    try:
-        yield
-    finally:
-        for name in attributes:
-            own.pop(name, None)
-        own.update(before)
 
 
 class Recorder:

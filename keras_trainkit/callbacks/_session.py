@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit.callbacks._hooks import Recorder, shadowed
+from keras_trainkit._shadowing import shadowed
+from keras_trainkit.callbacks._hooks import Recorder
 from keras_trainkit.callbacks._statistics import Tensor
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._shadowing import shadowed
 from keras_trainkit._validation import boolean, integer, invalid, positive
 from keras_trainkit.initializers.kernels import Kernel, kernels_of
 from keras_trainkit.initializers.orthonormal import orthonormal
@@ -118,7 +119,7 @@ def lsuv(
         for fit in fits:
             fit.assign()
             call = _fitting_call(fit, reached, tolerance, max_iterations)
-            shadows.enter_context(_shadowed(fit.layer, "call", call))
+            shadows.enter_context(shadowed(fit.layer, call=call))
         model(x, training=False)
     for fit in fits:
         fit.assign()
@@ -219,21 +220,8 @@ def _seen_by_activation(layer: keras.Layer) -> Iterator[list]:
         seen.append(z)
         return activation(z)
 
-    with _shadowed(layer, "activation", tap):
+    with shadowed(layer, activation=tap):
         yield seen
-
-
-@contextmanager
-def _shadowed(layer: keras.Layer, name: str, value: Any) -> Iterator[None]:
-    """Lay `value` over an attribute without `setattr`, by which Keras would track it."""
-    attributes = vars(layer)
-    before = {name: attributes[name]} if name in attributes else {}
-    attributes[name] = value
-    try:
-        yield
-    finally:
-        del attributes[name]
-        attributes.update(before)
 
 
 def _variance(z: Any) -> float | None:

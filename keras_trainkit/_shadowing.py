@@ -1,0 +1,19 @@
+"""Instance attributes for a while, past everything that watches `setattr`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def shadowed(instance: Any, **attributes: Any) -> Iterator[None]:
+    """Set instance attributes past every `__setattr__`, and afterwards restore what was there."""
+    own = vars(instance)
+    before = {name: own[name] for name in attributes if name in own}
+    own.update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            own.pop(name, None)
+        own.update(before)
