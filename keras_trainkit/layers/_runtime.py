@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_trainkit.layers._precision import at_least_float32
+from keras_trainkit._precision import at_least_float32
 
 
 class RuntimeNumber:

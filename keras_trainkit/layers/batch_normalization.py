@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit._validation import boolean, integer, invalid, real
-from keras_trainkit.layers._precision import at_least_float32
 
 INITIALIZERS = (
     "beta_initializer",

@@ -13,11 +13,11 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._precision import at_least_float32
 
 LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 POSITIVE_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
-WIDE_TYPES = ("float32", "float64")
 
 
 class Optimizer(keras.optimizers.Optimizer):
@@ -56,13 +56,9 @@ class Optimizer(keras.optimizers.Optimizer):
 
 def all_wide(variables: list[Any]) -> bool:
     """Say whether every variable's own type is wide enough to compute an update in."""
-    return all(keras.backend.standardize_dtype(v.dtype) in WIDE_TYPES for v in variables)
-
-
-def update_type(variable: Any) -> str:
-    """Return the type in which a rule computes: the variable's own, but at least float32."""
-    own = keras.backend.standardize_dtype(variable.dtype)
-    return own if own in WIDE_TYPES else "float32"
+    return all(
+        keras.backend.standardize_dtype(v.dtype) == at_least_float32(v.dtype) for v in variables
+    )
 
 
 def dense(gradient: Any, dtype: str) -> Any:

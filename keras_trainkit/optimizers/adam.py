@@ -6,13 +6,13 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._base import (
     LearningRate,
     Optimizer,
     bias_correction,
     dense,
-    update_type,
 )
 
 
@@ -96,7 +96,7 @@ class Adam(Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply the rule to one variable."""
         index = self._get_variable_index(variable)
-        dtype = update_type(variable)
+        dtype = at_least_float32(variable.dtype)
         gradient = dense(gradient, dtype)
         m = self._blend(self._momentums[index], gradient, self.beta_1)
         v = self._blend(self._velocities[index], ops.square(gradient), self.beta_2)
@@ -111,7 +111,7 @@ class Adam(Optimizer):
         """Apply the rule to every variable by multi-tensor kernels (PyTorch)."""
         from keras_trainkit.optimizers import _torch
 
-        step_size, root_scale = self._scales(learning_rate, update_type(variables[0]))
+        step_size, root_scale = self._scales(learning_rate, at_least_float32(variables[0].dtype))
         _torch.adam(
             [variable.value for variable in variables],
             gradients,

@@ -8,8 +8,9 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
-from keras_trainkit.optimizers._base import LearningRate, Optimizer, dense, update_type
+from keras_trainkit.optimizers._base import LearningRate, Optimizer, dense
 from keras_trainkit.optimizers._next_fit import resume_at_next_fit
 
 
@@ -87,7 +88,7 @@ class NAG(Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply the rule to one variable."""
         velocity = self._velocities[self._get_variable_index(variable)]
-        dtype = update_type(variable)
+        dtype = at_least_float32(variable.dtype)
         old, rate = ops.cast(velocity, dtype), ops.cast(learning_rate, dtype)
         new = self._next_velocity(old, dense(gradient, dtype), rate)
         iterate = ops.cast(variable, dtype) + self._displacement(dtype) * old
@@ -106,7 +107,7 @@ class NAG(Optimizer):
         """Apply the rule to every variable by multi-tensor kernels (PyTorch)."""
         from keras_trainkit.optimizers import _torch
 
-        dtype = update_type(variables[0])
+        dtype = at_least_float32(variables[0].dtype)
         _torch.nag(
             [variable.value for variable in variables],
             gradients,

@@ -1,4 +1,4 @@
-"""The type in which the layers compute."""
+"""The type in which the components compute."""
 
 from typing import Any
 
