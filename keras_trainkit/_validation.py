@@ -14,24 +14,24 @@ def invalid(name: str, requirement: str, value: object) -> ValueError:
     return ValueError(f"`{name}` must be {requirement}. Received: {name}={value!r}")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def real(
     name: str,
     value: Any,
     *,
     low: float = -math.inf,
     high: float = math.inf,
-    low_open: bool = False,
     high_open: bool = False,
 ) -> float:
     """Return `value` as a float inside the interval from `low` to `high`, or raise."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    inside = is_number and (
-        (low < value if low_open else low <= value)
-        and (value < high if high_open else value <= high)
-        and math.isfinite(value)
+    inside = _is_number(value) and (
+        low <= value and (value < high if high_open else value <= high) and math.isfinite(value)
     )
     if not inside:
-        left = "(" if low_open or low == -math.inf else "["
+        left = "(" if low == -math.inf else "["
         right = ")" if high_open or high == math.inf else "]"
         raise invalid(name, f"in {left}{low:g}, {high:g}{right}", value)
     return float(value)
@@ -39,8 +39,7 @@ def real(
 
 def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float above zero, or raise."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (is_number and 0 < float(value) < math.inf):
+    if not (_is_number(value) and 0 < float(value) < math.inf):
         raise invalid(name, "a number > 0", value)
     return float(value)
 
