@@ -21,6 +21,8 @@ def outcomes(tmp_path_factory) -> dict[str, dict[str, tuple[str, str]]]:
     modules = [suite.module for suite in SUITES.values()]
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
     command += ["-p", "tests.keras_suite.swap", "-c", os.devnull, f"--junitxml={report}"]
+    # Names in the report are relative to it, wherever the environment lies.
+    command += [f"--rootdir={Path(keras.__file__).parents[1]}"]
     done = subprocess.run(
         [*command, "--continue-on-collection-errors", "--pyargs", *modules],
         cwd=ROOT,
