@@ -10,6 +10,7 @@ from keras import ops
 from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit._validation import boolean, integer, invalid, real
+from keras_trainkit.layers._moments import centered_moments
 
 INITIALIZERS = (
     "beta_initializer",
@@ -20,27 +21,6 @@ INITIALIZERS = (
 REGULARIZERS = ("beta_regularizer", "gamma_regularizer")
 CONSTRAINTS = ("beta_constraint", "gamma_constraint")
 UNCLIPPED = {"rmin": 0.0, "rmax": math.inf, "dmax": math.inf}
-
-
-def centered_moments(
-    x: Any, axes: tuple[int, ...], mask: Any, across: Callable[[Any], Any]
-) -> tuple[Any, Any, Any]:
-    """Return `x - mean`, the mean, and the biased variance over `axes`, which stay as ones.
-
-    Only the positions where `mask` is true count (`None`: all); `across` adds over replicas.
-    """
-
-    def total(values: Any) -> Any:
-        valid = values if mask is None else ops.where(mask, values, 0)
-        return across(ops.sum(valid, axes, keepdims=True))
-
-    count = ops.clip(total(ops.ones_like(x)), 1, math.inf)
-    # Any constant may be taken off first; near the mean, the rest has full relative precision.
-    shift = ops.stop_gradient(total(x) / count)
-    rest = x - shift
-    mean_rest = total(rest) / count
-    centered = rest - mean_rest
-    return centered, shift + mean_rest, total(ops.square(centered)) / count
 
 
 @register
