@@ -1,5 +1,7 @@
 """Hyperparameters that can change between two training steps without a new trace."""
 
+from typing import Any
+
 import keras
 
 from keras_trainkit._precision import at_least_float32
@@ -35,6 +37,10 @@ class RuntimeNumber:
             )
         self.value = value
         self.variable.assign(value)
+
+    def tensor(self) -> Any:
+        """Return the number as the running step reads it."""
+        return keras.ops.convert_to_tensor(self.variable)
 
     @property
     def threaded(self) -> list[keras.Variable]:

@@ -7,13 +7,8 @@ from keras import ops
 
 from keras_trainkit._register import register
 from keras_trainkit._validation import integer, invalid, real
+from keras_trainkit.layers._drop import drop
 from keras_trainkit.layers._runtime import RuntimeNumber
-
-
-def drop(inputs: Any, noise: Any, rate: Any) -> Any:
-    """Zero the `inputs` where `noise < rate` and divide the others by `1 - rate`."""
-    keep = ops.broadcast_to(noise >= rate, ops.shape(inputs))
-    return ops.where(keep, ops.cast(inputs, noise.dtype) / (1 - rate), 0)
 
 
 @register
@@ -101,15 +96,12 @@ class Dropout(keras.layers.Layer):
         """Return the inputs with a part of the units dropped, if `training`."""
         if not training:
             return inputs
-        rate = ops.convert_to_tensor(self._rate.variable)
-        shape = self._concrete_noise_shape(inputs)
-        noise = keras.random.uniform(shape, dtype=rate.dtype, seed=self.seed_generator)
-        return ops.cast(drop(inputs, noise, rate), self.compute_dtype)
+        return drop(inputs, self._rate.tensor(), self.seed_generator, self._noise_shape_of(inputs))
 
-    def _concrete_noise_shape(self, inputs: Any) -> Any:
-        shape = ops.shape(inputs)
+    def _noise_shape_of(self, inputs: Any) -> Any:
         if self.noise_shape is None:
-            return shape
+            return None
+        shape = ops.shape(inputs)
         if len(self.noise_shape) != len(shape):
             raise invalid("noise_shape", f"of the inputs' rank {len(shape)}", self.noise_shape)
         return tuple(

@@ -1,0 +1,46 @@
+"""The inputs of a model, batch by batch."""
+
+import itertools
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_trainkit._validation import integer, invalid
+
+
+def batches(name: str, data: Any, batch_size: int, steps: int | None = None) -> Iterator[Any]:
+    """Yield the inputs in up to `steps` batches of `data`, as tensors, in their order.
+
+    Arrays, nested or not, are cut to `batch_size`; anything else is iterated over and gives `x`,
+    `(x, y)` or `(x, y, sample_weight)`. `name` is what an error calls `data`.
+    """
+    integer("batch_size", batch_size, low=1)
+    if steps is not None:
+        integer("steps", steps, low=1)
+    found = _slices(name, data, batch_size) if _are_arrays(data) else _inputs(data)
+    number = 0
+    for number, x in enumerate(itertools.islice(found, steps), start=1):
+        yield keras.tree.map_structure(ops.convert_to_tensor, x)
+    if number == 0:
+        raise invalid(name, "data with at least one batch", data)
+
+
+def _are_arrays(data: Any) -> bool:
+    return all(hasattr(leaf, "shape") for leaf in keras.tree.flatten(data))
+
+
+def _inputs(data: Any) -> Iterator[Any]:
+    return (keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in data)
+
+
+def _slices(name: str, arrays: Any, batch_size: int) -> Iterator[Any]:
+    sizes = {int(array.shape[0]) for array in keras.tree.flatten(arrays)}
+    if len(sizes) > 1:
+        raise invalid(name, "arrays of one length", sorted(sizes))
+    return (
+        keras.tree.map_structure(itemgetter(slice(start, start + batch_size)), arrays)
+        for start in range(0, max(sizes, default=0), batch_size)
+    )

@@ -1,0 +1,159 @@
+"""Monte-Carlo dropout: predictions with their uncertainty."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_trainkit._validation import integer, invalid
+from keras_trainkit.layers._batches import batches
+from keras_trainkit.layers._compiled import compiled
+from keras_trainkit.layers._inference import float64, infer, layers_inside
+from keras_trainkit.layers._predictive import (
+    Estimate,
+    check_distribution,
+    output_distributions,
+)
+from keras_trainkit.layers.dropout import Dropout
+
+# Keras's spatial dropout layers are subclasses of its Dropout.
+DROPOUT = (
+    Dropout,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.AlphaDropout,
+)
+SEED_STATE = "seed_generator_state"
+
+
+@dataclass(frozen=True)
+class MCPrediction:
+    """Monte-Carlo estimates of a model's prediction and its uncertainty.
+
+    Every attribute is a float64 array or, for a model with several outputs, has the structure of
+    the outputs.
+
+    Attributes:
+        mean: mean of the sampled predictions, of the shape that `predict` returns.
+        variance: their population variance (divided by `samples`), of the same shape.
+        entropy: predictive entropy in nats: one number per distribution, so without the class
+            axis for categorical outputs. `None` for outputs that are no probabilities.
+        mutual_information: the part of `entropy` that comes from the uncertainty about the
+            weights, in nats, of the same shape. `None` where `entropy` is.
+    """
+
+    mean: Any
+    variance: Any
+    entropy: Any
+    mutual_information: Any
+
+
+def mc_predict(
+    model: keras.Model,
+    x: Any,
+    samples: int = 50,
+    seed: int | None = None,
+    batch_size: int = 32,
+    distribution: str | None = "auto",
+    from_logits: bool = False,
+) -> MCPrediction:
+    """Predict with dropout switched on, many times, and return mean and uncertainty.
+
+        mean = 1/T sum_t y_t                          (Gal & Ghahramani 2016, equation 6)
+        variance = 1/T sum_t (y_t - mean)^2
+        entropy = H[mean]                             (Houlsby et al. 2011, equation 2)
+        mutual_information = H[mean] - 1/T sum_t H[y_t]
+
+    y_t is the model's output under the t-th of T = `samples` draws of all dropout masks. Dropout
+    layers run as in training: `Dropout`, ours and Keras's, `SpatialDropout1D`, `2D` and `3D`,
+    `GaussianDropout`, `AlphaDropout`, their subclasses, and such layers inside other layers, as in
+    `MultiHeadAttention`. All else is in inference mode: batch normalization, `GaussianNoise`, and
+    dropout that is no layer of its own, as in `LSTM(dropout=...)`. The variance is that of the
+    model: of a regression, the noise of the data comes on top of it (Gal & Ghahramani's 1 / tau).
+
+    Nothing of the model changes, and no global random stream is used. The estimates are updated
+    sample by sample in float64, in memory that does not depend on `samples`. The pass is compiled
+    once per call and shape of a batch.
+
+    Args:
+        model: built `keras.Model` with a dropout layer, at any depth.
+        x: array, or nested arrays for several inputs; or an iterable over batches `x`, `(x, y)` or
+            `(x, y, sample_weight)`, such as a `tf.data.Dataset` or a `keras.utils.PyDataset`.
+        samples: int >= 1. Number of forward passes. Defaults to `50`.
+        seed: int >= 0. The same seed gives the same result, on one backend and for one
+            `batch_size`. Defaults to `None`, which takes a fresh one.
+        batch_size: int >= 1. Size of the batches that arrays are cut into. Defaults to `32`.
+        distribution: `"categorical"` for class probabilities along the last axis, `"bernoulli"`
+            for one probability per unit, `None` for outputs that are no probabilities. Defaults to
+            `"auto"`: for each output what its layer shows in a `Sequential` or functional model,
+            `"categorical"` for softmax, `"bernoulli"` for sigmoid, otherwise `None`.
+        from_logits: bool. Whether the outputs are logits. Then softmax or sigmoid, after the
+            stated `distribution`, comes before all estimates. Defaults to `False`.
+
+    Returns:
+        `MCPrediction` with `mean`, `variance`, `entropy` and `mutual_information`.
+
+    Raises:
+        ValueError: if `model` is not built, or calls no dropout layer at inference (`if training:`
+            in its code hides one); if `x` is empty or its arrays differ in length; if the outputs
+            are not what `distribution` says; if an argument is outside its range.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_trainkit.layers import Dropout, mc_predict
+        >>> total = keras.layers.Dense(1, kernel_initializer="ones")
+        >>> model = keras.Sequential([keras.Input((100,)), Dropout(0.5), total])
+        >>> prediction = mc_predict(model, np.ones((60, 100)), samples=200, seed=0)
+        >>> prediction.mean.shape, round(prediction.mean.mean()), round(prediction.variance.mean(), -1)
+        ((60, 1), 100, 100.0)
+
+    Reference: Gal and Ghahramani (2016), Dropout as a Bayesian approximation, arXiv:1506.02142,
+        section 4; Houlsby, Huszar, Ghahramani and Lengyel (2011), Bayesian active learning for
+        classification and preference learning, arXiv:1112.5745, equation 2.
+    """
+    integer("samples", samples, low=1)
+    check_distribution(distribution, from_logits)
+    seed = None if seed is None else integer("seed", seed, low=0)
+    sampler = _Sampler(model, samples, seed)
+
+    def one_batch(outputs_of_samples: Iterator[Any]) -> dict[str, Any]:
+        estimates: list[Estimate] = []
+        for outputs in outputs_of_samples:
+            flat = keras.tree.flatten(outputs)
+            if not estimates:
+                kinds = output_distributions(model, len(flat), distribution)
+                estimates = [Estimate(kind, from_logits) for kind in kinds]
+            for estimate, output in zip(estimates, flat, strict=True):
+                estimate.add(output)
+        return _by_name(outputs, [estimate.result() for estimate in estimates])
+
+    numbered = enumerate(batches("x", x, batch_size))
+    parts = [one_batch(sampler.passes(inputs, number)) for number, inputs in numbered]
+    return MCPrediction(**keras.tree.map_structure(_joined, *parts))
+
+
+class _Sampler:
+    """Draws outputs of a model with dropout on; the states of its random streams are arguments."""
+
+    def __init__(self, model: keras.Model, samples: int, seed: int | None) -> None:
+        self.model = model
+        self.samples = samples
+        self.entropy = np.random.SeedSequence(seed).entropy
+        self.called: set[keras.Layer] = set()
+        self.replacements = {
+            layer: self._switched_on(layer) for layer in layers_inside(model, DROPOUT)
+        }
+        self.values = [ops.convert_to_tensor(variable) for variable in model.variables]
+
+    def passes(self, x: Any, batch: int) -> Iterator[Any]:
+        """Yield the outputs of every sample as NumPy arrays."""
+        for sample in range(self.samples):
+            outputs = self._run(self._values(batch, sample), x)
+            if not self.called:
+                requirement = "a model that calls a dropout layer at inference"
+                raise invalid("model", requirement, self.model.name)
+            yield keras.tree.map_structure(float64, outputs)

@@ -1,0 +1,139 @@
+"""Batch normalization's moving statistics, computed anew from data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_trainkit._precision import at_least_float32
+from keras_trainkit._validation import invalid
+from keras_trainkit.layers._batches import batches
+from keras_trainkit.layers._compiled import compiled
+from keras_trainkit.layers._inference import float64, infer, layers_inside
+from keras_trainkit.layers._moments import centered_moments
+from keras_trainkit.layers._pool import Pool
+from keras_trainkit.layers.batch_normalization import BatchNormalization
+
+BATCH_NORMALIZATION = (BatchNormalization, keras.layers.BatchNormalization)
+
+
+def recalibrate(
+    model: keras.Model, data: Any, batch_size: int = 32, steps: int | None = None
+) -> None:
+    """Set the moving statistics of batch normalization to those of the data, without training.
+
+        moving_mean = E[mean_B]                               (Wu & Johnson 2021, section 3)
+        moving_variance = E[variance_B + mean_B^2] - E[mean_B]^2
+
+    The expectation is over the batches B, weighted by their number of unmasked elements, so that a
+    smaller last batch counts as what it is; it is taken in float64 and without cancellation. During
+    the one pass over the data, batch normalization normalizes by the mean and variance of each
+    batch, and every other layer, dropout included, is in inference mode. Use it where the
+    exponential moving averages lag behind the weights or rest on few steps: after a short or a
+    fast training, after averaging or editing weights, on data of a new domain.
+
+    Only the moving statistics change, and they change together at the end: after an exception the
+    model is as it was. Layers with `trainable=False` are left alone and normalize by their moving
+    statistics, as in training; so do layers that the data do not reach. A layer that the model uses
+    several times takes the elements of all uses. With `renorm`, its `renorm_mean`, `renorm_stddev`
+    and `moving_stddev` follow; with `unbiased`, the variance of n elements is multiplied by
+    n / (n - 1). A layer's `momentum` and `ghost_batch_size` play no part.
+
+    Args:
+        model: built `keras.Model` with batch normalization, ours or Keras's, at any depth.
+        data: array, or nested arrays for several inputs; or an iterable over batches `x`, `(x, y)`
+            or `(x, y, sample_weight)`: a `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator.
+            Training data, in a random order.
+        batch_size: int >= 1. Size of the batches that arrays are cut into; the larger, the closer
+            deeper layers come to the statistics of the whole data. Defaults to `32`.
+        steps: int >= 1 or `None`. Most batches to use. Defaults to `None`, which uses all.
+
+    Returns:
+        `None`; the model is changed in place.
+
+    Raises:
+        ValueError: if `model` is not built or has no trainable batch normalization, if `data` is
+            empty or its arrays differ in length, or if another argument is outside its range.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_trainkit.layers import BatchNormalization, recalibrate
+        >>> model = keras.Sequential([keras.Input((1,)), BatchNormalization(name="normalization")])
+        >>> recalibrate(model, np.array([[1.0], [2.0], [6.0]]), batch_size=2)
+        >>> layer = model.get_layer("normalization")
+        >>> float(layer.moving_mean[0]), round(float(layer.moving_variance[0]), 4)
+        (3.0, 4.6667)
+
+    Reference: Wu and Johnson (2021), Rethinking "batch" in batch norm, arXiv:2105.07576, section 3
+        ("PreciseBN"); for the inference mode of dropout, Li, Chen, Hu and Yang (2019),
+        Understanding the disharmony between dropout and batch normalization by variance shift,
+        arXiv:1801.05134.
+    """
+    layers = [layer for layer in layers_inside(model, BATCH_NORMALIZATION) if layer.trainable]
+    if not layers:
+        requirement = "a model with a trainable BatchNormalization layer"
+        raise invalid("model", requirement, model.name)
+    measure = compiled(_measuring(model, layers))
+    values = [ops.convert_to_tensor(variable) for variable in model.variables]
+    pools = [Pool() for _ in layers]
+    for x in batches("data", data, batch_size, steps):
+        for pool, uses in zip(pools, measure(values, x), strict=True):
+            for moments in uses:
+                pool.add(*map(float64, moments))
+    for layer, pool in zip(layers, pools, strict=True):
+        _assign(layer, pool)
+
+
+def _measuring(model: keras.Model, layers: list[keras.Layer]) -> Callable[[Any, Any], Any]:
+    """Return a function that gives the mean, variance and count of every use of every layer."""
+
+    def measure(values: Any, x: Any) -> Any:
+        uses: list[list] = [[] for _ in layers]
+        pairs = zip(layers, uses, strict=True)
+        infer(model, values, x, {layer: {"call": _by_batch(layer, seen)} for layer, seen in pairs})
+        return uses
+
+    return measure
+
+
+def _by_batch(layer: keras.Layer, uses: list) -> Callable[..., Any]:
+    """Return the layer's `call`, normalizing by the batch and noting its moments in `uses`."""
+    forward = layer.call
+
+    def call(inputs: Any, **kwargs: Any) -> Any:
+        uses.append(_moments(inputs, layer.axis, kwargs.get("mask")))
+        mean, variance, _ = uses[-1]
+        # Inside `infer` this lasts until the layer's next use.
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+        return forward(inputs, **kwargs)
+
+    return call
+
+
+def _moments(inputs: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:
+    """Return the mean, the biased variance and the number of unmasked elements along `axis`."""
+    x = ops.cast(inputs, at_least_float32(inputs.dtype))
+    axes = tuple(i for i in range(len(x.shape)) if i != axis % len(x.shape))
+    valid = None if mask is None else ops.cast(ops.expand_dims(mask, -1), "bool")
+    _, mean, variance = centered_moments(x, axes, valid, lambda total: total)
+    ones = ops.ones_like(x)
+    count = ops.sum(ones if valid is None else ops.where(valid, ones, 0), axes)
+    return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,)), count
+
+
+def _assign(layer: keras.Layer, pool: Pool) -> None:
+    """Set the moving statistics, where there was an element, to those of the pool."""
+    variance = pool.variance
+    if getattr(layer, "unbiased", False):
+        variance = variance * pool.count / np.maximum(pool.count - 1, 1)
+    statistics = {"moving_mean": pool.mean, "moving_variance": variance}
+    if getattr(layer, "renorm", False):
+        stddev = np.sqrt(variance + layer.epsilon)
+        statistics |= {"renorm_mean": pool.mean, "renorm_stddev": stddev, "moving_stddev": stddev}
+    for name, value in statistics.items():
+        variable = getattr(layer, name)
+        variable.assign(np.where(pool.count > 0, value, ops.convert_to_numpy(variable)))
