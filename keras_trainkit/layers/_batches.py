@@ -21,10 +21,11 @@ def batches(name: str, data: Any, batch_size: int, steps: int | None = None) -> 
     if steps is not None:
         integer("steps", steps, low=1)
     found = _slices(name, data, batch_size) if _are_arrays(data) else _inputs(data)
-    number = 0
-    for number, x in enumerate(itertools.islice(found, steps), start=1):
+    empty = True
+    for x in itertools.islice(found, steps):
+        empty = False
         yield keras.tree.map_structure(ops.convert_to_tensor, x)
-    if number == 0:
+    if empty:
         raise invalid(name, "data with at least one batch", data)
 
 

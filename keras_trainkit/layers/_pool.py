@@ -14,8 +14,8 @@ class Pool:
 
     The second part may be a single element. Nothing is subtracted that is large beside the result.
 
-    Reference: Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance, The
-        American Statistician 37(3), equation 2.1.
+    Reference: Chan, Golub and LeVeque (1979), Updating formulae and a pairwise algorithm for
+        computing sample variances, Stanford University, CS-TR-79-773.
     """
 
     def __init__(self) -> None:

@@ -27,19 +27,26 @@ def check_distribution(distribution: str | None, from_logits: bool) -> None:
         raise invalid("from_logits", requirement, from_logits)
 
 
-def output_distributions(model: keras.Model) -> list[str | None]:
-    """Return what the layer of each (flattened) output ends in; empty if the model shows none."""
+def output_distributions(
+    model: keras.Model, count: int, distribution: str | None
+) -> list[str | None]:
+    """Return the distribution of each of `count` flattened outputs; `None` if there is none."""
+    if distribution != "auto":
+        return [distribution] * count
+    shown = [_distribution_of(layer) for layer in _output_layers(model)]
+    return shown if len(shown) == count else [None] * count
+
+
+def _output_layers(model: keras.Model) -> list[keras.Layer | None]:
     if isinstance(model, keras.Sequential):
-        return [_distribution_of(model.layers[-1])]
+        return model.layers[-1:]
     layers = {layer.name: layer for layer in model.layers}
-    names = getattr(model, "output_names", [])
-    return [_distribution_of(layers.get(name)) for name in names]
+    return [layers.get(name) for name in getattr(model, "output_names", [])]
 
 
 def _distribution_of(layer: keras.Layer | None) -> str | None:
     if isinstance(layer, keras.Model):
-        inner = output_distributions(layer)
-        return inner[0] if len(inner) == 1 else None
+        return output_distributions(layer, 1, "auto")[0]
     if isinstance(layer, keras.layers.Softmax):
         return "categorical" if layer.axis == -1 else None
     if not isinstance(layer, ENDING_IN_ACTIVATION):

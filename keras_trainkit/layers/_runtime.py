@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_trainkit._precision import at_least_float32
 
@@ -19,7 +20,7 @@ class RuntimeNumber:
         self.value = value
         with keras.name_scope(layer.name, caller=layer):
             self.variable = keras.Variable(
-                lambda shape, dtype: keras.ops.full(shape, self.value, dtype),
+                lambda shape, dtype: ops.full(shape, self.value, dtype),
                 shape=(),
                 dtype=at_least_float32(layer.compute_dtype),
                 trainable=False,
@@ -38,9 +39,15 @@ class RuntimeNumber:
         self.value = value
         self.variable.assign(value)
 
-    def tensor(self) -> Any:
-        """Return the number as the running step reads it."""
-        return keras.ops.convert_to_tensor(self.variable)
+    def read(self) -> Any:
+        """Return what the running step computes with: on PyTorch the number, else a tensor."""
+        if keras.backend.backend() == "torch":
+            return self.value
+        return ops.convert_to_tensor(self.variable)
+
+    def config(self) -> float:
+        """Return what makes an equal layer."""
+        return self.value
 
     @property
     def threaded(self) -> list[keras.Variable]:
@@ -52,3 +59,46 @@ class RuntimeNumber:
         # `fit` on JAX empties the variables and carries their values in its own hands until
         # something reads `Callback.model`: an assignment before that would be overwritten.
         return self.variable._value is None and self.variable._initializer is None
+
+
+class ScheduledNumber:
+    """A number in `[0, 1)` that a schedule gives for each training call of a layer.
+
+    The calls are counted by the layer's seed generator, so that no further variable is needed and
+    a file that holds the random stream's position holds the schedule's as well.
+    """
+
+    threaded: tuple[keras.Variable, ...] = ()
+
+    def __init__(
+        self,
+        name: str,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        seed_generator: keras.random.SeedGenerator,
+        dtype: str,
+    ) -> None:
+        self.name = name
+        self.schedule = schedule
+        self.dtype = dtype
+        self._seed_generator = seed_generator
+
+    @property
+    def value(self) -> float:
+        """The number of the next training call."""
+        return float(ops.convert_to_numpy(self.read()))
+
+    def assign(self, value: float) -> None:
+        """Refuse: the schedule would overwrite it."""
+        raise TypeError(
+            f"`{self.name}` must be a number to be assigned; here a schedule gives it: "
+            f"{self.schedule}. Received: {self.name}={value}"
+        )
+
+    def read(self) -> Any:
+        """Return the number as a tensor for the running step."""
+        number = ops.cast(self.schedule(self._seed_generator.state.value[1]), self.dtype)
+        return ops.clip(number, 0, 1 - 2.0**-24)
+
+    def config(self) -> dict[str, Any]:
+        """Return what makes an equal layer."""
+        return keras.saving.serialize_keras_object(self.schedule)

@@ -1,14 +1,19 @@
 """Inverted dropout whose rate can change during training."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import ops
 
+from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit._validation import integer, invalid, real
 from keras_trainkit.layers._drop import drop
-from keras_trainkit.layers._runtime import RuntimeNumber
+from keras_trainkit.layers._runtime import RuntimeNumber, ScheduledNumber
+
+STREAM_FILE = "random_stream.json"
 
 
 @register
@@ -19,13 +24,23 @@ class Dropout(keras.layers.Layer):
         y = x * mask / (1 - rate)                             (Srivastava et al. 2014, section 10)
 
     Every training step draws new `u`; the gradient is `mask / (1 - rate)` with the same mask. At
-    inference, and for a rate of 0, `y = x`. The noise and the scaling are computed in float32 at
-    least. `rate` is a number that compiled steps read when they run: assign it at any time, for
-    example from a callback, and the next step uses it without a new trace. A `.keras` file holds
-    the present rate; a weights file holds nothing of this layer, as with Keras's.
+    inference, and for a rate of 0, `y = x`. The scaling is computed in float32 at least. The mask
+    is a function of the seed, the step and the position alone. On a CPU, TensorFlow and JAX compute
+    it by a hash (not for cryptography) in the forward and again in the backward pass and keep
+    nothing in between; PyTorch keeps one byte for each number. `u` has a resolution of 2^-24 at
+    least, except 2^-16 on PyTorch for rates up to 1/2, and on TensorFlow without XLA or for inputs
+    of unknown sizes besides the batch. Elsewhere, and with a `noise_shape`, Keras draws `u`.
+
+    `rate` is a number that compiled steps read when they run: assign it at any time, for example
+    from a callback, and the next step uses it without a new trace. It may also be a schedule over
+    the training calls of this layer, the first of which is call 0; its values are clipped to
+    `[0, 1)`. A `.keras` file holds the present rate and the position in the random stream, so that
+    training goes on as if it had not been interrupted; a weights file holds nothing of this layer,
+    as with Keras's.
 
     Args:
-        rate: float in `[0, 1)`. Expected fraction of the units to zero.
+        rate: float in `[0, 1)`, expected fraction of the units to zero; or a
+            `keras.optimizers.schedules.LearningRateSchedule` that gives it.
         noise_shape: sequence of positive ints or `None`, or `None`. Shape of the mask, which is
             broadcast to the inputs; a `None` entry takes the inputs' size. `(None, 1, None)` drops
             the same features in all steps of a sequence. Defaults to `None`, the inputs' shape.
@@ -38,12 +53,15 @@ class Dropout(keras.layers.Layer):
         training: bool. Whether to drop. Defaults to `False`.
 
     Raises:
-        ValueError: if `rate` is outside `[0, 1)`, or `noise_shape` or `seed` is malformed.
+        ValueError: if `rate` (a schedule's first) is outside `[0, 1)`, or `noise_shape` or `seed`
+            is malformed.
+        TypeError: if `rate` is assigned where a schedule gives it.
         RuntimeError: on JAX, if a callback assigns `rate` in the middle of an epoch to a layer that
             it did not reach through `self.model`; the trainer would overwrite the assignment.
 
-    Differs from Keras: `rate` may be assigned during training. A rate of 1 is refused, because
-    `1 / (1 - rate)` does not exist. The random stream is another one.
+    Differs from Keras: `rate` may be assigned during training or follow a schedule. A rate of 1 is
+    refused, because `1 / (1 - rate)` does not exist. The random stream is another one, and `.keras`
+    files hold its position.
 
     Example:
         >>> import keras
@@ -64,23 +82,32 @@ class Dropout(keras.layers.Layer):
 
     def __init__(
         self,
-        rate: float,
+        rate: Any,
         noise_shape: Any = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         """Check the arguments; start the random stream."""
         super().__init__(**kwargs)
-        self._rate = RuntimeNumber("rate", _checked_rate(rate), self)
         self.noise_shape = _checked_noise_shape(noise_shape)
         self.seed = None if seed is None else integer("seed", seed, low=0)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
+        self._rate = self._fixed_or_scheduled(rate)
         self.supports_masking = True
         self.built = type(self).build is keras.layers.Layer.build
 
+    def _fixed_or_scheduled(self, rate: Any) -> RuntimeNumber | ScheduledNumber:
+        if isinstance(rate, dict):
+            rate = keras.saving.deserialize_keras_object(rate)
+        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            return RuntimeNumber("rate", _checked_rate(rate), self)
+        _checked_rate(float(ops.convert_to_numpy(rate(0))))
+        dtype = at_least_float32(self.compute_dtype)
+        return ScheduledNumber("rate", rate, self.seed_generator, dtype)
+
     @property
     def rate(self) -> float:
-        """The fraction of units to drop, from the next training step on."""
+        """The fraction of units to drop in the next training step."""
         return self._rate.value
 
     @rate.setter
@@ -90,13 +117,13 @@ class Dropout(keras.layers.Layer):
     @property
     def variables(self) -> list[keras.Variable]:
         """The layer's state: that of its random stream, and on JAX the rate."""
-        return super().variables + self._rate.threaded
+        return [*super().variables, *self._rate.threaded]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the inputs with a part of the units dropped, if `training`."""
         if not training:
             return inputs
-        return drop(inputs, self._rate.tensor(), self.seed_generator, self._noise_shape_of(inputs))
+        return drop(inputs, self._rate.read(), self.seed_generator, self._noise_shape_of(inputs))
 
     def _noise_shape_of(self, inputs: Any) -> Any:
         if self.noise_shape is None:
@@ -113,11 +140,21 @@ class Dropout(keras.layers.Layer):
         """Return the shape of the inputs."""
         return input_shape
 
+    def save_assets(self, dir_path: str) -> None:
+        """Write the position in the random stream beside the weights of a `.keras` file."""
+        position = ops.convert_to_numpy(self.seed_generator.state).tolist()
+        Path(dir_path, STREAM_FILE).write_text(json.dumps(position))
+
+    def load_assets(self, dir_path: str | None) -> None:
+        """Take up the random stream where the file's layer was; Keras's files do not say."""
+        if dir_path is not None and (file := Path(dir_path, STREAM_FILE)).exists():
+            self.seed_generator.state.assign(json.loads(file.read_text()))
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer, with the present rate."""
         return {
             **super().get_config(),
-            "rate": self.rate,
+            "rate": self._rate.config(),
             "noise_shape": self.noise_shape,
             "seed": self.seed,
         }

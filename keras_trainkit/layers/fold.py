@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_trainkit._validation import invalid, positive
 from keras_trainkit.layers._fold_check import (
@@ -164,7 +165,7 @@ def _copied_lambda(layer: Any) -> keras.layers.Lambda:
 def _copy_state(source: Any, target: Any) -> None:
     """Copy the variables of a layer, those of its random streams included."""
     for old, new in zip(source.variables, target.variables, strict=True):
-        new.assign(old)
+        new.assign(ops.copy(old))  # JAX assigns the array itself, which `predict` then gives away
         new.trainable = old.trainable
     if isinstance(target, keras.layers.Normalization):
         target.finalize_state()  # it computes from constants that it makes of its variables

@@ -1,6 +1,6 @@
 """Monte-Carlo dropout: predictions with their uncertainty."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,8 +108,10 @@ def mc_predict(
         >>> total = keras.layers.Dense(1, kernel_initializer="ones")
         >>> model = keras.Sequential([keras.Input((100,)), Dropout(0.5), total])
         >>> prediction = mc_predict(model, np.ones((60, 100)), samples=200, seed=0)
-        >>> prediction.mean.shape, round(prediction.mean.mean()), round(prediction.variance.mean(), -1)
-        ((60, 1), 100, 100.0)
+        >>> prediction.mean.shape
+        (60, 1)
+        >>> [round(float(a.mean()), -1) for a in (prediction.mean, prediction.variance)]
+        [100.0, 100.0]
 
     Reference: Gal and Ghahramani (2016), Dropout as a Bayesian approximation, arXiv:1506.02142,
         section 4; Houlsby, Huszar, Ghahramani and Lengyel (2011), Bayesian active learning for
@@ -117,43 +119,82 @@ def mc_predict(
     """
     integer("samples", samples, low=1)
     check_distribution(distribution, from_logits)
-    seed = None if seed is None else integer("seed", seed, low=0)
-    sampler = _Sampler(model, samples, seed)
-
-    def one_batch(outputs_of_samples: Iterator[Any]) -> dict[str, Any]:
+    draw = _sampler(model, None if seed is None else integer("seed", seed, low=0))
+    parts = []
+    for batch, inputs in enumerate(batches("x", x, batch_size)):
         estimates: list[Estimate] = []
-        for outputs in outputs_of_samples:
+        for sample in range(samples):
+            outputs = draw(inputs, batch, sample)
             flat = keras.tree.flatten(outputs)
             if not estimates:
                 kinds = output_distributions(model, len(flat), distribution)
                 estimates = [Estimate(kind, from_logits) for kind in kinds]
             for estimate, output in zip(estimates, flat, strict=True):
                 estimate.add(output)
-        return _by_name(outputs, [estimate.result() for estimate in estimates])
-
-    numbered = enumerate(batches("x", x, batch_size))
-    parts = [one_batch(sampler.passes(inputs, number)) for number, inputs in numbered]
+        parts.append(_structured(outputs, estimates))
     return MCPrediction(**keras.tree.map_structure(_joined, *parts))
 
 
-class _Sampler:
-    """Draws outputs of a model with dropout on; the states of its random streams are arguments."""
+def _sampler(model: keras.Model, seed: int | None) -> Callable[[Any, int, int], Any]:
+    """Return a function of inputs, batch and sample number that gives outputs with dropout on."""
+    entropy = np.random.SeedSequence(seed).entropy
+    called: set[keras.Layer] = set()
+    replacements = {layer: _switched_on(layer, called) for layer in layers_inside(model, DROPOUT)}
+    variables = model.variables
+    values = [ops.convert_to_tensor(variable) for variable in variables]
+    run = compiled(lambda values, x: infer(model, values, x, replacements))
 
-    def __init__(self, model: keras.Model, samples: int, seed: int | None) -> None:
-        self.model = model
-        self.samples = samples
-        self.entropy = np.random.SeedSequence(seed).entropy
-        self.called: set[keras.Layer] = set()
-        self.replacements = {
-            layer: self._switched_on(layer) for layer in layers_inside(model, DROPOUT)
-        }
-        self.values = [ops.convert_to_tensor(variable) for variable in model.variables]
+    def draw(x: Any, batch: int, sample: int) -> Any:
+        sequence = np.random.SeedSequence(entropy, spawn_key=(batch, sample))
+        outputs = run(_reseeded(values, variables, sequence), x)
+        if not called:
+            requirement = "a model that calls a dropout layer at inference"
+            raise invalid("model", requirement, model.name)
+        return keras.tree.map_structure(float64, outputs)
 
-    def passes(self, x: Any, batch: int) -> Iterator[Any]:
-        """Yield the outputs of every sample as NumPy arrays."""
-        for sample in range(self.samples):
-            outputs = self._run(self._values(batch, sample), x)
-            if not self.called:
-                requirement = "a model that calls a dropout layer at inference"
-                raise invalid("model", requirement, self.model.name)
-            yield keras.tree.map_structure(float64, outputs)
+    return draw
+
+
+def _switched_on(layer: keras.Layer, called: set[keras.Layer]) -> dict[str, Any]:
+    """Return what replaces attributes of a dropout layer; a call leaves it in `called`."""
+    forward = layer.call
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        called.add(layer)
+        if "training" in kwargs:  # always, unless a subclass does without it
+            kwargs["training"] = True
+        return forward(*args, **kwargs)
+
+    if not hasattr(layer, "seed_generator"):  # Keras's layers with a rate of 0
+        return {"call": call}
+    # On PyTorch, Keras drops by the global random stream if the generator was given no seed.
+    generator = keras.random.SeedGenerator(0, name=layer.seed_generator.name)
+    generator.state = layer.seed_generator.state
+    return {"call": call, "seed_generator": generator}
+
+
+def _reseeded(
+    values: list[Any], variables: list[keras.Variable], sequence: np.random.SeedSequence
+) -> list[Any]:
+    """Return the values with new states for all seed generators."""
+    words = iter(sequence.generate_state(len(variables)))
+    return [
+        ops.convert_to_tensor([int(next(words)) >> 1, 0], dtype=variable.dtype)
+        if variable.name == SEED_STATE
+        else value
+        for variable, value in zip(variables, values, strict=True)
+    ]
+
+
+def _structured(outputs: Any, estimates: list[Estimate]) -> dict[str, Any]:
+    """Return the estimates by their names, each in the structure of the outputs."""
+    results = [estimate.result() for estimate in estimates]
+    return {
+        name: keras.tree.pack_sequence_as(outputs, [result[name] for result in results])
+        for name in results[0]
+    }
+
+
+def _joined(*parts: Any) -> Any:
+    """Return the batches of one estimate as one array."""
+    return None if parts[0] is None else np.concatenate(parts)

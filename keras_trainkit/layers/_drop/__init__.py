@@ -1,6 +1,8 @@
 """The dropout of one call, by the fastest kernel that the backend and the device allow."""
 
+from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -14,13 +16,18 @@ def drop(
 
     The mask is a pure function of the generator's state, which moves by one.
     """
-    kernel = import_module(f"{__name__}._{keras.backend.backend()}")
+    kernel = _kernel(keras.backend.backend())
     if noise_shape is None and kernel.serves(inputs):
         return kernel.drop(inputs, rate, seed_generator.next())
     shape = ops.shape(inputs) if noise_shape is None else noise_shape
     dtype = keras.backend.standardize_dtype(ops.convert_to_tensor(rate).dtype)
     noise = keras.random.uniform(shape, dtype=dtype, seed=seed_generator)
     return ops.cast(drop_by_noise(inputs, noise, rate), inputs.dtype)
+
+
+@cache
+def _kernel(backend: str) -> ModuleType:
+    return import_module(f"{__name__}._{backend}")
 
 
 def drop_by_noise(inputs: Any, noise: Any, rate: Any) -> Any:

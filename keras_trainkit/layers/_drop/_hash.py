@@ -4,7 +4,7 @@ A mask that is a pure function of (seed, step, position) needs no memory between
 the backward pass: both compute it. The second key is what keeps the masks of two steps from being
 permuted copies of each other. Not for cryptography.
 
-    r(x, s, c) = (x ^ x >> s) * c                    (one round of a multiply-xorshift hash, mod 2^32)
+    r(x, s, c) = (x ^ x >> s) * c       (one multiply-xorshift round, mod 2^32)
     f(x) = y ^ y >> 16,   y = r(r(x, 16, A), 15, B)
     k_0 = f(seed ^ f(step + C)),   k_1 = f(k_0 + D)
     bits(i) = (h ^ h >> 15 ^ k_1) * B,   h = r(i ^ k_0, 16, A)
@@ -37,7 +37,9 @@ def random_bits(position: Any, state: Any) -> Any:
 def drops(bits: Any, rate: Any) -> Any:
     """Say of each position's bits whether they fall below `rate`, to a resolution of 2^-24."""
     # Signed comparisons are the ones that every CPU has in vector form.
-    return ops.cast(ops.right_shift(bits, np.uint32(8)), "int32") < ops.cast(rate * 2.0**24, "int32")
+    return ops.cast(ops.right_shift(bits, np.uint32(8)), "int32") < ops.cast(
+        rate * 2.0**24, "int32"
+    )
 
 
 def _finalized(x: Any) -> Any:

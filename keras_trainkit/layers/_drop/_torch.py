@@ -20,7 +20,7 @@ def serves(inputs: torch.Tensor) -> bool:
 
 def drop(inputs: torch.Tensor, rate: Any, state: torch.Tensor) -> torch.Tensor:
     """Zero the inputs where their random bits fall below `rate`, and scale the others."""
-    rate = float(rate)
+    rate = float(rate)  # a schedule's value is a tensor
     return _Masked.apply(inputs, _mask(inputs.shape, rate, state), 1 - rate)
 
 
@@ -47,15 +47,13 @@ class _Masked(torch.autograd.Function):
     """x where the mask has all bits, divided by `share`; its own derivative."""
 
     @staticmethod
-    def forward(
-        context: Any, x: torch.Tensor, mask: torch.Tensor, share: float
-    ) -> torch.Tensor:
+    def forward(context: Any, x: torch.Tensor, mask: torch.Tensor, share: float) -> torch.Tensor:
         context.save_for_backward(mask)
         context.share = share
         integer = INTEGERS[x.element_size()]
         return mask.to(integer).bitwise_and_(x.view(integer)).view(x.dtype).div_(share)
 
     @staticmethod
-    def backward(context: Any, upstream: torch.Tensor) -> Any:  # type: ignore[override]
+    def backward(context: Any, upstream: torch.Tensor) -> Any:
         (mask,) = context.saved_tensors
         return _Masked.apply(upstream, mask, context.share), None, None

@@ -1,0 +1,369 @@
+"""Monte-Carlo dropout against brute force, closed forms, and the model it must leave alone."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_trainkit import layers as ours
+from keras_trainkit.layers.mc_predict import mc_predict
+from tests.contracts import array, assert_close, assert_same_weights
+
+X = np.random.default_rng(0).normal(size=(10, 6)).astype("float32")
+SEQUENCES = np.random.default_rng(0).normal(size=(10, 4, 6)).astype("float32")
+
+
+def mlp(kit=ours, rate=0.4, seed=1, activation="softmax"):
+    """Return a model whose batch normalization would show at once if it left inference mode."""
+    statistics = {"moving_mean_initializer": "ones", "moving_variance_initializer": "ones"}
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(16, activation="relu"),
+            kit.Dropout(rate, seed=seed),
+            kit.BatchNormalization(**statistics),
+            kit.Dropout(rate, seed=seed),
+            layers.Dense(3, activation=activation),
+        ]
+    )
+
+
+def on(layer, shape=(4, 6)):
+    """Return a model that applies `layer` alone."""
+    return keras.Sequential([keras.Input(shape), layer])
+
+
+def sampled(model, x, samples, seed, batch_size):
+    """Return all samples, stacked, from passes layer by layer with the seeds that ours takes."""
+    states = [v for v in model.variables if v.name == "seed_generator_state"]
+    batches = []
+    for batch, start in enumerate(range(0, len(x), batch_size)):
+        outputs = []
+        for sample in range(samples):
+            sequence = np.random.SeedSequence(seed, spawn_key=(batch, sample))
+            words = sequence.generate_state(len(model.variables))
+            for state, word in zip(states, words, strict=False):
+                state.assign([int(word) >> 1, 0])
+            y = x[start : start + batch_size]
+            for layer in model.layers:
+                y = layer(y, training=isinstance(layer, (ours.Dropout, layers.Dropout)))
+            outputs.append(array(y).astype("float64"))
+        batches.append(np.stack(outputs))
+    return np.concatenate(batches, axis=1)
+
+
+def entropy(p):
+    return -(p * np.log(p)).sum(-1)
+
+
+def binary_entropy(p):
+    return -p * np.log(p) - (1 - p) * np.log(1 - p)
+
+
+def everything(model):
+    """Return what a prediction must not change."""
+    attributes = [dict(vars(layer)) for layer in model._flatten_layers(include_self=False)]
+    return [array(variable) for variable in model.variables], attributes
+
+
+def assert_untouched(model, before):
+    values, attributes = everything(model)
+    for value, old in zip(values, before[0], strict=True):
+        np.testing.assert_array_equal(value, old)
+    for own, old in zip(attributes, before[1], strict=True):
+        assert own.keys() == old.keys()
+        assert all(own[name] is old[name] for name in ("call", "seed_generator") if name in own)
+
+
+# Contract
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"samples": 0}, "`samples` must be an integer >= 1. Received: samples=0"),
+        ({"seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
+        ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: batch_size=0"),
+        ({"distribution": "normal"}, "one of 'auto', 'categorical', 'bernoulli', None. Received: "),
+        ({"from_logits": True}, "False unless `distribution` is 'categorical' or 'bernoulli'. Rec"),
+        ({"x": X[:0]}, "`x` must be data with at least one batch. Received: x="),
+        ({"x": [X, X[:5]]}, "`x` must be arrays of one length. Received: x=[5, 10]"),
+        ({"model": on(layers.Dense(2))}, "a model that calls a dropout layer at inference. Received"),
+        ({"model": keras.Sequential([layers.Dropout(0.5)])}, "`model` must be built: call it on a"),
+    ],
+)
+def test_refuses_what_it_cannot_do(arguments, message):
+    with pytest.raises(ValueError, match="must be") as error:
+        mc_predict(**{"model": mlp(), "x": X, **arguments})
+    assert message in str(error.value)
+
+
+def test_refuses_dropout_that_the_model_hides_at_inference():
+    class Hiding(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dropout = layers.Dropout(0.5)
+
+        def call(self, x, training=False):
+            return self.dropout(x, training=training) if training else x
+
+    with pytest.raises(ValueError, match="must be a model that calls a dropout layer at inference"):
+        mc_predict(on(Hiding()), SEQUENCES)
+
+
+def test_refuses_outputs_that_are_no_probabilities():
+    with pytest.raises(ValueError, match=r"`distribution` must be None, or come with `from_logits"):
+        mc_predict(mlp(activation=None), X, distribution="categorical")
+
+
+@pytest.mark.parametrize("kit", [layers, ours], ids=["keras", "ours"])
+def test_leaves_no_trace(kit):
+    streams = random.getstate(), np.random.get_state()[1].tolist()
+    models = [mlp(kit, seed=None), mlp(kit, seed=None)]
+    for variable, other in zip(models[0].variables, models[1].variables, strict=True):
+        other.assign(variable)
+    fitted = []
+    for model, samples in zip(models, (0, 3), strict=True):
+        keras.utils.set_random_seed(1)
+        model.compile("adam", "mse")
+        model.fit(X, X[:, :3], epochs=2, verbose=0)
+        before, functions = everything(model), (model.train_function, model.predict_function)
+        if samples:
+            mc_predict(model, X, samples=samples, batch_size=4)
+        assert_untouched(model, before)
+        assert (model.train_function, model.predict_function) == functions
+        fitted.append(model.fit(X, X[:, :3], epochs=2, verbose=0).history["loss"])
+    assert fitted[0] == fitted[1]
+    assert_same_weights(*models)
+    assert streams[0] != random.getstate()  # set_random_seed itself does count
+    state = random.getstate(), np.random.get_state()[1].tolist()
+    mc_predict(models[0], X, samples=2)
+    assert state == (random.getstate(), np.random.get_state()[1].tolist())
+
+
+def test_restores_the_model_after_an_exception():
+    class Broken(layers.Layer):
+        def call(self, x):
+            raise RuntimeError("broken")
+
+    model = keras.Sequential([keras.Input((6,)), ours.Dropout(0.5), layers.Dense(2)])
+    model.add(layers.Activation("relu"))
+    model.layers[-1].call = Broken().call
+    before = everything(model)
+    with pytest.raises(RuntimeError, match="broken"):
+        mc_predict(model, X)
+    assert_untouched(model, before)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(dtype):
+    keras.config.set_dtype_policy(dtype)
+    model = mlp()
+    actual = mc_predict(model, X, samples=4, seed=3)
+    expected = sampled(model, X, 4, seed=3, batch_size=32)
+    assert actual.mean.dtype == "float64"
+    assert_close(actual.mean, expected.mean(0), dtype.removeprefix("mixed_"))
+    assert_close(actual.variance, expected.var(0), dtype.removeprefix("mixed_"))
+
+
+def test_a_loaded_model_predicts_the_same(tmp_path):
+    model = mlp()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    expected = mc_predict(model, X, samples=3, seed=0)
+    np.testing.assert_array_equal(mc_predict(loaded, X, samples=3, seed=0).mean, expected.mean)
+
+
+# Truth
+
+
+@pytest.mark.parametrize("kit", [layers, ours], ids=["keras", "ours"])
+def test_equals_all_samples_stacked(kit):
+    model = mlp(kit)
+    actual = mc_predict(model, X, samples=7, seed=5, batch_size=4)
+    p = sampled(model, X, 7, seed=5, batch_size=4)
+    assert_close(actual.mean, p.mean(0))
+    assert_close(actual.variance, p.var(0))
+    assert_close(actual.entropy, entropy(p.mean(0)))
+    assert_close(actual.mutual_information, entropy(p.mean(0)) - entropy(p).mean(0))
+
+
+def test_bernoulli_outputs_have_one_entropy_per_unit():
+    model = mlp(activation="sigmoid")
+    actual = mc_predict(model, X, samples=5, seed=5)
+    p = sampled(model, X, 5, seed=5, batch_size=32)
+    assert_close(actual.entropy, binary_entropy(p.mean(0)))
+    information = binary_entropy(p.mean(0)) - binary_entropy(p).mean(0)
+    assert_close(actual.mutual_information, information)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "activation"), [("categorical", "softmax"), ("bernoulli", "sigmoid")]
+)
+def test_logits_become_probabilities(distribution, activation):
+    model, logits = mlp(activation=activation), mlp(activation=None)
+    logits.set_weights(model.get_weights())
+    expected = mc_predict(model, X, samples=3, seed=0)
+    actual = mc_predict(
+        logits, X, samples=3, seed=0, distribution=distribution, from_logits=True
+    )
+    for name in vars(expected):
+        assert_close(getattr(actual, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize(
+    ("last", "entropy_shape"),
+    [
+        (layers.Dense(3), None),
+        (layers.Dense(3, activation="softmax"), (10, 4)),
+        (layers.Dense(3, activation="sigmoid"), (10, 4, 3)),
+        (layers.Activation("softmax"), (10, 4)),
+        (layers.Softmax(), (10, 4)),
+        (layers.Softmax(axis=1), None),
+        (layers.Conv1D(3, 1, activation="softmax"), (10, 4)),
+        (layers.LSTM(3, activation="sigmoid"), None),
+        (on(layers.Activation("sigmoid")), (10, 4, 6)),
+    ],
+)
+def test_reads_the_distribution_from_the_last_layer(last, entropy_shape):
+    model = keras.Sequential([keras.Input((4, 6)), layers.Dropout(0.5), last])
+    actual = mc_predict(model, SEQUENCES, samples=2)
+    assert (actual.entropy is None) == (actual.mutual_information is None)
+    assert entropy_shape == (None if actual.entropy is None else actual.entropy.shape)
+
+
+def test_outputs_keep_their_structure():
+    inputs = {"a": keras.Input((6,), name="a"), "b": keras.Input((6,), name="b")}
+    hidden = ours.Dropout(0.5)(layers.Add()(list(inputs.values())))
+    kind = layers.Dense(3, activation="softmax", name="kind")(hidden)
+    model = keras.Model(inputs, {"size": layers.Dense(1, name="size")(hidden), "kind": kind})
+    actual = mc_predict(model, {"a": X, "b": X}, samples=3, batch_size=4)
+    assert {key: value.shape for key, value in actual.mean.items()} == {
+        "size": (10, 1),
+        "kind": (10, 3),
+    }
+    assert actual.entropy["size"] is None
+    assert actual.entropy["kind"].shape == (10,)
+
+
+# Properties
+
+
+class Always(layers.Dropout):
+    """The dropout of many books: it has no `training` to switch."""
+
+    def call(self, inputs):
+        return super().call(inputs, training=True)
+
+
+class Attention(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.attention = layers.MultiHeadAttention(2, 3, dropout=0.5)
+
+    def build(self, shape):
+        self.attention.build(shape, shape)
+
+    def call(self, x):
+        return self.attention(x, x)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.blocks = [on(layers.Dense(6)), on(ours.Dropout(0.5))]
+
+    def call(self, x, training=False):
+        return self.blocks[1](self.blocks[0](x, training=training), training=training)
+
+
+DROPOUTS = [
+    ours.Dropout(0.5),
+    layers.Dropout(0.5),
+    layers.SpatialDropout1D(0.5),
+    layers.GaussianDropout(0.5),
+    layers.AlphaDropout(0.5),
+    layers.TimeDistributed(layers.Dropout(0.5)),
+    Always(0.5),
+    Attention(),
+    Subclassed(),
+]
+
+
+@pytest.mark.parametrize("layer", DROPOUTS, ids=lambda layer: type(layer).__name__)
+def test_every_kind_of_dropout_varies_by_seed_alone(layer):
+    model = on(layer)
+    keras.utils.set_random_seed(1)
+    first, other, again = (mc_predict(model, SEQUENCES, samples=3, seed=s) for s in (1, 2, 1))
+    assert (first.variance > 0).mean() > 0.5
+    assert (first.mean != other.mean).mean() > 0.5
+    np.testing.assert_array_equal(first.mean, again.mean)
+    np.testing.assert_array_equal(first.variance, again.variance)
+
+
+def test_two_calls_without_a_seed_differ():
+    first, other = (mc_predict(mlp(), X, samples=2) for _ in range(2))
+    assert (first.mean != other.mean).any()
+
+
+@pytest.mark.parametrize("kit", [layers, ours], ids=["keras", "ours"])
+def test_all_but_dropout_is_in_inference_mode(kit):
+    model = keras.Sequential(
+        [
+            keras.Input((4, 6)),
+            kit.Dropout(0.0),
+            layers.GaussianNoise(1.0),
+            kit.BatchNormalization(),
+            layers.LSTM(3, dropout=0.5),
+        ]
+    )
+    actual = mc_predict(model, SEQUENCES, samples=5)
+    assert_close(actual.mean, model.predict(SEQUENCES, verbose=0))
+    np.testing.assert_array_equal(actual.variance, 0)
+
+
+@pytest.mark.parametrize("kit", [layers, ours], ids=["keras", "ours"])
+def test_variance_of_a_linear_model_is_the_closed_form(kit):
+    rate, x = 0.3, np.repeat(X[:1], 500, axis=0)
+    model = keras.Sequential([keras.Input((6,)), kit.Dropout(rate), layers.Dense(1)])
+    actual = mc_predict(model, x, samples=100, seed=0, batch_size=500)
+    terms = x[0] * array(model.layers[-1].kernel)[:, 0]
+    # 50,000 draws: the standard errors are under 1 % of the standard deviation and the variance.
+    variance = rate / (1 - rate) * (terms**2).sum()
+    np.testing.assert_allclose(actual.variance.mean() * 100 / 99, variance, rtol=0.03)
+    np.testing.assert_allclose(actual.mean.mean(), terms.sum(), atol=0.02 * variance**0.5)
+
+
+@pytest.mark.backend("tensorflow", "jax")
+def test_is_traced_once_per_shape_of_a_batch():
+    calls = []
+
+    class Counting(layers.Layer):
+        def call(self, x):
+            calls.append(x.shape)
+            return x
+
+    model = keras.Sequential([keras.Input((6,)), ours.Dropout(0.5), Counting()])
+    calls.clear()
+    mc_predict(model, X, samples=20, batch_size=4)
+    assert len(calls) == 2
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        rows = slice(4 * index, 4 * index + 4)
+        return X[rows], X[rows]
+
+
+def test_data_may_come_in_batches():
+    import tensorflow as tf
+
+    model = mlp()
+    expected = mc_predict(model, X, samples=2, seed=0, batch_size=4).mean
+    for data in (Batches(), tf.data.Dataset.from_tensor_slices(X).batch(4), iter(Batches())):
+        np.testing.assert_array_equal(mc_predict(model, data, samples=2, seed=0).mean, expected)
