@@ -33,10 +33,10 @@ def infer(
     `replacements` holds attributes of layers, above all `call`, that stand in for the layers' own
     during the pass. What the pass assigns to a variable is forgotten.
     """
-    with ExitStack() as stack:
+    mapping = list(zip(model.variables, values, strict=True))
+    with keras.StatelessScope(mapping), ExitStack() as stack:
         for layer, attributes in replacements.items():
             stack.enter_context(shadowed(layer, **attributes))
-        stack.enter_context(keras.StatelessScope(zip(model.variables, values, strict=True)))
         return model(x, training=False)
 
 

@@ -6,23 +6,41 @@ from typing import Any
 
 from keras import ops
 
+Axes = tuple[int, ...]
+Across = Callable[[Any], Any]
 
-def centered_moments(
-    x: Any, axes: tuple[int, ...], mask: Any, across: Callable[[Any], Any]
-) -> tuple[Any, Any, Any]:
-    """Return `x - mean`, the mean, and the biased variance over `axes`, which stay as ones.
+
+def here(x: Any) -> Any:
+    """Return `x`: the sum over this replica alone."""
+    return x
+
+
+def valid_count(x: Any, axes: Axes, mask: Any = None, across: Across = here) -> Any:
+    """Return how many elements over `axes` count, with ones for these axes.
 
     Only the positions where `mask` is true count (`None`: all); `across` adds over replicas.
     """
+    if mask is None:
+        shape = ops.shape(x)
+        size = ops.prod(ops.stack([ops.convert_to_tensor(shape[axis], "int32") for axis in axes]))
+        return across(ops.reshape(ops.cast(size, x.dtype), (1,) * len(shape)))
+    valid = ops.cast(ops.broadcast_to(mask, ops.shape(x)), x.dtype)
+    return across(ops.sum(valid, axes, keepdims=True))
 
-    def total(values: Any) -> Any:
+
+def centered_moments(
+    x: Any, axes: Axes, mask: Any = None, across: Across = here
+) -> tuple[Any, Any, Any]:
+    """Return `x - mean`, the mean, and the biased variance over `axes`, which stay as ones."""
+    count = ops.clip(valid_count(x, axes, mask, across), 1, math.inf)
+
+    def average(values: Any) -> Any:
         valid = values if mask is None else ops.where(mask, values, 0)
-        return across(ops.sum(valid, axes, keepdims=True))
+        return across(ops.sum(valid, axes, keepdims=True)) / count
 
-    count = ops.clip(total(ops.ones_like(x)), 1, math.inf)
     # Any constant may be taken off first; near the mean, the rest has full relative precision.
-    shift = ops.stop_gradient(total(x) / count)
+    shift = ops.stop_gradient(average(x))
     rest = x - shift
-    mean_rest = total(rest) / count
+    mean_rest = average(rest)
     centered = rest - mean_rest
-    return centered, shift + mean_rest, total(ops.square(centered)) / count
+    return centered, shift + mean_rest, average(ops.square(centered))

@@ -6,14 +6,14 @@ import keras
 from keras import ops
 
 from keras_trainkit._validation import invalid, positive
-from keras_trainkit.layers._fold_check import (
+from keras_trainkit.layers._fold.check import (
     assert_equal,
     default_rtol,
     outputs_at_inference,
     probed,
 )
-from keras_trainkit.layers._fold_kernels import write_folded
-from keras_trainkit.layers._fold_plan import FoldPlan, has_graph, plan_folds
+from keras_trainkit.layers._fold.kernels import write_folded
+from keras_trainkit.layers._fold.plan import FoldPlan, has_graph, plan_folds
 
 
 def fold_batch_normalization(
@@ -51,12 +51,13 @@ def fold_batch_normalization(
         ValueError: if `model` is not built, or overrides `call`; if it takes no random inputs and
             `x` is not given; if the outputs differ by more than `rtol`.
 
+    Differs from Keras: Keras has no such function.
+
     Example:
         >>> import keras
-        >>> from keras_trainkit import layers
-        >>> from keras_trainkit.layers.fold import fold_batch_normalization
+        >>> from keras_trainkit.layers import BatchNormalization, fold_batch_normalization
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, use_bias=False)])
-        >>> model.add(layers.BatchNormalization(beta_initializer="ones"))
+        >>> model.add(BatchNormalization(beta_initializer="ones"))
         >>> folded = fold_batch_normalization(model)
         >>> [layer.name for layer in folded.layers]
         ['dense']
@@ -163,9 +164,14 @@ def _copied_lambda(layer: Any) -> keras.layers.Lambda:
 
 
 def _copy_state(source: Any, target: Any) -> None:
-    """Copy the variables of a layer, those of its random streams included."""
-    for old, new in zip(source.variables, target.variables, strict=True):
+    for old, new in zip(_state(source), _state(target), strict=True):
         new.assign(ops.copy(old))  # JAX assigns the array itself, which `predict` then gives away
         new.trainable = old.trainable
     if isinstance(target, keras.layers.Normalization):
         target.finalize_state()  # it computes from constants that it makes of its variables
+
+
+def _state(layer: Any) -> list[keras.Variable]:
+    """Return the variables of a layer, with those that Keras does not list."""
+    recurrent = layer.states or () if isinstance(layer, keras.layers.RNN) else ()
+    return [*layer.variables, *recurrent]

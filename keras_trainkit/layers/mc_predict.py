@@ -17,6 +17,7 @@ from keras_trainkit.layers._predictive import (
     check_distribution,
     output_distributions,
 )
+from keras_trainkit.layers._runtime import RuntimeNumber
 from keras_trainkit.layers.dropout import Dropout
 
 # Keras's spatial dropout layers are subclasses of its Dropout.
@@ -165,12 +166,21 @@ def _switched_on(layer: keras.Layer, called: set[keras.Layer]) -> dict[str, Any]
             kwargs["training"] = True
         return forward(*args, **kwargs)
 
-    if not hasattr(layer, "seed_generator"):  # Keras's layers with a rate of 0
-        return {"call": call}
-    # On PyTorch, Keras drops by the global random stream if the generator was given no seed.
-    generator = keras.random.SeedGenerator(0, name=layer.seed_generator.name)
-    generator.state = layer.seed_generator.state
-    return {"call": call, "seed_generator": generator}
+    replaced: dict[str, Any] = {"call": call}
+    if isinstance(layer, Dropout):
+        # A schedule would start anew with the random stream.
+        replaced["_rate"] = RuntimeNumber("rate", layer.rate, layer)
+    if hasattr(layer, "seed_generator"):  # not in Keras's layers with a rate of 0
+        replaced["seed_generator"] = _seeded(layer.seed_generator)
+    return replaced
+
+
+def _seeded(generator: keras.random.SeedGenerator) -> keras.random.SeedGenerator:
+    """Return a generator with the same state that was given a seed."""
+    # Else, on PyTorch, Keras's dropout draws from the global stream.
+    seeded = keras.random.SeedGenerator(0, name=generator.name)
+    seeded.state = generator.state
+    return seeded
 
 
 def _reseeded(

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_trainkit.layers._fold_kernels import NORMALIZATIONS, channel_axis, is_linear
+from keras_trainkit.layers._fold.kernels import NORMALIZATIONS, channel_axis, is_linear
 from keras_trainkit.layers.dropout import Dropout
 
 IDENTITIES_AT_INFERENCE = (
@@ -81,8 +81,8 @@ def _graph(model: Any) -> keras.Model:
 def _nodes(graph: Any) -> Iterator[Any]:
     """Yield the calls of a functional model's layers, from its inputs to its outputs."""
     # Keras has no public way to the calls of one graph; the nodes of a layer are those of all.
-    for nodes in graph._nodes_by_depth.values():
-        yield from nodes
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from graph._nodes_by_depth[depth]
 
 
 def _plan_graph(graph: keras.Model, uses: Counter, folds: dict) -> None:

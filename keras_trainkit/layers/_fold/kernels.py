@@ -76,6 +76,8 @@ def write_folded(source: Any, target: Any, normalizations: Sequence[Any]) -> Non
         bias = bias * scale + shift
     getattr(target, name).assign(kernel)
     target.bias.assign(bias)
+    if name == "pointwise_kernel":
+        target.depthwise_kernel.assign(_numbers(source.depthwise_kernel))
 
 
 def _numbers(variable: Any) -> np.ndarray:

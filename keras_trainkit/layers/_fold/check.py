@@ -34,9 +34,12 @@ def probed(model: keras.Model, inputs: Any) -> tuple[Any, list[np.ndarray]]:
     for size in SIZES:
         x = _random_like(inputs, size)
         try:
-            return x, outputs_at_inference(model, x)
+            outputs = outputs_at_inference(model, x)
         except Exception as error:  # each backend raises its own
             problem = error
+            continue
+        if all(output.size for output in outputs):  # JAX convolves too small inputs to nothing
+            return x, outputs
     raise invalid("x", "inputs that `model(x)` takes, where it takes no random ones", None) from (
         problem
     )
@@ -47,7 +50,8 @@ def assert_equal(names: list[str], expected: list, actual: list, rtol: float) ->
     for name, a, b in zip(names, expected, actual, strict=True):
         magnitude = np.max(np.abs(a), where=np.isfinite(a), initial=0)
         if not np.isclose(b, a, rtol=0, atol=rtol * magnitude, equal_nan=True).all():
-            differ = np.max(np.abs(b - a)) / magnitude
+            with np.errstate(all="ignore"):  # outputs of only zeros, and infinite ones
+                differ = np.max(np.abs(b - a)) / magnitude
             requirement = f">= {differ:.1e}, by which folding changes the output {name!r}"
             raise invalid("rtol", requirement, rtol)
 

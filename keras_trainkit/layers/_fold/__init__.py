@@ -1,0 +1,1 @@
+"""What folding batch normalization takes: which layers, how, and whether it went well."""
