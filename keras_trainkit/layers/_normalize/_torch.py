@@ -20,7 +20,7 @@ infers = trains
 def train(x: torch.Tensor, axis: int, gamma: Any, beta: Any, epsilon: float) -> Tensors:
     """Return y, the mean and the biased variance."""
     second = _channels_second(x, axis)
-    mean, variance = x.new_empty(x.shape[axis]), x.new_empty(x.shape[axis])
+    mean, variance = x.new_zeros(x.shape[axis]), x.new_zeros(x.shape[axis])
     y, _, inverse = torch.native_batch_norm(second, gamma, beta, mean, variance, True, 1.0, epsilon)
     count = x.numel() // x.shape[axis]
     variance = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)
