@@ -345,6 +345,10 @@ def _move(variable: keras.Variable, batch: Any, old_share: Any) -> None:
     variable.assign(followed(ops.cast(variable, batch.dtype), batch, old_share))
 
 
+def _unless_empty(count: Any, share: Any, dtype: Any) -> Any:
+    return ops.where(count > 0, ops.cast(share, dtype), 1)
+
+
 def _others(x: Any, axis: int, first: int = 0) -> tuple[int, ...]:
     return tuple(i for i in range(first, len(x.shape)) if i != axis)
 
