@@ -20,7 +20,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest lint check clean
+.PHONY: help demo test test-all test-oldest lint check bench bench-backend clean
 
 help:
 	@echo "make demo         train on the digits with every component     (BACKEND=$(BACKEND))"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-oldest  run the tests on Keras $(OLDEST_KERAS), the oldest supported"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
+	@echo "make bench        measure ours against its peers on $(BACKENDS), some 30 minutes"
 	@echo "make clean        remove what the other targets made"
 	@echo "BACKEND is one of: $(BACKENDS)"
 
@@ -50,6 +51,16 @@ lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m mypy
 
 check: lint test
+
+bench:
+	for backend in $(BACKENDS); do $(MAKE) bench-backend BACKEND=$$backend || exit; done
+	$(RUN) benchmarks/batch_normalization_accuracy.py
+
+bench-backend: $(VENV)/test-$(BACKEND)
+	$(RUN) benchmarks/backward_memory.py
+	for threads in 1 2; do for claim in dropout batch_normalization folding; do \
+		THREADS=$$threads $(RUN) benchmarks/$$claim.py || exit; \
+	done || exit; done
 
 clean:
 	rm -rf $(VENV) build runs *.egg-info .mypy_cache .pytest_cache .ruff_cache

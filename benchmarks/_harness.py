@@ -19,6 +19,7 @@ SAMPLE_SECONDS = 0.02
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
 
 Run = Callable[[], object]
 Contenders = dict[str, Run]

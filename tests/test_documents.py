@@ -23,13 +23,13 @@ MODULES = sorted(
 )
 
 
-def run_example(name, *arguments):
-    """Run an example as a user does; return what it printed."""
+def run_script(folder, name, *arguments, **environment):
+    """Run a script as a user does; return what it printed."""
     done = subprocess.run(
-        [sys.executable, REPOSITORY / "examples" / name, *map(str, arguments)],
+        [sys.executable, REPOSITORY / folder / name, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), **environment},
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
@@ -52,7 +52,7 @@ def test_readme_blocks_run_in_order(tmp_path, monkeypatch, capsys):
 
 
 def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
-    printed = run_example("01_quickstart.py", "--folder", tmp_path)
+    printed = run_script("examples", "01_quickstart.py", "--folder", tmp_path)
     accuracy = re.search(r"Test accuracy of the best epoch: ([\d.]+)", printed)
     assert float(accuracy.group(1)) >= 0.965
     assert "grad_norm" in printed
@@ -61,7 +61,7 @@ def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
 
 
 def test_vanishing_gradient_is_shown_and_cured(tmp_path):
-    printed = run_example("02_vanishing_gradient.py", "--folder", tmp_path)
+    printed = run_script("examples", "02_vanishing_gradient.py", "--folder", tmp_path)
     table = {line[:32].strip(): line[32:].split() for line in printed.splitlines()}
     broken_first, broken_last, broken_accuracy = map(float, table["sigmoid, weights N(0, 0.05^2)"])
     first, last, accuracy = map(float, table["tanh, LSUV"])
@@ -70,3 +70,27 @@ def test_vanishing_gradient_is_shown_and_cured(tmp_path):
     assert first > 0.1 * last
     assert accuracy > 0.9
     assert (tmp_path / "gradient_by_depth.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [("dropout.py", "8,16"), ("batch_normalization.py", "8,16"), ("folding.py", "2,2")],
+)
+def test_benchmarks_print_ratios_beside_a_control(name, case):
+    printed = run_script("benchmarks", name, case, ROUNDS="1")
+    assert re.search(r"A/A +\d\.\d{3}  \[\d\.\d{3} \d\.\d{3}\]", printed)
+    assert re.search(r"(ours|folded) +\d\.\d{3}  \[", printed)
+
+
+def test_the_backward_pass_keeps_no_more_than_the_readme_says():
+    dropout, normalization = (
+        {line.split()[-3]: line.split()[-2:] for line in printed.splitlines() if "(" in line}
+        for printed in (
+            run_script("benchmarks", "backward_memory.py", case)
+            for case in ("Dropout", "BatchNormalization")
+        )
+    )
+    assert float(dropout["ours"][1]) <= (0.25 if keras.backend.backend() == "torch" else 0)
+    assert float(normalization["ours"][1]) == 0
+    keras_bytes, our_bytes = (int(d[0].replace(",", "")) for d in normalization.values())
+    assert our_bytes <= keras_bytes

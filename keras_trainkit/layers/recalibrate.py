@@ -54,8 +54,9 @@ def recalibrate(
         `None`; the model is changed in place.
 
     Raises:
-        ValueError: if `model` is not built or has no trainable batch normalization, if `data` is
-            empty or its arrays differ in length, or if another argument is outside its range.
+        ValueError: if `model` is not built, has no trainable batch normalization, or has one in a
+            recurrent layer's cell; if `data` is empty or its arrays differ in length, or if another
+            argument is outside its range.
 
     Example:
         >>> import keras
@@ -75,6 +76,11 @@ def recalibrate(
     layers = [layer for layer in layers_inside(model, BATCH_NORMALIZATION) if layer.trainable]
     if not layers:
         requirement = "a model with a trainable BatchNormalization layer"
+        raise invalid("model", requirement, model.name)
+    recurrent = layers_inside(model, (keras.layers.RNN,))
+    if any(layers_inside(layer.cell, BATCH_NORMALIZATION) for layer in recurrent):
+        # Compiled loops do not let the moments of their steps out.
+        requirement = "a model without BatchNormalization in a recurrent layer's cell"
         raise invalid("model", requirement, model.name)
     measure = compiled(_measuring(model, layers))
     values = [ops.convert_to_tensor(variable) for variable in model.variables]

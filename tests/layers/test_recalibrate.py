@@ -72,6 +72,30 @@ def test_refuses_what_it_cannot_do(arguments, message):
     assert message in str(error.value)
 
 
+@keras.saving.register_keras_serializable("test_recalibrate")
+class NormalizedCell(keras.Layer):
+    """A recurrent cell with batch normalization on its way."""
+
+    state_size = 2
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.normalization = ours.BatchNormalization()
+
+    def build(self, input_shape):
+        self.normalization.build(input_shape)
+
+    def call(self, inputs, states, training=False):
+        outputs = self.normalization(inputs, training=training)
+        return outputs, [outputs]
+
+
+def test_refuses_normalization_in_a_recurrent_cell():
+    model = first(layers.RNN(NormalizedCell()), 3, 2)
+    with pytest.raises(ValueError, match="`model` must be a model without BatchNormalization in a"):
+        recalibrate(model, data(8, 3, 2))
+
+
 @KITS
 def test_changes_only_the_moving_statistics(kit):
     model = deep(kit)
