@@ -30,7 +30,7 @@ class RuntimeNumber:
 
     def assign(self, value: float) -> None:
         """Set the number; the next training step reads it."""
-        if self._held_by_jax_trainer():
+        if _held_by_jax_trainer(self.variable):
             raise RuntimeError(
                 f"`{self.name}` must be assigned through the callback's `self.model` while an "
                 f"epoch runs on JAX: `self.model.get_layer(...).{self.name} = {value}`. "
@@ -54,11 +54,6 @@ class RuntimeNumber:
         """What must be among the layer's `variables` for compiled steps to read it."""
         # JAX bakes every other value into the trace.
         return [self.variable] if keras.backend.backend() == "jax" else []
-
-    def _held_by_jax_trainer(self) -> bool:
-        # `fit` on JAX empties the variables and carries their values in its own hands until
-        # something reads `Callback.model`: an assignment before that would be overwritten.
-        return self.variable._value is None and self.variable._initializer is None
 
 
 class ScheduledNumber:
@@ -85,6 +80,11 @@ class ScheduledNumber:
     @property
     def value(self) -> float:
         """The number of the next training call."""
+        if _held_by_jax_trainer(self._seed_generator.state):
+            raise RuntimeError(
+                f"`{self.name}` must be read through the callback's `self.model` while an epoch "
+                f"runs on JAX and a schedule gives it: `self.model.get_layer(...).{self.name}`"
+            )
         return float(ops.convert_to_numpy(self.read()))
 
     def assign(self, value: float) -> None:
@@ -102,3 +102,9 @@ class ScheduledNumber:
     def config(self) -> dict[str, Any]:
         """Return what makes an equal layer."""
         return keras.saving.serialize_keras_object(self.schedule)
+
+
+def _held_by_jax_trainer(variable: keras.Variable) -> bool:
+    # `fit` on JAX empties the variables and carries their values in its own hands until something
+    # reads `Callback.model`: before that there is no value, and one assigned would be overwritten.
+    return variable._value is None and variable._initializer is None

@@ -57,7 +57,8 @@ class Dropout(keras.layers.Layer):
             is malformed.
         TypeError: if `rate` is assigned where a schedule gives it.
         RuntimeError: on JAX, if a callback assigns `rate` in the middle of an epoch to a layer that
-            it did not reach through `self.model`; the trainer would overwrite the assignment.
+            it did not reach through `self.model`, or reads what a schedule gives; the trainer holds
+            the layer's state and would overwrite an assignment.
 
     Differs from Keras: `rate` may be assigned during training or follow a schedule. A rate of 1 is
     refused, because `1 / (1 - rate)` does not exist. The random stream is another one, and `.keras`

@@ -1,16 +1,17 @@
-"""Random bits by position: a counter hash in two keyed rounds, for TensorFlow and JAX.
+"""Random bits by position: a counter hash in keyed rounds, for TensorFlow and JAX.
 
 A mask that is a pure function of (seed, step, position) needs no memory between the forward and
 the backward pass: both compute it. The second key is what keeps the masks of two steps from being
-permuted copies of each other. Not for cryptography.
+permuted copies of each other; with two rounds instead of three, wide masks resemble their own
+shifts. Not for cryptography.
 
     r(x, s, c) = (x ^ x >> s) * c       (one multiply-xorshift round, mod 2^32)
-    f(x) = y ^ y >> 16,   y = r(r(x, 16, A), 15, B)
-    k_0 = f(seed ^ f(step + C)),   k_1 = f(k_0 + D)
-    bits(i) = (h ^ h >> 15 ^ k_1) * B,   h = r(i ^ k_0, 16, A)
+    f(x) = y ^ y >> 14,   y = r(r(r(x, 17, A), 11, B), 15, C)
+    k_0 = f(seed ^ f(step + D)),   k_1 = f(k_0 + D)
+    bits(i) = r((h ^ h >> 11 ^ k_1) * B, 15, C),   h = r(i ^ k_0, 17, A)
 
-For one seed, `k_0` differs between any two of the 2^32 steps. The constants A, B are those of
-Wellons (2018), Prospecting for hash functions, "lowbias32".
+For one seed, `k_0` differs between any two of the 2^32 steps. Shifts and factors are those of
+Wellons (2018), Prospecting for hash functions, "triple32".
 """
 
 from typing import Any
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-A, B = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
-C, D = np.uint32(0x9E3779B9), np.uint32(0x85EBCA6B)
+A, B, C = np.uint32(0xED5AD4BB), np.uint32(0xAC4C1B51), np.uint32(0x31848BAB)
+D = np.uint32(0x9E3779B9)
 
 
 def random_bits(position: Any, state: Any) -> Any:
@@ -28,10 +29,10 @@ def random_bits(position: Any, state: Any) -> Any:
     `state` holds the seed and the step of a `keras.random.SeedGenerator`.
     """
     seed, step = ops.cast(state[0], "uint32"), ops.cast(state[1], "uint32")
-    key_0 = _finalized(_xor(seed, _finalized(ops.add(step, C))))
+    key_0 = _finalized(_xor(seed, _finalized(ops.add(step, D))))
     key_1 = _finalized(ops.add(key_0, D))
-    h = _round(_xor(position, key_0), 16, A)
-    return ops.multiply(_xor(_folded(h, 15), key_1), B)
+    h = _round(_xor(position, key_0), 17, A)
+    return _round(ops.multiply(_xor(_folded(h, 11), key_1), B), 15, C)
 
 
 def drops(bits: Any, rate: Any) -> Any:
@@ -43,7 +44,7 @@ def drops(bits: Any, rate: Any) -> Any:
 
 
 def _finalized(x: Any) -> Any:
-    return _folded(_round(_round(x, 16, A), 15, B), 16)
+    return _folded(_round(_round(_round(x, 17, A), 11, B), 15, C), 14)
 
 
 def _round(x: Any, shift: int, factor: np.uint32) -> Any:

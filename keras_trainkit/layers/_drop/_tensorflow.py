@@ -17,7 +17,7 @@ def drop(inputs: tf.Tensor, rate: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
     """Zero the inputs where their random bits fall below `rate`, and scale the others."""
     # XLA compiles a program for every shape that it meets: batches of two sizes are two, but
     # sequences of any length would never end.
-    if xla_runs() and all(inputs.shape[1:]):
+    if xla_runs() and inputs.shape[1:].is_fully_defined():
         return _by_hash(inputs, rate, state)
     return _by_stored_mask(inputs, rate, state)
 
