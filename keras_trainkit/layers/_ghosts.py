@@ -8,11 +8,12 @@ from keras import ops
 def split(x: Any, mask: Any, ghost_batch_size: int) -> tuple[Any, Any]:
     """Return `x` as `(ghosts, ghost batch, ...)`, and which of its positions count.
 
-    No ghost batch is larger than `ghost_batch_size`, and their sizes differ by as little as the
-    number of examples allows; the last one is filled up with what does not count.
+    There are as few ghost batches as `ghost_batch_size` allows, each of `ceil(examples / ghosts)`
+    examples; the last one, which may have fewer, is filled up with what does not count.
     """
     shape = ops.shape(x)
-    ghosts = -(-shape[0] // ghost_batch_size)
+    # The last term makes one, an empty one, of an empty batch.
+    ghosts = -(-shape[0] // ghost_batch_size) + 1 // (shape[0] + 1)
     size = -(-shape[0] // ghosts)
     missing = ghosts * size - shape[0]
 

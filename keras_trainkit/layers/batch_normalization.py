@@ -1,7 +1,6 @@
 """Batch normalization, computed without cancellation."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -113,8 +112,9 @@ class BatchNormalization(keras.layers.Layer):
     Differs from Keras: exact where `E[x^2] - E[x]^2` loses all digits (Keras on PyTorch and with
         `synchronized`). Faster: on CPUs by the frameworks' fused kernels, whose mean is refined
         where it lies far from zero. `synchronized` also holds for masked inputs and on PyTorch.
-        Masked statistics divide by the count itself. `renorm` works on every supported version of
-        Keras. `momentum=None`, `momentum_warmup`, `ghost_batch_size` and `unbiased` are new.
+        Masked statistics divide by the count itself, and where nothing counts none move. `renorm`
+        works on every supported version of Keras. `momentum=None`, `momentum_warmup`,
+        `ghost_batch_size` and `unbiased` are new.
 
     Example:
         >>> import keras
@@ -241,8 +241,7 @@ class BatchNormalization(keras.layers.Layer):
         if mask is not None or self.renorm or self.synchronized:
             return self._by_moments(x, axis, gamma, beta, mask)
         y, mean, variance = normalize_by_batch(x, axis, gamma, beta, self.epsilon)
-        axes = _others(x, axis)
-        self._follow(mean, variance, lambda: ops.squeeze(valid_count(x, axes), axes))
+        self._follow(mean, variance, self._count(x, _others(x, axis)))
         return y
 
     def _by_moments(
@@ -252,45 +251,67 @@ class BatchNormalization(keras.layers.Layer):
         axes = _others(x, axis, first)
         across = replica_sum if self.synchronized else here
         centered, mean, variance = centered_moments(x, axes, mask, across)
-        stddev = ops.sqrt(variance + self.epsilon)
+        y = centered / ops.sqrt(variance + self.epsilon)
+        count = self._count(x, axes, mask, across)
         if self.renorm:
-            y = self._renormed(centered / stddev, mean, stddev)
+            y = self._renormed(y, mean, variance, count)
         else:
-            y = centered / stddev
-            self._follow(
-                ops.squeeze(mean, axes),
-                ops.squeeze(variance, axes),
-                lambda: ops.squeeze(valid_count(x, axes, mask, across), axes),
-            )
+            self._follow(ops.squeeze(mean, axes), ops.squeeze(variance, axes), count)
         return affine(y, axis, gamma, beta)
 
-    def _follow(self, mean: Any, variance: Any, count: Callable[[], Any]) -> None:
+    def _count(self, x: Any, axes: tuple[int, ...], mask: Any = None, across: Any = here) -> Any:
+        """Return of how many elements the statistics are; `None` if any number above 0 will do."""
+        if mask is None and across is here and all(x.shape) and not self.unbiased:
+            return None
+        return ops.squeeze(valid_count(x, axes, mask, across), axes)
+
+    def _follow(self, mean: Any, variance: Any, count: Any) -> None:
         """Move the moving statistics by those of a batch, or of one ghost batch a row."""
         if self.unbiased:
-            variance = unbiased(variance, count())
-        shares = self._old_shares(ops.shape(mean)[0] if len(mean.shape) > 1 else None)
+            variance = unbiased(variance, count)
+        if count is not None:
+            # The statistics of no elements may be NaN.
+            mean, variance = (ops.where(count > 0, s, 0) for s in (mean, variance))
+        shares = self._old_shares(count, mean.dtype)
         _move(self.moving_mean, mean, shares)
         _move(self.moving_variance, variance, shares)
 
-    def _old_shares(self, ghosts: Any) -> Any:
-        """Return the old statistics' share in the next update, or in one for each ghost batch."""
-        if self.momentum is not None and not self.momentum_warmup:
-            return self.momentum if ghosts is None else ops.full((ghosts,), self.momentum)
+    def _old_shares(self, count: Any, dtype: Any) -> Any:
+        """Return the old statistics' share in the next update, or in one for each ghost batch.
+
+        Where the count is 0, nothing is to move, nor is that an update.
+        """
+        if self.momentum is None or self.momentum_warmup:
+            shares = self._growing_shares(count, dtype)
+        else:
+            shares = self.momentum
+        return shares if count is None else _unless_empty(count, shares, dtype)
+
+    def _growing_shares(self, count: Any, dtype: Any) -> Any:
         steps = ops.convert_to_tensor(self.steps)
-        first, updates = (steps, 1) if ghosts is None else (steps + ops.arange(ghosts), ghosts)
-        shares = old_shares(self.momentum, first)
+        if count is None:
+            earlier, updates = steps, 1
+        else:
+            live = ops.cast(ops.any(count > 0, -1, keepdims=True), "int32")
+            earlier, updates = steps + ops.cumsum(live, 0) - live, ops.sum(live)
+        shares = old_shares(self.momentum, earlier, dtype)
         # On PyTorch `steps` is the variable's own memory: what reads it must stand above.
         self.steps.assign(steps + updates)
         return shares
 
-    def _renormed(self, y: Any, mean: Any, stddev: Any) -> Any:
+    def _renormed(self, y: Any, mean: Any, variance: Any, count: Any) -> Any:
         """Correct a batch's normalized `y`, and move the statistics."""
+        stddev = ops.sqrt(variance + self.epsilon)
         r, d = self._renorm_correction(mean, stddev)
         axes = _others(mean, self.axis % len(mean.shape))
-        mean, stddev = ops.squeeze(mean, axes), ops.squeeze(stddev, axes)
-        share = self._old_shares(None)
-        _move(self.renorm_mean, mean, self.renorm_momentum)
-        _move(self.renorm_stddev, stddev, self.renorm_momentum)
+        mean, variance, stddev = (ops.squeeze(s, axes) for s in (mean, variance, stddev))
+        share, renorm_share = self._old_shares(count, mean.dtype), self.renorm_momentum
+        if count is not None:
+            renorm_share = _unless_empty(count, renorm_share, mean.dtype)
+        _move(self.renorm_mean, mean, renorm_share)
+        _move(self.renorm_stddev, stddev, renorm_share)
+        if self.unbiased:
+            stddev = ops.sqrt(unbiased(variance, count) + self.epsilon)
         _move(self.moving_mean, mean, share)
         _move(self.moving_stddev, stddev, share)
         moved_variance = ops.square(self.moving_stddev) - self.epsilon
@@ -346,7 +367,7 @@ def _move(variable: keras.Variable, batch: Any, old_share: Any) -> None:
 
 
 def _unless_empty(count: Any, share: Any, dtype: Any) -> Any:
-    return ops.where(count > 0, ops.cast(share, dtype), 1)
+    return ops.where(count > 0, ops.convert_to_tensor(share, dtype), 1)
 
 
 def _others(x: Any, axis: int, first: int = 0) -> tuple[int, ...]:

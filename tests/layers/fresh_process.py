@@ -17,7 +17,7 @@ def after_one_step():
         [
             keras.Input((1, 4)),
             keras.layers.Masking(),
-            BatchNormalization(synchronized=True, momentum=0.0),
+            BatchNormalization(synchronized=True, momentum=None, unbiased=True),
             keras.layers.Dense(4, kernel_initializer="identity"),
             BatchNormalization(synchronized=True, momentum=0.0),
         ]
@@ -25,6 +25,22 @@ def after_one_step():
     model.compile(keras.optimizers.SGD(0.1), "mse")
     model.fit(X_AND_MASK, X[:, None], batch_size=32, shuffle=False, verbose=0)
     return [weight.tolist() for weight in model.get_weights()]
+
+
+def means_after_an_empty_replica(strategy):
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            BatchNormalization(momentum_warmup=True),
+            BatchNormalization(ghost_batch_size=2, unbiased=True),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(X[:9], X[:9], batch_size=8, shuffle=False, verbose=0)
+    return [
+        [mean.numpy().tolist() for mean in strategy.experimental_local_results(mean.value)]
+        for mean in (layer.moving_mean for layer in model.layers)
+    ]
 
 
 def dropped_per_replica(strategy):
@@ -46,6 +62,7 @@ def main():
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         with strategy.scope():
             found["synchronized"] = after_one_step()
+            found["means_after_an_empty_replica"] = means_after_an_empty_replica(strategy)
         found["dropped_per_replica"] = dropped_per_replica(strategy)
 
     model = keras.models.load_model(sys.argv[1])

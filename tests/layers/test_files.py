@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit import layers
+from keras_trainkit.layers import BatchNormalization
 from tests.contracts import array, assert_close, assert_same_weights, run_in_fresh_process
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
@@ -54,6 +55,17 @@ def test_weights_files_interchange_with_keras(file, arguments, source, target, t
     assert_close(other.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
+def test_only_counters_make_other_weights_files_than_keras(tmp_path):
+    model = trained(layers, ghost_batch_size=3, unbiased=True, synchronized=False)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = model_of(keras.layers)
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert_same_weights(other, model)
+    counting = BatchNormalization(momentum=None)
+    counting.build((None, 4))
+    assert [weight.name for weight in counting.weights[4:]] == ["steps"]
+
+
 def test_a_loaded_keras_model_becomes_ours_by_cloning(tmp_path):
     model = trained(keras.layers, rate=0.0)
     model.save(tmp_path / "model.keras")
@@ -77,7 +89,7 @@ def test_a_loaded_keras_model_becomes_ours_by_cloning(tmp_path):
 def fresh_process(tmp_path_factory):
     """Save a trained model; return it, and what a new process made of the file."""
     file = tmp_path_factory.mktemp("files") / "model.keras"
-    model = trained(layers, rate=0.0, renorm=True)
+    model = trained(layers, rate=0.0, renorm=True, momentum_warmup=True, unbiased=True)
     model.save(file)
     script = Path(__file__).with_name("fresh_process.py").read_text()
     return model, json.loads(run_in_fresh_process(script, file).splitlines()[-1])
@@ -85,6 +97,7 @@ def fresh_process(tmp_path_factory):
 
 def test_training_continues_identically_in_a_new_process(fresh_process):
     model, found = fresh_process
+    assert int(array(model.layers[1].steps)) == 8
     np.testing.assert_array_equal(model.predict(X, verbose=0), np.float32(found["predictions"]))
     model.fit(X, X, batch_size=8, epochs=2, shuffle=False, verbose=0)
     for mine, theirs in zip(model.get_weights(), found["weights"], strict=True):
@@ -96,6 +109,15 @@ def test_synchronized_replicas_train_like_one_device(fresh_process):
     _, found = fresh_process
     for mine, whole in zip(found["synchronized"], found["one_device"], strict=True):
         np.testing.assert_allclose(mine, whole, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.backend("tensorflow")
+def test_empty_replica_leaves_its_statistics_as_they_are(fresh_process):
+    _, found = fresh_process
+    averages, of_ghosts = found["means_after_an_empty_replica"]
+    first, last = X[:8].reshape(2, 4, 4).mean(1), X[8]
+    np.testing.assert_allclose(averages, [(first[0] + last) / 2, first[1]], rtol=1e-5)
+    assert np.isfinite(of_ghosts).all()
 
 
 @pytest.mark.backend("tensorflow")

@@ -70,16 +70,20 @@ def _forward(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) ->
 
     def refined() -> Tensors:
         centered = x - mean
-        # The sum that biases need in their backward pass is the fastest over rows.
-        total = tf.raw_ops.BiasAddGrad(out_backprop=centered)
-        error = total / tf.cast(tf.shape(x)[0], x.dtype)
-        exact = variance - tf.square(error)
+        error = _mean(centered)
+        # Not from `variance`: XLA may have compiled what was traced outside of it.
+        exact = _mean(tf.square(centered)) - tf.square(error)
         rounded = mean + error
         tilt = (error - (rounded - mean)) * tf.math.rsqrt(exact + epsilon)
         return _fused(centered, error, exact, gamma, beta, epsilon), rounded, exact, tilt
 
     far = tf.reduce_any(tf.square(mean) > FAR**2 * variance + FAR**2 * epsilon)
     return tf.cond(far, refined, lambda: (y, mean, variance, tf.zeros_like(mean)))
+
+
+def _mean(rows: tf.Tensor) -> tf.Tensor:
+    # The sum that biases need in their backward pass is the fastest over rows.
+    return tf.raw_ops.BiasAddGrad(out_backprop=rows) / tf.cast(tf.shape(rows)[0], rows.dtype)
 
 
 def _fused(
