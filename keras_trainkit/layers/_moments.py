@@ -29,10 +29,14 @@ def valid_count(x: Any, axes: Axes, mask: Any = None, across: Across = here) -> 
 
 
 def centered_moments(
-    x: Any, axes: Axes, mask: Any = None, across: Across = here
+    x: Any, axes: Axes, mask: Any = None, across: Across = here, count: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Return `x - mean`, the mean, and the biased variance over `axes`, which stay as ones."""
-    count = ops.clip(valid_count(x, axes, mask, across), 1, math.inf)
+    """Return `x - mean`, the mean, and the biased variance over `axes`, which stay as ones.
+
+    `count` is that of `valid_count` for the same arguments, if it is known.
+    """
+    count = valid_count(x, axes, mask, across) if count is None else count
+    count = ops.clip(count, 1, math.inf)
 
     def average(values: Any) -> Any:
         valid = values if mask is None else ops.where(mask, values, 0)

@@ -241,7 +241,12 @@ class BatchNormalization(keras.layers.Layer):
         if mask is not None or self.renorm or self.synchronized:
             return self._by_moments(x, axis, gamma, beta, mask)
         y, mean, variance = normalize_by_batch(x, axis, gamma, beta, self.epsilon)
-        self._follow(mean, variance, self._count(x, _others(x, axis)))
+        # Without a count, any number above zero is meant.
+        count = None
+        if self.unbiased or not all(x.shape):
+            axes = _others(x, axis)
+            count = ops.squeeze(valid_count(x, axes), axes)
+        self._follow(mean, variance, count)
         return y
 
     def _by_moments(
@@ -250,20 +255,15 @@ class BatchNormalization(keras.layers.Layer):
         """Normalize `x` over every axis but `axis` and those before `first`."""
         axes = _others(x, axis, first)
         across = replica_sum if self.synchronized else here
-        centered, mean, variance = centered_moments(x, axes, mask, across)
+        count = valid_count(x, axes, mask, across)
+        centered, mean, variance = centered_moments(x, axes, mask, across, count)
         y = centered / ops.sqrt(variance + self.epsilon)
-        count = self._count(x, axes, mask, across)
+        count = ops.squeeze(count, axes)
         if self.renorm:
             y = self._renormed(y, mean, variance, count)
         else:
             self._follow(ops.squeeze(mean, axes), ops.squeeze(variance, axes), count)
         return affine(y, axis, gamma, beta)
-
-    def _count(self, x: Any, axes: tuple[int, ...], mask: Any = None, across: Any = here) -> Any:
-        """Return of how many elements the statistics are; `None` if any number above 0 will do."""
-        if mask is None and across is here and all(x.shape) and not self.unbiased:
-            return None
-        return ops.squeeze(valid_count(x, axes, mask, across), axes)
 
     def _follow(self, mean: Any, variance: Any, count: Any) -> None:
         """Move the moving statistics by those of a batch, or of one ghost batch a row."""
@@ -305,9 +305,8 @@ class BatchNormalization(keras.layers.Layer):
         r, d = self._renorm_correction(mean, stddev)
         axes = _others(mean, self.axis % len(mean.shape))
         mean, variance, stddev = (ops.squeeze(s, axes) for s in (mean, variance, stddev))
-        share, renorm_share = self._old_shares(count, mean.dtype), self.renorm_momentum
-        if count is not None:
-            renorm_share = _unless_empty(count, renorm_share, mean.dtype)
+        share = self._old_shares(count, mean.dtype)
+        renorm_share = _unless_empty(count, self.renorm_momentum, mean.dtype)
         _move(self.renorm_mean, mean, renorm_share)
         _move(self.renorm_stddev, stddev, renorm_share)
         if self.unbiased:
