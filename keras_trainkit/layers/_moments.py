@@ -29,22 +29,22 @@ def valid_count(x: Any, axes: Axes, mask: Any = None, across: Across = here) -> 
 
 
 def centered_moments(
-    x: Any, axes: Axes, mask: Any = None, across: Across = here, count: Any = None
-) -> tuple[Any, Any, Any]:
-    """Return `x - mean`, the mean, and the biased variance over `axes`, which stay as ones.
+    x: Any, axes: Axes, mask: Any = None, across: Across = here
+) -> tuple[Any, Any, Any, Any]:
+    """Return `x - mean`, the mean, the biased variance and the count over `axes`.
 
-    `count` is that of `valid_count` for the same arguments, if it is known.
+    The axes stay as ones; `mask` and `across` are those of `valid_count`.
     """
-    count = valid_count(x, axes, mask, across) if count is None else count
-    count = ops.clip(count, 1, math.inf)
+    count = valid_count(x, axes, mask, across)
+    divisor = ops.clip(count, 1, math.inf)
 
     def average(values: Any) -> Any:
         valid = values if mask is None else ops.where(mask, values, 0)
-        return across(ops.sum(valid, axes, keepdims=True)) / count
+        return across(ops.sum(valid, axes, keepdims=True)) / divisor
 
     # Any constant may be taken off first; near the mean, the rest has full relative precision.
     shift = ops.stop_gradient(average(x))
     rest = x - shift
     mean_rest = average(rest)
     centered = rest - mean_rest
-    return centered, shift + mean_rest, average(ops.square(centered))
+    return centered, shift + mean_rest, average(ops.square(centered)), count

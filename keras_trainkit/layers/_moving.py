@@ -6,20 +6,42 @@ from typing import Any
 from keras import ops
 
 
-def old_shares(momentum: float | None, updates: Any, dtype: str) -> Any:
-    """Return what share of itself a moving statistic keeps after so many earlier updates.
+def next_shares(momentum: float | None, steps: Any, count: Any, dtype: str) -> Any:
+    """Return the old statistics' share in their next update, or in one for each ghost batch.
 
-        min(momentum, t / (t + 1)),   t = updates
+        min(momentum, t / (t + 1)),   t = number of earlier updates
 
     That is the average of all updates until it becomes the exponential one; with `None` for the
-    momentum it remains the average.
+    momentum it remains the average. `steps` is the variable that holds t, and moves; without one,
+    the share is the momentum. `count` is the number of elements that each statistic is of, `None`
+    for any above 0: where it is 0, nothing is to move, nor is that an update.
     """
-    t = ops.cast(updates, dtype)
+    if steps is None:
+        shares = momentum
+    else:
+        t, updates = _updates(ops.convert_to_tensor(steps), count)
+        shares = _growing_shares(momentum, ops.cast(t, dtype))
+        # On PyTorch the tensor is the variable's own memory: what reads it must stand above.
+        steps.assign(steps + updates)
+    if count is None:
+        return shares
+    return ops.where(count > 0, ops.convert_to_tensor(shares, dtype), 1)
+
+
+def _updates(steps: Any, count: Any) -> tuple[Any, Any]:
+    """Return how many updates come before each of the next ones, and how many these are."""
+    if count is None:
+        return steps, 1
+    live = ops.cast(ops.any(count > 0, -1, keepdims=True), "int32")
+    return steps + ops.cumsum(live, 0) - live, ops.sum(live)
+
+
+def _growing_shares(momentum: float | None, t: Any) -> Any:
     shares = t / (t + 1)
     if momentum is None:
         return shares
     # `ops.minimum` gives float32 for float64 on PyTorch.
-    return ops.where(shares < momentum, shares, ops.convert_to_tensor(momentum, dtype))
+    return ops.where(shares < momentum, shares, ops.convert_to_tensor(momentum, shares.dtype))
 
 
 def followed(old: Any, new: Any, shares: Any) -> Any:

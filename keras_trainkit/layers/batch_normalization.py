@@ -11,9 +11,9 @@ from keras_trainkit._register import register
 from keras_trainkit._validation import boolean, integer, invalid, real
 from keras_trainkit.layers import _ghosts
 from keras_trainkit.layers._moments import centered_moments, here, valid_count
-from keras_trainkit.layers._moving import followed, old_shares, unbiased
+from keras_trainkit.layers._moving import followed, next_shares, unbiased
 from keras_trainkit.layers._normalize import affine, normalize, normalize_by_batch
-from keras_trainkit.layers._replicas import replica_sum
+from keras_trainkit.layers._replicas import never_empty, replica_sum
 
 PLAIN = (
     "axis",
@@ -55,9 +55,9 @@ class BatchNormalization(keras.layers.Layer):
         share = min(momentum, t / (t + 1)),   t = number of updates so far
 
     so that the moving statistics are those of the data from the first update on, whatever their
-    initial values. With a `ghost_batch_size`, the batch is normalized in parts of about equal size,
-    each by its own statistics, and each part moves the moving ones once (Hoffer et al. 2017, Alg.
-    1). With `renorm`, training uses
+    initial values. With a `ghost_batch_size`, the batch is normalized in parts of that size at most
+    (the last may be smaller than the others), each by its own statistics, and each part moves the
+    moving ones once (Hoffer et al. 2017, Alg. 1). With `renorm`, training uses
 
         y = gamma * ((x - mean) / stddev * r + d) + beta,   stddev = sqrt(variance + epsilon)
         r = clip(stddev / renorm_stddev, rmin, rmax)                          (Ioffe 2017, Alg. 1)
@@ -102,8 +102,8 @@ class BatchNormalization(keras.layers.Layer):
             it. Positions that are false do not count in the batch's statistics.
 
     Attributes:
-        steps: int variable, the number of updates so far. Only with `momentum=None` or
-            `momentum_warmup`; it makes one more entry in weights files.
+        steps: int variable, the number of updates so far, with `momentum=None` or
+            `momentum_warmup`, where it makes one more entry in weights files; otherwise `None`.
 
     Raises:
         ValueError: if an argument is outside its interval, if `axis` does not fit the inputs, or if
@@ -212,6 +212,7 @@ class BatchNormalization(keras.layers.Layer):
             self.moving_stddev = self._add("moving_stddev", size, self._initial_stddev)
             self.renorm_mean = self._add("renorm_mean", size, self.moving_mean_initializer)
             self.renorm_stddev = self._add("renorm_stddev", size, self._initial_stddev)
+        self.steps = None
         if self.momentum is None or self.momentum_warmup:
             self.steps = self.add_weight(
                 shape=(), name="steps", initializer="zeros", dtype="int32", trainable=False
@@ -241,12 +242,9 @@ class BatchNormalization(keras.layers.Layer):
         if mask is not None or self.renorm or self.synchronized:
             return self._by_moments(x, axis, gamma, beta, mask)
         y, mean, variance = normalize_by_batch(x, axis, gamma, beta, self.epsilon)
-        # Without a count, any number above zero is meant.
-        count = None
-        if self.unbiased or not all(x.shape):
-            axes = _others(x, axis)
-            count = ops.squeeze(valid_count(x, axes), axes)
-        self._follow(mean, variance, count)
+        axes = _others(x, axis)
+        needed = self.unbiased or not never_empty(x)
+        self._follow(mean, variance, ops.squeeze(valid_count(x, axes), axes) if needed else None)
         return y
 
     def _by_moments(
@@ -255,8 +253,7 @@ class BatchNormalization(keras.layers.Layer):
         """Normalize `x` over every axis but `axis` and those before `first`."""
         axes = _others(x, axis, first)
         across = replica_sum if self.synchronized else here
-        count = valid_count(x, axes, mask, across)
-        centered, mean, variance = centered_moments(x, axes, mask, across, count)
+        centered, mean, variance, count = centered_moments(x, axes, mask, across)
         y = centered / ops.sqrt(variance + self.epsilon)
         count = ops.squeeze(count, axes)
         if self.renorm:
@@ -266,38 +263,18 @@ class BatchNormalization(keras.layers.Layer):
         return affine(y, axis, gamma, beta)
 
     def _follow(self, mean: Any, variance: Any, count: Any) -> None:
-        """Move the moving statistics by those of a batch, or of one ghost batch a row."""
+        """Move the moving statistics by those of a batch, or of one ghost batch a row.
+
+        `count` is the number of elements that they are of, `None` for any above 0.
+        """
         if self.unbiased:
             variance = unbiased(variance, count)
         if count is not None:
             # The statistics of no elements may be NaN.
             mean, variance = (ops.where(count > 0, s, 0) for s in (mean, variance))
-        shares = self._old_shares(count, mean.dtype)
+        shares = next_shares(self.momentum, self.steps, count, mean.dtype)
         _move(self.moving_mean, mean, shares)
         _move(self.moving_variance, variance, shares)
-
-    def _old_shares(self, count: Any, dtype: Any) -> Any:
-        """Return the old statistics' share in the next update, or in one for each ghost batch.
-
-        Where the count is 0, nothing is to move, nor is that an update.
-        """
-        if self.momentum is None or self.momentum_warmup:
-            shares = self._growing_shares(count, dtype)
-        else:
-            shares = self.momentum
-        return shares if count is None else _unless_empty(count, shares, dtype)
-
-    def _growing_shares(self, count: Any, dtype: Any) -> Any:
-        steps = ops.convert_to_tensor(self.steps)
-        if count is None:
-            earlier, updates = steps, 1
-        else:
-            live = ops.cast(ops.any(count > 0, -1, keepdims=True), "int32")
-            earlier, updates = steps + ops.cumsum(live, 0) - live, ops.sum(live)
-        shares = old_shares(self.momentum, earlier, dtype)
-        # On PyTorch `steps` is the variable's own memory: what reads it must stand above.
-        self.steps.assign(steps + updates)
-        return shares
 
     def _renormed(self, y: Any, mean: Any, variance: Any, count: Any) -> Any:
         """Correct a batch's normalized `y`, and move the statistics."""
@@ -305,8 +282,8 @@ class BatchNormalization(keras.layers.Layer):
         r, d = self._renorm_correction(mean, stddev)
         axes = _others(mean, self.axis % len(mean.shape))
         mean, variance, stddev = (ops.squeeze(s, axes) for s in (mean, variance, stddev))
-        share = self._old_shares(count, mean.dtype)
-        renorm_share = _unless_empty(count, self.renorm_momentum, mean.dtype)
+        share = next_shares(self.momentum, self.steps, count, mean.dtype)
+        renorm_share = next_shares(self.renorm_momentum, None, count, mean.dtype)
         _move(self.renorm_mean, mean, renorm_share)
         _move(self.renorm_stddev, stddev, renorm_share)
         if self.unbiased:
@@ -363,10 +340,6 @@ class BatchNormalization(keras.layers.Layer):
 
 def _move(variable: keras.Variable, batch: Any, old_share: Any) -> None:
     variable.assign(followed(ops.cast(variable, batch.dtype), batch, old_share))
-
-
-def _unless_empty(count: Any, share: Any, dtype: Any) -> Any:
-    return ops.where(count > 0, ops.convert_to_tensor(share, dtype), 1)
 
 
 def _others(x: Any, axis: int, first: int = 0) -> tuple[int, ...]:

@@ -125,10 +125,9 @@ def _moments(inputs: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:
     x = ops.cast(inputs, at_least_float32(inputs.dtype))
     axes = tuple(i for i in range(len(x.shape)) if i != axis % len(x.shape))
     valid = None if mask is None else ops.cast(ops.expand_dims(mask, -1), "bool")
-    _, mean, variance = centered_moments(x, axes, valid, lambda total: total)
-    ones = ops.ones_like(x)
-    count = ops.sum(ones if valid is None else ops.where(valid, ones, 0), axes)
-    return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,)), count
+    _, *moments = centered_moments(x, axes, valid)
+    mean, variance, count = (ops.reshape(moment, (-1,)) for moment in moments)
+    return mean, variance, count
 
 
 def _assign(layer: keras.Layer, pool: Pool) -> None:

@@ -27,7 +27,7 @@ def normalize_by_batch(
     if kernel.trains(x):
         return kernel.train(x, axis, gamma, beta, epsilon)
     axes = tuple(i for i in range(len(x.shape)) if i != axis)
-    centered, mean, variance = centered_moments(x, axes)
+    centered, mean, variance, _ = centered_moments(x, axes)
     y = affine(centered / ops.sqrt(variance + epsilon), axis, gamma, beta)
     return y, ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 

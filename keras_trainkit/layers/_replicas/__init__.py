@@ -1,4 +1,4 @@
-"""Sums over the replicas of a training that runs on several devices."""
+"""The replicas of a training that runs on several devices: sums over them, and what they get."""
 
 from importlib import import_module
 from typing import Any
@@ -14,3 +14,11 @@ def replica_sum(x: Any) -> Any:
     if keras.backend.backend() == "jax":
         return x
     return import_module(f"{__name__}._{keras.backend.backend()}").replica_sum(x)
+
+
+def never_empty(x: Any) -> bool:
+    """Say whether `x` surely has elements: a replica may get none of a small last batch."""
+    if keras.backend.backend() != "tensorflow":
+        return 0 not in x.shape
+    replicas = import_module(f"{__name__}._tensorflow").replicas()
+    return 0 not in x.shape and (replicas == 1 or None not in x.shape)
