@@ -13,6 +13,7 @@ from keras_trainkit.layers import _ghosts
 from keras_trainkit.layers._moments import centered_moments, here, valid_count
 from keras_trainkit.layers._moving import followed, next_shares, unbiased
 from keras_trainkit.layers._normalize import affine, normalize, normalize_by_batch
+from keras_trainkit.layers._renorm import checked_clipping, correction
 from keras_trainkit.layers._replicas import never_empty, replica_sum
 
 PLAIN = (
@@ -37,7 +38,6 @@ INITIALIZERS = (
 )
 REGULARIZERS = ("beta_regularizer", "gamma_regularizer")
 CONSTRAINTS = ("beta_constraint", "gamma_constraint")
-UNCLIPPED = {"rmin": 0.0, "rmax": math.inf, "dmax": math.inf}
 
 
 @register
@@ -171,7 +171,7 @@ class BatchNormalization(keras.layers.Layer):
         self.beta_constraint = keras.constraints.get(beta_constraint)
         self.gamma_constraint = keras.constraints.get(gamma_constraint)
         self.renorm = boolean("renorm", renorm)
-        self.renorm_clipping = _checked_clipping(renorm_clipping)
+        self.renorm_clipping = checked_clipping(renorm_clipping)
         self.renorm_momentum = real("renorm_momentum", renorm_momentum, low=0, high=1)
         self.synchronized = boolean("synchronized", synchronized)
         self.ghost_batch_size = _checked_ghost_batch_size(ghost_batch_size, renorm, synchronized)
@@ -279,7 +279,14 @@ class BatchNormalization(keras.layers.Layer):
     def _renormed(self, y: Any, mean: Any, variance: Any, count: Any) -> Any:
         """Correct a batch's normalized `y`, and move the statistics."""
         stddev = ops.sqrt(variance + self.epsilon)
-        r, d = self._renorm_correction(mean, stddev)
+        r, d = correction(
+            mean,
+            stddev,
+            self._like(self.renorm_mean, mean),
+            # A zero initializer must not divide by zero in the first steps.
+            ops.clip(self._like(self.renorm_stddev, mean), self.epsilon**0.5, math.inf),
+            self.renorm_clipping,
+        )
         axes = _others(mean, self.axis % len(mean.shape))
         mean, variance, stddev = (ops.squeeze(s, axes) for s in (mean, variance, stddev))
         share = next_shares(self.momentum, self.steps, count, mean.dtype)
@@ -293,16 +300,6 @@ class BatchNormalization(keras.layers.Layer):
         moved_variance = ops.square(self.moving_stddev) - self.epsilon
         self.moving_variance.assign(ops.relu(moved_variance))
         return y * r + d
-
-    def _renorm_correction(self, mean: Any, stddev: Any) -> tuple[Any, Any]:
-        # A zero initializer must not divide by zero in the first steps.
-        reference = ops.clip(self._like(self.renorm_stddev, mean), self.epsilon**0.5, math.inf)
-        r = stddev / reference
-        d = (mean - self._like(self.renorm_mean, mean)) / reference
-        rmin, rmax, dmax = (self.renorm_clipping.get(key, UNCLIPPED[key]) for key in UNCLIPPED)
-        return ops.stop_gradient(ops.clip(r, rmin, rmax)), ops.stop_gradient(
-            ops.clip(d, -dmax, dmax)
-        )
 
     def _initial_stddev(self, shape: Any, dtype: Any = None) -> Any:
         return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
@@ -353,18 +350,6 @@ def _over_channels(mask: Any, x: Any) -> Any:
         requirement = f"of rank {len(x.shape) - 1}, one less than the inputs"
         raise invalid("mask.shape", requirement, tuple(mask.shape))
     return ops.cast(ops.expand_dims(mask, -1), "bool")
-
-
-def _checked_clipping(clipping: Any) -> dict[str, float]:
-    clipping = {} if clipping is None else dict(clipping)
-    if clipping.keys() - UNCLIPPED.keys():
-        requirement = f"a dict with keys among {', '.join(UNCLIPPED)}"
-        raise invalid("renorm_clipping", requirement, clipping)
-    for key, value in clipping.items():
-        real(f"renorm_clipping[{key!r}]", value, low=0)
-    if clipping.get("rmin", 0) > clipping.get("rmax", math.inf):
-        raise invalid("renorm_clipping", "a dict with rmin <= rmax", clipping)
-    return clipping
 
 
 def _checked_ghost_batch_size(size: Any, renorm: bool, synchronized: bool) -> int | None:
