@@ -82,6 +82,18 @@ def assert_within(actual, expected, limits):
         assert error <= limit, f"{name}: {error:.1e} > {limit:.0e}"
 
 
+@pytest.fixture(
+    autouse=True,
+    params=["closed_form", "fused"] if keras.backend.backend() == "tensorflow" else [""],
+)
+def fused_from(request, monkeypatch):
+    """On TensorFlow, run every test by both kernels: these inputs are too small for one of them."""
+    if request.param:
+        from keras_trainkit.layers._normalize import _tensorflow as kernel
+
+        monkeypatch.setattr(kernel, "FUSED_FROM", 0 if request.param == "fused" else 10**9)
+
+
 @pytest.mark.parametrize("case", INPUTS)
 def test_kernel_and_general_path_equal_float64(case):
     x, axis, limits = INPUTS[case]
@@ -309,7 +321,7 @@ def test_tensorflow_still_tells_who_compiles():
 
 
 @pytest.mark.backend("tensorflow")
-def test_kernel_stays_out_of_xla():
+def test_kernel_stays_out_of_xla(monkeypatch):
     import tensorflow as tf
 
     from keras_trainkit.layers._normalize import _tensorflow as kernel
@@ -317,12 +329,25 @@ def test_kernel_stays_out_of_xla():
     seen = []
 
     def trace():
-        seen.append(kernel.trains(tf.zeros((2, 3))))
+        seen.append(kernel.fuses(tf.zeros((2, 3))))
         return tf.constant(0)
 
+    monkeypatch.setattr(kernel, "FUSED_FROM", 0)
     tf.function(trace)()
     tf.function(trace, jit_compile=True)()
     assert seen == [True, False]
+
+
+@pytest.mark.backend("tensorflow")
+@pytest.mark.parametrize(
+    ("shape", "fused"),
+    [((64, 128), False), ((512, 128), True), ((None, 128), False), ((None, 32, 32, 3), True)],
+)
+def test_kernels_of_tensorflow_are_for_large_batches(shape, fused, monkeypatch):
+    from keras_trainkit.layers._normalize import _tensorflow as kernel
+
+    monkeypatch.undo()
+    assert kernel.fuses(keras.KerasTensor(shape)) is fused
 
 
 @pytest.mark.backend("tensorflow")
