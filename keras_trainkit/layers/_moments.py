@@ -15,6 +15,11 @@ def here(x: Any) -> Any:
     return x
 
 
+def others(x: Any, axis: int, first: int = 0) -> Axes:
+    """Return the axes of `x` from `first` on without `axis`, which is not negative."""
+    return tuple(i for i in range(first, len(x.shape)) if i != axis)
+
+
 def valid_count(x: Any, axes: Axes, mask: Any = None, across: Across = here) -> Any:
     """Return how many elements over `axes` count, with ones for these axes.
 

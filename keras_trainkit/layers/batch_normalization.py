@@ -10,9 +10,9 @@ from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit._validation import boolean, integer, invalid, real
 from keras_trainkit.layers import _ghosts
-from keras_trainkit.layers._moments import centered_moments, here, valid_count
+from keras_trainkit.layers._moments import centered_moments, here, others, valid_count
 from keras_trainkit.layers._moving import followed, next_shares, unbiased
-from keras_trainkit.layers._normalize import affine, normalize, normalize_by_batch
+from keras_trainkit.layers._normalize import affine, along, normalize, normalize_by_batch
 from keras_trainkit.layers._renorm import checked_clipping, correction
 from keras_trainkit.layers._replicas import never_empty, replica_sum
 
@@ -242,7 +242,7 @@ class BatchNormalization(keras.layers.Layer):
         if mask is not None or self.renorm or self.synchronized:
             return self._by_moments(x, axis, gamma, beta, mask)
         y, mean, variance = normalize_by_batch(x, axis, gamma, beta, self.epsilon)
-        axes = _others(x, axis)
+        axes = others(x, axis)
         needed = self.unbiased or not never_empty(x)
         self._follow(mean, variance, ops.squeeze(valid_count(x, axes), axes) if needed else None)
         return y
@@ -251,7 +251,7 @@ class BatchNormalization(keras.layers.Layer):
         self, x: Any, axis: int, gamma: Any, beta: Any, mask: Any, first: int = 0
     ) -> Any:
         """Normalize `x` over every axis but `axis` and those before `first`."""
-        axes = _others(x, axis, first)
+        axes = others(x, axis, first)
         across = replica_sum if self.synchronized else here
         centered, mean, variance, count = centered_moments(x, axes, mask, across)
         y = centered / ops.sqrt(variance + self.epsilon)
@@ -287,7 +287,7 @@ class BatchNormalization(keras.layers.Layer):
             ops.clip(self._like(self.renorm_stddev, mean), self.epsilon**0.5, math.inf),
             self.renorm_clipping,
         )
-        axes = _others(mean, self.axis % len(mean.shape))
+        axes = others(mean, self.axis % len(mean.shape))
         mean, variance, stddev = (ops.squeeze(s, axes) for s in (mean, variance, stddev))
         share = next_shares(self.momentum, self.steps, count, mean.dtype)
         renorm_share = next_shares(self.renorm_momentum, None, count, mean.dtype)
@@ -309,9 +309,7 @@ class BatchNormalization(keras.layers.Layer):
         return self.add_weight(shape=(size,), name=name, initializer=initializer, **kwargs)
 
     def _like(self, variable: keras.Variable, x: Any) -> Any:
-        shape = [1] * len(x.shape)
-        shape[self.axis] = -1
-        return ops.reshape(ops.cast(variable, x.dtype), shape)
+        return along(self.axis, ops.cast(variable, x.dtype), x)
 
     def _axis_in(self, shape: Any) -> int:
         rank = len(shape)
@@ -337,10 +335,6 @@ class BatchNormalization(keras.layers.Layer):
 
 def _move(variable: keras.Variable, batch: Any, old_share: Any) -> None:
     variable.assign(followed(ops.cast(variable, batch.dtype), batch, old_share))
-
-
-def _others(x: Any, axis: int, first: int = 0) -> tuple[int, ...]:
-    return tuple(i for i in range(first, len(x.shape)) if i != axis)
 
 
 def _over_channels(mask: Any, x: Any) -> Any:

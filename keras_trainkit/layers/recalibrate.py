@@ -12,7 +12,7 @@ from keras_trainkit._validation import invalid
 from keras_trainkit.layers._batches import batches
 from keras_trainkit.layers._compiled import compiled
 from keras_trainkit.layers._inference import float64, infer, layers_inside
-from keras_trainkit.layers._moments import centered_moments
+from keras_trainkit.layers._moments import centered_moments, others
 from keras_trainkit.layers._pool import Pool
 from keras_trainkit.layers.batch_normalization import BatchNormalization
 
@@ -123,9 +123,8 @@ def _by_batch(layer: keras.Layer, uses: list) -> Callable[..., Any]:
 def _moments(inputs: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:
     """Return the mean, the biased variance and the number of unmasked elements along `axis`."""
     x = ops.cast(inputs, at_least_float32(inputs.dtype))
-    axes = tuple(i for i in range(len(x.shape)) if i != axis % len(x.shape))
     valid = None if mask is None else ops.cast(ops.expand_dims(mask, -1), "bool")
-    _, *moments = centered_moments(x, axes, valid)
+    _, *moments = centered_moments(x, others(x, axis % len(x.shape)), valid)
     mean, variance, count = (ops.reshape(moment, (-1,)) for moment in moments)
     return mean, variance, count
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit.layers._moments import centered_moments
+from keras_trainkit.layers._moments import centered_moments, others
 
 FAR = 8.0
 
@@ -26,8 +26,7 @@ def normalize_by_batch(
     kernel = _kernel(keras.backend.backend())
     if kernel.trains(x):
         return kernel.train(x, axis, gamma, beta, epsilon)
-    axes = tuple(i for i in range(len(x.shape)) if i != axis)
-    centered, mean, variance, _ = centered_moments(x, axes)
+    centered, mean, variance, _ = centered_moments(x, others(x, axis))
     y = affine(centered / ops.sqrt(variance + epsilon), axis, gamma, beta)
     return y, ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 

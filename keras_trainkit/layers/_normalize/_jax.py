@@ -7,10 +7,10 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
+from keras_trainkit.layers._moments import others
 from keras_trainkit.layers._normalize import affine, along
 
 Arrays = tuple[jax.Array, ...]
-Axes = tuple[int, ...]
 
 
 def trains(x: jax.Array) -> bool:
@@ -62,7 +62,7 @@ def _linear(
     and all three gradients share them.
     """
     dx, dgamma, dbeta = tangents
-    axes = _others(x, axis)
+    axes = others(x, axis)
     rest = x - along(axis, rounded, x)
     u = affine(dx, axis, _product(inverse, gamma), None)
     mean_u = jnp.mean(u, axes)
@@ -76,7 +76,7 @@ def _linear(
 
 def _moments(x: jax.Array, axis: int) -> Arrays:
     """Return the rounded mean, its rounding error, and the variance."""
-    axes = _others(x, axis)
+    axes = others(x, axis)
     rounded = jnp.mean(x, axes)
     rest = x - along(axis, rounded, x)
     error = jnp.mean(rest, axes)
@@ -91,7 +91,3 @@ def _line(rest: jax.Array, axis: int, slope: Any, error: Any, shift: Any) -> jax
 
 def _product(inverse: jax.Array, gamma: Any) -> jax.Array:
     return inverse if gamma is None else inverse * gamma
-
-
-def _others(x: jax.Array, axis: int) -> Axes:
-    return tuple(i for i in range(x.ndim) if i != axis)
