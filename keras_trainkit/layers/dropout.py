@@ -9,9 +9,10 @@ from keras import ops
 
 from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
+from keras_trainkit._runtime import RuntimeNumber
 from keras_trainkit._validation import integer, invalid, real
 from keras_trainkit.layers._drop import drop
-from keras_trainkit.layers._runtime import RuntimeNumber, ScheduledNumber
+from keras_trainkit.layers._scheduled import ScheduledNumber
 
 STREAM_FILE = "random_stream.json"
 
@@ -101,7 +102,7 @@ class Dropout(keras.layers.Layer):
         if isinstance(rate, dict):
             rate = keras.saving.deserialize_keras_object(rate)
         if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            return RuntimeNumber("rate", _checked_rate(rate), self)
+            return fixed_rate(self, _checked_rate(rate))
         _checked_rate(float(ops.convert_to_numpy(rate(0))))
         dtype = at_least_float32(self.compute_dtype)
         return ScheduledNumber("rate", rate, self.seed_generator, dtype)
@@ -159,6 +160,12 @@ class Dropout(keras.layers.Layer):
             "noise_shape": self.noise_shape,
             "seed": self.seed,
         }
+
+
+def fixed_rate(layer: Dropout, rate: float) -> RuntimeNumber:
+    """Return the rate of a layer as a number that may be assigned."""
+    dtype = at_least_float32(layer.compute_dtype)
+    return RuntimeNumber("rate", rate, layer, "self.model.get_layer(...)", dtype)
 
 
 def _checked_rate(rate: Any) -> float:

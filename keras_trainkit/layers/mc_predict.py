@@ -17,8 +17,7 @@ from keras_trainkit.layers._predictive import (
     check_distribution,
     output_distributions,
 )
-from keras_trainkit.layers._runtime import RuntimeNumber
-from keras_trainkit.layers.dropout import Dropout
+from keras_trainkit.layers.dropout import Dropout, fixed_rate
 
 # Keras's spatial dropout layers are subclasses of its Dropout.
 DROPOUT = (
@@ -169,7 +168,7 @@ def _switched_on(layer: keras.Layer, called: set[keras.Layer]) -> dict[str, Any]
     replaced: dict[str, Any] = {"call": call}
     if isinstance(layer, Dropout):
         # A schedule would start anew with the random stream.
-        replaced["_rate"] = RuntimeNumber("rate", layer.rate, layer)
+        replaced["_rate"] = fixed_rate(layer, layer.rate)
     if hasattr(layer, "seed_generator"):  # not in Keras's layers with a rate of 0
         replaced["seed_generator"] = _seeded(layer.seed_generator)
     return replaced

@@ -1,0 +1,68 @@
+"""Hyperparameters that can change between two training steps without a new trace."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class RuntimeNumber:
+    """A Python number, and the variable through which compiled steps read it.
+
+    The number is the truth. Keras tracks what it finds in the attributes of layers and optimizers;
+    inside this object the variable stays out of their weights and of every saved file.
+
+    Args:
+        name: str. What the owner's users call the number.
+        value: float.
+        owner: the layer or optimizer.
+        reached: str. How a callback reaches the owner from `self`.
+        dtype: str. Type of the variable.
+    """
+
+    def __init__(self, name: str, value: float, owner: Any, reached: str, dtype: str) -> None:
+        self.name = name
+        self.value = value
+        self.reached = reached
+        with keras.name_scope(owner.name, caller=owner):
+            self.variable = keras.Variable(
+                lambda shape, dtype: ops.full(shape, self.value, dtype),
+                shape=(),
+                dtype=dtype,
+                trainable=False,
+                autocast=False,
+                name=name,
+            )
+
+    def assign(self, value: float) -> None:
+        """Set the number; the next training step reads it."""
+        if held_by_jax_trainer(self.variable):
+            raise RuntimeError(
+                f"`{self.name}` must be assigned through the callback's `self.model` while an "
+                f"epoch runs on JAX: `{self.reached}.{self.name} = {value}`. "
+                f"Received: {self.name}={value}"
+            )
+        self.value = value
+        self.variable.assign(value)
+
+    def read(self) -> Any:
+        """Return what the running step computes with: on PyTorch the number, else a tensor."""
+        if keras.backend.backend() == "torch":
+            return self.value
+        return ops.convert_to_tensor(self.variable)
+
+    def config(self) -> float:
+        """Return what makes an equal owner."""
+        return self.value
+
+    @property
+    def threaded(self) -> list[keras.Variable]:
+        """What must be among the owner's `variables` for compiled steps to read it."""
+        # JAX bakes every other value into the trace.
+        return [self.variable] if keras.backend.backend() == "jax" else []
+
+
+def held_by_jax_trainer(variable: keras.Variable) -> bool:
+    """Say whether `variable` is empty because `fit` on JAX carries its value in its own hands."""
+    # Until something reads `Callback.model` there is no value, and one assigned would be lost.
+    return variable._value is None and variable._initializer is None
