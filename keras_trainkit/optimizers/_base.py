@@ -1,12 +1,17 @@
-"""What every optimizer of the package shares: checked arguments and one update for all variables.
+"""What every optimizer of the package shares: all that happens around a rule.
 
-Keras loops over the variables and calls `update_step` for each. On PyTorch that costs one Python
-round trip per variable, so there the rules update whole lists of tensors (`update_all`). The hooks
-that this takes (`_backend_update_step`, `_get_variable_index`) are Keras internals; nothing outside
-this file and the rules' own files relies on them.
+A rule (`Adam`, `NAG`, ...) says which slots it keeps, which scalars a step needs (`numbers`), how
+they change one variable on any backend (`update`), and which fused kernel does the same (`kernel`).
+Keras's hooks that this file overrides (`_backend_update_step`, `_apply_weight_decay`,
+`_clip_gradients`, `_use_weight_decay`) are internals; nothing outside this folder relies on them.
 """
 
-import math
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import keras
@@ -14,62 +19,322 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._precision import at_least_float32
+from keras_trainkit.optimizers import _gradients
+from keras_trainkit.optimizers._finite import apply_if_finite
+from keras_trainkit.optimizers._gradients import dense
+from keras_trainkit.optimizers._groups import Group, Traits, grouped
+from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
+from keras_trainkit.optimizers._scalars import scalar_like
+from keras_trainkit.optimizers._selection import checked_patterns, matched, path_of
+from keras_trainkit.optimizers.clipping import Clipping
 
 LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
-POSITIVE_ARGUMENTS = ("clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
-
 
 class Optimizer(keras.optimizers.Optimizer):
-    """Base of the package's optimizers: Keras's base arguments, each checked at construction."""
+    """Base of the package's optimizers: Keras's base arguments and these, on every backend.
 
-    def __init__(self, learning_rate: Any, **base_arguments: Any) -> None:
-        """Check the arguments of `keras.optimizers.Optimizer` and pass them on."""
-        for name in POSITIVE_ARGUMENTS:
-            if base_arguments.get(name) is not None:
-                _validation.positive(name, base_arguments[name])
-        if base_arguments.get("weight_decay") is not None:
-            _validation.real("weight_decay", base_arguments["weight_decay"], low=0.0)
+    Args:
+        learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
+            steps, or a callable without arguments.
+        weight_decay_exclude: sequence of paths or regular expressions for whole segments of a
+            variable's path, such as `"embedding"` or `"norm.*"`. Variables without weight decay.
+            Defaults to `()`.
+        weight_decay_min_rank: int >= 0. Least rank of the variables with weight decay; 2 leaves
+            biases and the scales of normalization alone. Defaults to `0`.
+        learning_rate_multipliers: dict from such patterns to floats >= 0. Factors of the learning
+            rate; the first pattern that fits a variable counts. Defaults to `None`.
+        clipping: `AdaptiveClipping` or `PercentileClipping`, in place of Keras's three thresholds.
+            Defaults to `None`.
+        skip_nonfinite: bool. Leave out the updates whose gradients hold NaN or infinity, and count
+            them in `skipped_updates`. Defaults to `False`.
+        **base_arguments: those of `keras.optimizers.Optimizer`.
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm` and the rule's own
+    numbers may be assigned between two training steps without a new trace, if they were given.
+    """
+
+    weight_decay = Hyperparameter(partial(_validation.real, low=0.0), optional=True)
+    clipnorm = Hyperparameter(_validation.positive, optional=True)
+    clipvalue = Hyperparameter(_validation.positive, optional=True)
+    global_clipnorm = Hyperparameter(_validation.positive, optional=True)
+
+    reached = "self.model.optimizer"
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        weight_decay_exclude: Sequence[str] = (),
+        weight_decay_min_rank: int = 0,
+        learning_rate_multipliers: Mapping[str, float] | None = None,
+        clipping: Clipping | dict[str, Any] | None = None,
+        skip_nonfinite: bool = False,
+        **base_arguments: Any,
+    ) -> None:
+        """Check and keep the arguments."""
+        if base_arguments.get("loss_scale_factor") is not None:
+            _validation.positive("loss_scale_factor", base_arguments["loss_scale_factor"])
         if base_arguments.get("gradient_accumulation_steps") is not None:
             steps = base_arguments["gradient_accumulation_steps"]
             _validation.integer("gradient_accumulation_steps", steps, low=2)
         if not callable(learning_rate):
             learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
         super().__init__(learning_rate=learning_rate, **base_arguments)
+        self.clipping = self._checked_clipping(clipping)
+        self.skip_nonfinite = _validation.boolean("skip_nonfinite", skip_nonfinite)
+        self.weight_decay_exclude = checked_patterns("weight_decay_exclude", weight_decay_exclude)
+        self.weight_decay_min_rank = _validation.integer(
+            "weight_decay_min_rank", weight_decay_min_rank, low=0
+        )
+        self.learning_rate_multipliers = _checked_multipliers(learning_rate_multipliers)
+
+    # What a rule defines.
+
+    def slot_lists(self) -> Sequence[Sequence[Any]]:
+        """Return one list of variables per kind of slot, in the order of the trained variables."""
+        raise NotImplementedError
+
+    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> Any:
+        """Return the scalars of update `step`, counted from 1: floats, or tensors of `dtype`."""
+        raise NotImplementedError
+
+    def update(self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: Any) -> None:
+        """Apply the rule to one variable; the gradient has the type in which to compute."""
+        raise NotImplementedError
+
+    def kernel(self, kernels: ModuleType) -> Callable | None:
+        """Return the backend's fused form of `update` for many variables, if it has one."""
+        raise NotImplementedError
+
+    # What is common to the rules.
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The state that is saved, and on JAX the numbers that compiled steps read."""
+        clipping = threaded(self.clipping) if self.clipping else []
+        return [*super().variables, *threaded(self), *clipping]
+
+    @property
+    def skipped_updates(self) -> int:
+        """How many updates were left out because a gradient was not finite."""
+        return int(ops.convert_to_numpy(self._skipped)) if self.skip_nonfinite and self.built else 0
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the shared state, and resolve what the patterns mean for these variables."""
+        super().build(variables)
+        if self.skip_nonfinite:
+            self._skipped = self.add_variable(
+                (), dtype="int32", aggregation="only_first_replica", name="skipped_updates"
+            )
+        if self.clipping:
+            self.clipping.build(self, variables)
+        vars(self)["_traits"] = self._traits_of(variables)
+        vars(self)["_cached_groups"] = None
+
+    def _traits_of(self, variables: Sequence[Any]) -> list[Traits]:
+        multipliers = self.learning_rate_multipliers
+        slowed = matched("learning_rate_multipliers", list(multipliers), variables)
+        excluded = matched("weight_decay_exclude", self.weight_decay_exclude, variables)
+        return [
+            Traits(
+                multiplier=1.0 if pattern is None else multipliers[pattern],
+                decays=self.weight_decay is not None
+                and excluded[i] is None
+                and len(variables[i].shape) >= self.weight_decay_min_rank,
+            )
+            for i, pattern in enumerate(slowed)
+        ]
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Add to `weight_decay_exclude` these variables, and those with names that contain these.
+
+        Unlike Keras's, the exclusion is part of the config, so that files and copies hold it.
+        """
+        if self.built:
+            raise ValueError(
+                "`exclude_from_weight_decay` must be called before the optimizer is built"
+            )
+        paths = [f"^{re.escape(path_of(variable))}$" for variable in var_list or ()]
+        names = [rf"[^/]*(?:{name})[^/]*$" for name in var_names or ()]
+        self.weight_decay_exclude = (*self.weight_decay_exclude, *paths, *names)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Update the variables, unless a gradient is not finite and `skip_nonfinite` is on."""
+        if not self.skip_nonfinite:
+            super().apply(grads, trainable_variables)
+            return
+        if not self.built:
+            with keras.name_scope(self.name, caller=self):
+                self.build(list(trainable_variables))
+        apply_if_finite(self, super().apply, list(grads), trainable_variables)
+
+    def count_skipped(self, amount: Any = 1) -> None:
+        """Count an update that was left out."""
+        self._skipped.assign_add(ops.cast(amount, "int32"))
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if self.clipnorm is not None:
+            return [_gradients.by_norm([g], self._threshold("clipnorm"))[0] for g in map(dense, grads)]
+        if self.global_clipnorm is not None:
+            return _gradients.by_norm([dense(g) for g in grads], self._threshold("global_clipnorm"))
+        if self.clipvalue is not None:
+            return [_gradients.by_value(dense(g), self._threshold("clipvalue")) for g in grads]
+        return grads
+
+    def _threshold(self, name: str) -> Any:
+        return read(self, name, at_least_float32(keras.config.floatx()))
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Do nothing: the decay is part of the update, where the learning rate is known."""
 
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
-        if keras.backend.backend() == "torch" and all_wide(trainable_variables):
-            self.update_all(grads, trainable_variables, learning_rate)
-        else:
-            super()._backend_update_step(grads, trainable_variables, learning_rate)
+        if keras.backend.backend() == "tensorflow":
+            from keras_trainkit.optimizers import _tensorflow
+
+            if _tensorflow.several_replicas(self):
+                _tensorflow.update_replicas(self, grads, trainable_variables, learning_rate)
+                return
+        grads = self.clipped([dense(gradient) for gradient in grads], trainable_variables)
+        self.update_all(grads, trainable_variables, learning_rate)
+
+    def clipped(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+        """Return what `clipping` makes of the gradients of an update."""
+        return self.clipping.clip(gradients, variables) if self.clipping else gradients
 
     def update_all(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
-        """Apply the rule to every variable by multi-tensor kernels (PyTorch)."""
-        raise NotImplementedError
+        """Apply decay and rule to every variable, by a fused kernel where there is one."""
+        for group, kernels in self._groups(variables):
+            given = [gradients[i] for i in group.places]
+            numbers, shrinkage = self._numbers(group, learning_rate)
+            kernel = kernels and self.kernel(kernels)
+            if kernels and kernel:
+                if shrinkage is not None:
+                    kernels.shrink(group.values, shrinkage)
+                kernel(group.values, given, group.slot_values, numbers)
+                continue
+            for gradient, variable, *slots in zip(given, group.variables, *group.slots, strict=True):
+                self._update(gradient, variable, slots, numbers, shrinkage)
 
-    def slots(self, slots: list[Any], variables: list[Any]) -> list[Any]:
-        """Return the tensors of the `slots` that belong to `variables`, in their order."""
-        return [slots[self._get_variable_index(variable)].value for variable in variables]
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Apply decay and rule to one variable; Keras calls it for each, on several replicas."""
+        index = self._get_variable_index(variable)
+        slots = [slots[index] for slots in self.slot_lists()]
+        (group,) = grouped([variable], [self._traits[index]], [[slot] for slot in slots])
+        self._update(dense(gradient), variable, slots, *self._numbers(group, learning_rate))
+
+    def _update(
+        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: Any, shrinkage: Any
+    ) -> None:
+        dtype = at_least_float32(variable.dtype)
+        if shrinkage is not None:
+            lost = shrinkage * ops.cast(variable, dtype)
+            self.assign_sub(variable, ops.cast(lost, variable.dtype))
+        self.update(ops.cast(gradient, dtype), variable, slots, numbers)
+
+    def _groups(self, variables: list[Any]) -> list[tuple[Group, ModuleType | None]]:
+        """Return groups and their fused kernels; known from the last step for equal variables."""
+        known = self._cached_groups
+        if known and len(known[0]) == len(variables) and all(map(_same, known[0], variables)):
+            return known[1]
+        indices = [self._get_variable_index(variable) for variable in variables]
+        slots = [[slots[i] for i in indices] for slots in self.slot_lists()]
+        traits = [self._traits[i] for i in indices]
+        groups = [(group, _kernels(group)) for group in grouped(variables, traits, slots)]
+        if keras.backend.backend() != "jax":  # There a variable's value is another every step.
+            vars(self)["_cached_groups"] = (list(variables), groups)
+        return groups
+
+    def _numbers(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
+        """Return the rule's scalars, and the share of the weights that decay takes, or None."""
+        rate, step = self._rate_and_step(group, learning_rate)
+        rate = rate * group.traits.multiplier if group.traits.multiplier != 1 else rate
+        decay = read(self, "weight_decay", group.dtype) if group.traits.decays else None
+        return self.numbers(rate, step, group.dtype), None if decay is None else rate * decay
+
+    def _rate_and_step(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
+        model = self.scalar_model(group.variables)
+        step = scalar_like(model, self.iterations, group.dtype) + 1
+        return scalar_like(model, learning_rate, group.dtype), step
+
+    def scalar_model(self, variables: Sequence[Any]) -> float | None:
+        """Return a float if a step's scalars are computed on the host, and None if by tensors."""
+        if keras.backend.backend() != "torch":
+            return None
+        from keras_trainkit.optimizers import _torch
+
+        return 0.0 if _torch.on_host(variables[0].value) else None
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the state; the numbers stand in the config."""
+        for i, variable in enumerate(self._variables):
+            store[str(i)] = ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Restore the state, also from a file of the Keras optimizer with the same slots."""
+        if len(store.keys()) != len(self._variables):
+            warnings.warn(
+                f"The state of optimizer {self.name!r} is not loaded: the file holds "
+                f"{len(store.keys())} variables, the optimizer {len(self._variables)}.",
+                stacklevel=2,
+            )
+            return
+        for i, variable in enumerate(self._variables):
+            variable.assign(store[str(i)])
+
+    def _checked_clipping(self, clipping: Any) -> Clipping | None:
+        if isinstance(clipping, dict):
+            clipping = keras.saving.deserialize_keras_object(clipping)
+        if clipping is None:
+            return None
+        if not isinstance(clipping, Clipping):
+            raise _validation.invalid(
+                "clipping", "an AdaptiveClipping or a PercentileClipping", clipping
+            )
+        for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+            if getattr(self, name) is not None:
+                raise _validation.invalid("clipping", f"None beside `{name}`", clipping)
+        return clipping
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, with the present numbers."""
+        clipping = self.clipping and keras.saving.serialize_keras_object(self.clipping)
+        return {
+            **super().get_config(),
+            "weight_decay_exclude": list(self.weight_decay_exclude),
+            "weight_decay_min_rank": self.weight_decay_min_rank,
+            "learning_rate_multipliers": dict(self.learning_rate_multipliers) or None,
+            "clipping": clipping,
+            "skip_nonfinite": self.skip_nonfinite,
+        }
 
 
-def all_wide(variables: list[Any]) -> bool:
-    """Say whether every variable's own type is wide enough to compute an update in."""
-    return all(
-        keras.backend.standardize_dtype(v.dtype) == at_least_float32(v.dtype) for v in variables
-    )
+def _kernels(group: Group) -> ModuleType | None:
+    """Return the module of the backend's fused kernels if they serve this group."""
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "torch") or not group.native:
+        return None
+    kernels = importlib.import_module(f"keras_trainkit.optimizers._{backend}")
+    return kernels if kernels.serves(group.values) else None
 
 
-def dense(gradient: Any, dtype: str) -> Any:
-    """Return a dense gradient tensor of type `dtype`."""
-    if keras.backend.backend() == "tensorflow":
-        from keras_trainkit.optimizers import _tensorflow
-
-        gradient = _tensorflow.dense(gradient)
-    return ops.cast(gradient, dtype)
+def _same(one: Any, other: Any) -> bool:
+    return one is other
 
 
-def bias_correction(beta: float, step: Any) -> Any:
-    """Return 1 - beta^step without the cancellation that costs float32 five digits at step 1."""
-    return -ops.expm1(step * (math.log(beta) if beta > 0 else -math.inf))
+def _checked_multipliers(multipliers: Any) -> dict[str, float]:
+    name = "learning_rate_multipliers"
+    if multipliers is None:
+        return {}
+    if not isinstance(multipliers, Mapping):
+        raise _validation.invalid(name, "a dict from paths or patterns to numbers", multipliers)
+    checked_patterns(name, multipliers)
+    return {
+        pattern: _validation.real(f"{name}[{pattern!r}]", factor, low=0.0)
+        for pattern, factor in multipliers.items()
+    }
+

@@ -1,19 +1,30 @@
 """Adam, with the paper's epsilon."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
-from keras_trainkit.optimizers._base import (
-    LearningRate,
-    Optimizer,
-    bias_correction,
-    dense,
-)
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
+from keras_trainkit.optimizers._blend import blend
+from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
+from keras_trainkit.optimizers._scalars import bias_correction, square_root
+
+
+class AdamNumbers(NamedTuple):
+    """The scalars of one step: w <- w - step_size * m / (sqrt(v) + epsilon)."""
+
+    step_size: Any
+    """learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)"""
+    epsilon: Any
+    """The argument times sqrt(1 - beta_2^t), or as it is with `epsilon_hat`."""
+    beta_1: Any
+    beta_2: Any
 
 
 @register
@@ -62,6 +73,10 @@ class Adam(Optimizer):
     arXiv:1412.6980, Algorithm 1.
     """
 
+    beta_1 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+    beta_2 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+    epsilon = Hyperparameter(partial(_validation.real, low=0.0))
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -76,13 +91,13 @@ class Adam(Optimizer):
     ) -> None:
         """Check and keep the rule's constants."""
         super().__init__(learning_rate=learning_rate, name=name, **base_arguments)
-        self.beta_1 = _validation.real("beta_1", beta_1, low=0.0, high=1.0, high_open=True)
-        self.beta_2 = _validation.real("beta_2", beta_2, low=0.0, high=1.0, high_open=True)
-        self.epsilon = _validation.real("epsilon", epsilon, low=0.0)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
         self.amsgrad = _validation.boolean("amsgrad", amsgrad)
         self.epsilon_hat = _validation.boolean("epsilon_hat", epsilon_hat)
 
-    def build(self, variables: list[keras.Variable]) -> None:
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create a zero momentum and velocity (and maximum) for every variable."""
         if self.built:
             return
@@ -93,55 +108,36 @@ class Adam(Optimizer):
         if self.amsgrad:
             self._velocity_maxima = self.add_optimizer_variables(variables, "velocity_hat")
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def slot_lists(self) -> Sequence[Sequence[Any]]:
+        """Return m and v, and the largest v with `amsgrad`."""
+        maxima = [self._velocity_maxima] if self.amsgrad else []
+        return [self._momentums, self._velocities, *maxima]
+
+    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> AdamNumbers:
+        """Return the scalars of a step."""
+        beta_1, beta_2, epsilon = (
+            read(self, name, dtype) for name in ("beta_1", "beta_2", "epsilon")
+        )
+        root = square_root(bias_correction(beta_2, step))
+        step_size = learning_rate * root / bias_correction(beta_1, step)
+        return AdamNumbers(step_size, epsilon if self.epsilon_hat else epsilon * root, beta_1, beta_2)
+
+    def update(
+        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: AdamNumbers
+    ) -> None:
         """Apply the rule to one variable."""
-        index = self._get_variable_index(variable)
-        dtype = at_least_float32(variable.dtype)
-        gradient = dense(gradient, dtype)
-        m = self._blend(self._momentums[index], gradient, self.beta_1)
-        v = self._blend(self._velocities[index], ops.square(gradient), self.beta_2)
-        if self.amsgrad:
-            v = ops.maximum(ops.cast(self._velocity_maxima[index], dtype), v)
-            self.assign(self._velocity_maxima[index], v)
-        step_size, root_scale = self._scales(learning_rate, dtype)
-        step = step_size * m / (root_scale * ops.sqrt(v) + self.epsilon)
+        momentum, velocity, *maximum = slots
+        m = blend(self, momentum, gradient, numbers.beta_1)
+        v = blend(self, velocity, ops.square(gradient), numbers.beta_2)
+        if maximum:
+            v = ops.maximum(ops.cast(maximum[0], v.dtype), v)
+            self.assign(maximum[0], v)
+        step = numbers.step_size * m / (ops.sqrt(v) + numbers.epsilon)
         self.assign_sub(variable, ops.cast(step, variable.dtype))
 
-    def update_all(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
-        """Apply the rule to every variable by multi-tensor kernels (PyTorch)."""
-        from keras_trainkit.optimizers import _torch
-
-        step_size, root_scale = self._scales(learning_rate, at_least_float32(variables[0].dtype))
-        _torch.adam(
-            [variable.value for variable in variables],
-            gradients,
-            self.slots(self._momentums, variables),
-            self.slots(self._velocities, variables),
-            self.slots(self._velocity_maxima, variables) if self.amsgrad else None,
-            step_size,
-            root_scale,
-            self.beta_1,
-            self.beta_2,
-            self.epsilon,
-        )
-
-    def _blend(self, moment: Any, value: Any, beta: float) -> Any:
-        """Move a moment towards `value` and return it."""
-        old = ops.cast(moment, value.dtype)
-        # One product, not two: compilers then round it in one way (see `NAG`).
-        moved = old + (1 - beta) * (value - old)
-        self.assign(moment, moved)
-        return moved
-
-    def _scales(self, learning_rate: Any, dtype: str) -> tuple[Any, Any]:
-        """Return the factors of m and of sqrt(v) in the step, both scalars."""
-        learning_rate = ops.cast(learning_rate, dtype)
-        step = ops.cast(self.iterations + 1, dtype)
-        first = bias_correction(self.beta_1, step)
-        root = ops.sqrt(bias_correction(self.beta_2, step))
-        if self.epsilon_hat:
-            return learning_rate * root / first, ops.ones_like(root)
-        return learning_rate / first, 1 / root
+    def kernel(self, kernels: ModuleType) -> Callable | None:
+        """Return the fused update; TensorFlow has none for `amsgrad` under XLA."""
+        return getattr(kernels, "amsgrad" if self.amsgrad else "adam", None)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -1,17 +1,50 @@
 """Nesterov's accelerated gradient, with the iterate given back."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
-from keras_trainkit.optimizers._base import LearningRate, Optimizer, dense
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
+from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
 from keras_trainkit.optimizers._next_fit import resume_at_next_fit
+from keras_trainkit.optimizers._scalars import scalar_like
+
+
+# The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
+KERAS_UNIT = -1.0
+
+
+class NAGNumbers(NamedTuple):
+    """The scalars of a step on a slot s with v = unit * s.
+
+    s <- kept * s + gain * g,   w <- w - learning_rate * g - carried * s
+    """
+
+    learning_rate: Any
+    momentum: Any
+    kept: Any
+    """momentum * (old unit) / unit, or `momentum` with `torch_velocity`."""
+    gain: Any
+    """learning_rate / unit, or 1 with `torch_velocity`."""
+    carried: Any
+    """momentum * unit, or unit without `nesterov`, where w loses no learning_rate * g."""
+    unit: Any
+    behind: Any
+    """How many s the model lies behind the look-ahead point: momentum * (old unit), or 0."""
+    nesterov: bool
+    torch_velocity: bool
+    one_momentum: bool
+    """Whether PyTorch's kernel, which has one momentum for both lines, can take the step."""
 
 
 @register
@@ -63,69 +96,118 @@ class NAG(Optimizer):
     section 3.5, for holding the look-ahead point.
     """
 
+    momentum = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
         momentum: float = 0.9,
+        nesterov: bool = True,
         *,
+        torch_velocity: bool = False,
         name: str = "nag",
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""
         super().__init__(learning_rate=learning_rate, name=name, **base_arguments)
-        self.momentum = _validation.real("momentum", momentum, low=0.0, high=1.0, high_open=True)
+        self.momentum = momentum
+        self.nesterov = _validation.boolean("nesterov", nesterov)
+        self.torch_velocity = _validation.boolean("torch_velocity", torch_velocity)
 
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Create a zero velocity for every variable, and the mark of the model's position."""
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Create a zero velocity for every variable, its unit, and the mark of the position."""
         if self.built:
             return
         super().build(variables)
-        self._velocities = self.add_optimizer_variables(variables, "velocity")
+        self._velocities = self.add_optimizer_variables(variables, "momentum")
         self._holds_iterate = self.add_variable(
             (), dtype="bool", aggregation="only_first_replica", name="holds_iterate"
         )
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply the rule to one variable."""
-        velocity = self._velocities[self._get_variable_index(variable)]
-        dtype = at_least_float32(variable.dtype)
-        old, rate = ops.cast(velocity, dtype), ops.cast(learning_rate, dtype)
-        new = self._next_velocity(old, dense(gradient, dtype), rate)
-        iterate = ops.cast(variable, dtype) + self._displacement(dtype) * old
-        self.assign(velocity, new)
-        self.assign(variable, ops.cast(iterate - (1 + self.momentum) * new, variable.dtype))
-
-    def _next_velocity(self, velocity: Any, gradient: Any, learning_rate: Any) -> Any:
-        """Return momentum * velocity + learning_rate * gradient."""
-        if not self.momentum:
-            return learning_rate * gradient
-        # A sum of two products can be fused and rounded in two ways; this one has one product, so
-        # the update is the same bit for bit whatever else a compiled step does with the gradient.
-        return self.momentum * (velocity + (learning_rate / self.momentum) * gradient)
-
-    def update_all(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
-        """Apply the rule to every variable by multi-tensor kernels (PyTorch)."""
-        from keras_trainkit.optimizers import _torch
-
-        dtype = at_least_float32(variables[0].dtype)
-        _torch.nag(
-            [variable.value for variable in variables],
-            gradients,
-            self.slots(self._velocities, variables),
-            ops.cast(learning_rate, dtype),
-            self._displacement(dtype),
-            self.momentum,
+        self._unit = self.add_variable(
+            (),
+            initializer=keras.initializers.Constant(KERAS_UNIT),
+            dtype=at_least_float32(variables[0].dtype if variables else keras.config.floatx()),
+            aggregation="only_first_replica",
+            name="velocity_unit",
         )
+
+    def slot_lists(self) -> Sequence[Sequence[Any]]:
+        """Return the velocities in their unit."""
+        return [self._velocities]
+
+    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> NAGNumbers:
+        """Return the scalars of a step."""
+        momentum = read(self, "momentum", dtype)
+        old = scalar_like(step, self._unit, dtype)
+        unit, one_momentum = self._unit_after(old, learning_rate, momentum, dtype)
+        return NAGNumbers(
+            learning_rate=learning_rate,
+            momentum=momentum,
+            kept=momentum if self.torch_velocity else momentum * old / unit,
+            gain=1.0 if self.torch_velocity else learning_rate / unit,
+            carried=momentum * unit if self.nesterov else unit,
+            unit=unit,
+            behind=scalar_like(step, self._holds_iterate, dtype) * momentum * old,
+            nesterov=self.nesterov,
+            torch_velocity=self.torch_velocity,
+            one_momentum=one_momentum,
+        )
+
+    def _unit_after(
+        self, unit: Any, learning_rate: Any, momentum: Any, dtype: str
+    ) -> tuple[Any, bool]:
+        """Return the velocity's unit after a step, and whether one momentum does for the step."""
+        on_host = isinstance(unit, float)
+        if self.torch_velocity:
+            return learning_rate, on_host and momentum > 0
+        if not self.nesterov:
+            return unit, on_host and momentum > 0
+        if not (on_host and unit > 0 and learning_rate * momentum > 0):
+            return unit, False
+        # PyTorch's kernel: s <- k s + c g, w <- w - lr g - lr k s. With this unit both lines are
+        # right for any sequence of learning rates: k = momentum * unit / new, lr k = momentum * new.
+        # A learning rate that stays is its own unit.
+        return float(np.dtype(dtype).type(math.sqrt(unit * learning_rate))), True
+
+    def update(
+        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: NAGNumbers
+    ) -> None:
+        """Apply the rule to one variable."""
+        (velocity,) = slots
+        old, held = ops.cast(velocity, gradient.dtype), ops.cast(variable, gradient.dtype)
+        if self.nesterov:
+            behind = numbers.behind * self._share(self._get_variable_index(variable))
+            held = held - behind * old - numbers.learning_rate * gradient
+        new = _moved(old, gradient, numbers.kept, numbers.gain)
+        self.assign(velocity, new)
+        self.assign(variable, ops.cast(held - numbers.carried * new, variable.dtype))
+
+    def kernel(self, kernels: ModuleType) -> Callable | None:
+        """Return the fused update."""
+        return kernels.nag
 
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
+        if keras.backend.backend() == "tensorflow":
+            from keras_trainkit.optimizers import _tensorflow
+
+            _tensorflow.resume_outside_graph(self)
+        elif keras.backend.backend() == "torch":
+            self.resume()
+        model, dtype = self.scalar_model(trainable_variables), self._unit.dtype
+        unit, rate = (scalar_like(model, x, dtype) for x in (self._unit, learning_rate))
+        if model is not None and self._unit_is_free() and unit < 0 < rate:
+            self._set_unit(rate)
+            unit = rate
+        unit, _ = self._unit_after(unit, rate, read(self, "momentum", dtype), dtype)
         super()._backend_update_step(grads, trainable_variables, learning_rate)
+        self._unit.assign(unit)
         self._holds_iterate.assign(False)
 
-    def _displacement(self, dtype: str) -> Any:
-        """Return how many velocities the iterate lies ahead of what the model holds."""
-        return self.momentum * (1 - ops.cast(self._holds_iterate, dtype))
+    def _unit_is_free(self) -> bool:
+        """Say whether the unit may be what suits PyTorch's kernel."""
+        return self.nesterov and not (self.torch_velocity or self.learning_rate_multipliers)
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the model at the iterate, or at its moving average with `use_ema`."""
@@ -137,9 +219,18 @@ class NAG(Optimizer):
         self._holds_iterate.assign(True)
         resume_at_next_fit(self)
 
+    @property
+    def velocities(self) -> list[Any]:
+        """The tensors v of the rule, in the order of the trained variables."""
+        unit = float(ops.convert_to_numpy(self._unit))
+        return [
+            None if slot is None else unit * self._share(i) * ops.convert_to_tensor(slot)
+            for i, slot in enumerate(self._velocities)
+        ]
+
     def resume(self) -> None:
         """Move the model from the iterate back to the look-ahead point, if it is not there."""
-        if self.built and self._at_iterate():
+        if self.built and self.nesterov and self._at_iterate():
             self._move(-self.momentum)
             self._holds_iterate.assign(False)
 
@@ -163,20 +254,56 @@ class NAG(Optimizer):
             self._holds_iterate.assign(False)
 
     def load_own_variables(self, store: Any) -> None:
-        """Restore the state; a model that was saved at its iterate resumes at the next `fit`."""
+        """Restore the state; a model that was saved at its iterate resumes at the next `fit`.
+
+        A file of `keras.optimizers.SGD` with momentum holds all but the position and the unit.
+        """
+        last_two = [str(len(self._variables) - 2), str(len(self._variables) - 1)]
+        if len(store.keys()) == len(self._variables) - 2:
+            store = {**{name: store[name] for name in store}, **dict(zip(last_two, (False, KERAS_UNIT)))}
         super().load_own_variables(store)
-        if self.built and self._at_iterate():
+        if not self.built:
+            return
+        if keras.backend.backend() != "torch" and not self.torch_velocity:
+            self._set_unit(KERAS_UNIT)
+        if self._at_iterate():
             resume_at_next_fit(self)
 
     def _at_iterate(self) -> bool:
-        return bool(ops.convert_to_numpy(self._holds_iterate))
+        return not self.nesterov or bool(ops.convert_to_numpy(self._holds_iterate))
 
     def _move(self, velocities: float) -> None:
         """Move every variable by a multiple of its velocity."""
-        for variable, velocity in zip(self._trainable_variables, self._velocities, strict=True):
+        for variable, velocity in zip(self._trainable_variables, self.velocities, strict=True):
             if velocity is not None:
                 variable.assign_add(ops.cast(velocities * velocity, variable.dtype))
 
+    def _share(self, index: int) -> float:
+        """Return the variable's part in the unit, which is the learning rate with `torch_velocity`."""
+        return self._traits[index].multiplier if self.torch_velocity else 1.0
+
+    def _set_unit(self, unit: float) -> None:
+        """Express the velocities in another unit."""
+        factor = float(ops.convert_to_numpy(self._unit)) / unit
+        for slot in self._velocities:
+            if slot is not None and factor != 1:
+                slot.assign(ops.cast(factor * slot, slot.dtype))
+        self._unit.assign(unit)
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "momentum": self.momentum}
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+            "torch_velocity": self.torch_velocity,
+        }
+
+
+def _moved(slot: Any, gradient: Any, kept: Any, gain: Any) -> Any:
+    """Return kept * slot + gain * gradient."""
+    # A sum of two products can be fused and rounded in two ways. This one has one product, so the
+    # update is the same bit for bit whatever else a compiled step does with the gradient.
+    if isinstance(kept, float):
+        return kept * (slot + gain / kept * gradient) if kept else gain * gradient
+    return ops.where(kept != 0, kept * (slot + gain / kept * gradient), gain * gradient)

@@ -53,7 +53,7 @@ def test_follows_the_exact_recursion_under_a_changing_learning_rate(gradient):
         step(optimizer, variable, gradient(held(variable)), learning_rate(t))
         twin.step(learning_rate(t))
         contracts.assert_close(variable, twin.lookahead, "float64")
-        contracts.assert_close(optimizer.variables[2], twin.v, "float64")
+        contracts.assert_close(optimizer.velocities[0], twin.v, "float64")
         with optimizer.at_iterate():
             contracts.assert_close(variable, twin.w, "float64")
 

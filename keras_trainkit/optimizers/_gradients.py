@@ -1,0 +1,47 @@
+"""What is asked of gradients before a rule sees them, and Keras's three ways of clipping."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_trainkit._precision import at_least_float32
+
+
+def dense(gradient: Any) -> Any:
+    """Return a gradient as one tensor."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_trainkit.optimizers import _tensorflow
+
+        return _tensorflow.dense(gradient)
+    return gradient
+
+
+def all_finite(gradients: Sequence[Any]) -> Any:
+    """Return a boolean scalar."""
+    return ops.all(ops.stack([ops.all(ops.isfinite(gradient)) for gradient in gradients]))
+
+
+def norm(gradients: Sequence[Any]) -> Any:
+    """Return the L2 norm over all gradients, computed without overflow."""
+    wide = [ops.cast(g, at_least_float32(g.dtype)) for g in gradients if math.prod(g.shape)]
+    largest = ops.max(ops.stack([ops.max(ops.abs(gradient)) for gradient in wide]))
+    unit = ops.where(largest > 0, largest, ops.ones_like(largest))
+    squares = ops.stack([ops.sum(ops.square(gradient / unit)) for gradient in wide])
+    return unit * ops.sqrt(ops.sum(squares))
+
+
+def by_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
+    """Scale down gradients whose L2 norm together is above `limit`; NaN if it is not finite."""
+    total = norm(gradients)
+    limit = ops.cast(limit, total.dtype)
+    scale = ops.where(ops.isfinite(total), limit / ops.maximum(total, limit), total - total)
+    return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
+
+
+def by_value(gradient: Any, limit: Any) -> Any:
+    """Move every entry of a gradient into [-limit, limit]."""
+    limit = ops.cast(limit, gradient.dtype)
+    return ops.minimum(ops.maximum(gradient, -limit), limit)

@@ -1,0 +1,44 @@
+"""Variables chosen by their paths."""
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+
+from keras_trainkit._validation import invalid
+
+
+def path_of(variable: Any) -> str:
+    """Return the path of a Keras variable, or the name of a backend's own."""
+    return getattr(variable, "path", variable.name)
+
+
+def checked_patterns(name: str, patterns: Iterable[str]) -> tuple[str, ...]:
+    """Return the patterns, or raise if one is no regular expression."""
+    if isinstance(patterns, str) or not isinstance(patterns, Iterable):
+        raise invalid(name, "a sequence of paths or regular expressions", patterns)
+    patterns = tuple(patterns)
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise invalid(name, "made of paths or regular expressions", pattern) from error
+    return patterns
+
+
+def matches(pattern: str, variable: Any) -> bool:
+    """Say whether `pattern` fits whole segments of the path: "dense" fits "net/dense/kernel"."""
+    return re.search(rf"(?:^|/)(?:{pattern})(?:/|$)", path_of(variable)) is not None
+
+
+def matched(
+    name: str, patterns: Sequence[str], variables: Sequence[keras.Variable]
+) -> list[str | None]:
+    """Return for each variable the first pattern that fits; warn of one that fits none."""
+    for pattern in patterns:
+        if not any(matches(pattern, variable) for variable in variables):
+            paths = ", ".join(map(path_of, variables))
+            warnings.warn(f"`{name}` names {pattern!r}, which no variable fits: {paths}", stacklevel=2)
+    return [next((p for p in patterns if matches(p, v)), None) for v in variables]

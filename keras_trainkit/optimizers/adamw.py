@@ -1,0 +1,84 @@
+"""AdamW: Adam with decoupled weight decay, on the weights that want it."""
+
+from typing import Any
+
+from keras_trainkit._register import register
+from keras_trainkit._validation import invalid
+from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit.optimizers.adam import Adam
+
+
+@register
+class AdamW(Adam):
+    """AdamW: Adam whose weights also shrink, past the moments.
+
+        w_t = (1 - learning_rate * weight_decay) * w_{t-1} - (step of `Adam`)
+
+    Decay is meant for the weights that multiply inputs. By default it leaves variables of rank 0
+    and 1 alone, which are biases and the scales of normalization; `weight_decay_min_rank=0` decays
+    everything, as Keras and PyTorch do.
+
+    Args:
+        learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
+            steps, or a callable without arguments. Defaults to `0.001`.
+        weight_decay: float >= 0. Share of the weights lost per step and unit of learning rate.
+            Defaults to `0.004`; PyTorch's default is `0.01`.
+        beta_1: float in [0, 1). Decay per step of the first moment. Defaults to `0.9`.
+        beta_2: float in [0, 1). Decay per step of the second moment. Defaults to `0.999`.
+        epsilon: float >= 0. Lower bound of the denominator. Defaults to `1e-8`.
+        amsgrad: bool. As in `Adam`. Defaults to `False`.
+        epsilon_hat: bool. Read `epsilon` as Keras does. Defaults to `False`.
+        weight_decay_exclude: sequence of paths or regular expressions for whole segments of a
+            variable's path, such as `"embedding"`. Further variables without decay. Defaults to
+            `()`.
+        weight_decay_min_rank: int >= 0. Least rank of a variable with decay. Defaults to `2`.
+        name: str. Name of the optimizer. Defaults to `"adamw"`.
+        **base_arguments: as in `Adam`.
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: `weight_decay_min_rank`; `epsilon` and its default as in `Adam`. What is
+    excluded, also by `exclude_from_weight_decay`, stands in the config and survives saving.
+
+    Example:
+        >>> import keras
+        >>> from keras_trainkit.optimizers import AdamW
+        >>> kernel, bias = keras.Variable([[1.0]]), keras.Variable([1.0])
+        >>> optimizer = AdamW(learning_rate=0.1, weight_decay=0.5)
+        >>> nothing = [keras.ops.zeros((1, 1)), keras.ops.zeros((1,))]
+        >>> optimizer.apply(nothing, [kernel, bias])
+        >>> round(float(kernel.numpy()[0, 0]), 4), round(float(bias.numpy()[0]), 4)
+        (0.95, 1.0)
+
+    Reference: Loshchilov, I. & Hutter, F. (2019), Decoupled Weight Decay Regularization,
+    arXiv:1711.05101, Algorithm 2, with the decay times the learning rate.
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        amsgrad: bool = False,
+        *,
+        weight_decay_min_rank: int = 2,
+        name: str = "adamw",
+        **base_arguments: Any,
+    ) -> None:
+        """Check and keep the rule's constants."""
+        if weight_decay is None:
+            raise invalid("weight_decay", "in [0, inf)", weight_decay)
+        super().__init__(
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            amsgrad,
+            weight_decay=weight_decay,
+            weight_decay_min_rank=weight_decay_min_rank,
+            name=name,
+            **base_arguments,
+        )

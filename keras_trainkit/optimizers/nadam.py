@@ -1,0 +1,178 @@
+"""Nadam: Adam with Nesterov's momentum, on Dozat's schedule."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_trainkit import _validation
+from keras_trainkit._precision import at_least_float32
+from keras_trainkit._register import register
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
+from keras_trainkit.optimizers._blend import blend
+from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
+from keras_trainkit.optimizers._scalars import (
+    bias_correction,
+    power,
+    scalar_like,
+    square_root,
+)
+
+
+class NadamNumbers(NamedTuple):
+    """The scalars of a step: w <- w - size (g + momentum_ratio m) / (sqrt(v) + epsilon)."""
+
+    size: Any
+    """learning_rate * sqrt(1 - beta_2^t) * (1 - mu_t) / (1 - mu_1 ... mu_t)"""
+    momentum_ratio: Any
+    """What m counts beside g: mu_{t+1} / (1 - mu_t) * (1 - mu_1 ... mu_t) / (1 - mu_1 ... mu_{t+1})"""
+    epsilon: Any
+    """The argument times sqrt(1 - beta_2^t)."""
+    beta_1: Any
+    beta_2: Any
+
+
+@register
+class Nadam(Optimizer):
+    """Nadam: Adam whose step looks ahead by the momentum of the next step.
+
+        mu_t = beta_1 * (1 - 0.5 * 0.96^(t * momentum_decay))
+        m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t
+        v_t = beta_2 * v_{t-1} + (1 - beta_2) * g_t^2
+        m_hat = mu_{t+1} m_t / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g_t / (1 - mu_1 ... mu_t)
+        w_t = w_{t-1} - learning_rate * m_hat / (sqrt(v_t / (1 - beta_2^t)) + epsilon)
+
+    The numbers are those of `torch.optim.NAdam`. With `momentum_decay=1.0` they are those of
+    `keras.optimizers.Nadam`, whose momentum has warmed up after a hundred steps, not after tens of
+    thousands.
+
+    Args:
+        learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
+            steps, or a callable without arguments. Defaults to `0.001`.
+        beta_1: float in [0, 1). Decay per step of the first moment. Defaults to `0.9`.
+        beta_2: float in [0, 1). Decay per step of the second moment. Defaults to `0.999`.
+        epsilon: float >= 0. Lower bound of the denominator. Defaults to `1e-8`.
+        momentum_decay: float >= 0. Speed of the momentum's warm-up, per step. Defaults to `0.004`,
+            Dozat's 1/250.
+        name: str. Name of the optimizer. Defaults to `"nadam"`.
+        **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
+            (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`, and those that all
+            optimizers of this package share (`weight_decay_exclude`, `learning_rate_multipliers`,
+            `clipping`, `skip_nonfinite`, ...).
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: `momentum_decay` (see above), and the default of `epsilon`, `1e-7` there.
+
+    Example:
+        >>> import keras
+        >>> from keras_trainkit.optimizers import Nadam
+        >>> weight = keras.Variable([1.0])
+        >>> optimizer = Nadam(learning_rate=0.1)
+        >>> optimizer.apply([keras.ops.convert_to_tensor([4.0])], [weight])
+        >>> round(float(weight.numpy()[0]), 4)
+        0.8939
+
+    Reference: Dozat, T. (2016), Incorporating Nesterov Momentum into Adam, ICLR workshop,
+    Algorithm 2; the schedule in Dozat's technical report (2015) of the same title, section 5.
+    """
+
+    beta_1 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+    beta_2 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+    epsilon = Hyperparameter(partial(_validation.real, low=0.0))
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        *,
+        momentum_decay: float = 0.004,
+        name: str = "nadam",
+        **base_arguments: Any,
+    ) -> None:
+        """Check and keep the rule's constants."""
+        super().__init__(learning_rate=learning_rate, name=name, **base_arguments)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.momentum_decay = _validation.real("momentum_decay", momentum_decay, low=0.0)
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Create zero moments for every variable, and the product of the momentum so far."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+        self._product = self.add_variable(
+            (),
+            initializer="ones",
+            dtype=at_least_float32(variables[0].dtype if variables else keras.config.floatx()),
+            aggregation="only_first_replica",
+            name="momentum_product",
+        )
+
+    def slot_lists(self) -> Sequence[Sequence[Any]]:
+        """Return m and v."""
+        return [self._momentums, self._velocities]
+
+    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> NadamNumbers:
+        """Return the scalars of a step; the product already holds its momentum."""
+        beta_1, beta_2, epsilon = (
+            read(self, name, dtype) for name in ("beta_1", "beta_2", "epsilon")
+        )
+        now, later = self._momentum(beta_1, step), self._momentum(beta_1, step + 1)
+        product = scalar_like(step, self._product, dtype)
+        root = square_root(bias_correction(beta_2, step))
+        return NadamNumbers(
+            size=learning_rate * root * (1 - now) / (1 - product),
+            momentum_ratio=later / (1 - now) * (1 - product) / (1 - product * later),
+            epsilon=epsilon * root,
+            beta_1=beta_1,
+            beta_2=beta_2,
+        )
+
+    def _momentum(self, beta_1: Any, step: Any) -> Any:
+        return beta_1 * (1 - 0.5 * power(0.96, step * self.momentum_decay))
+
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
+        dtype = self._product.dtype
+        beta_1 = read(self, "beta_1", dtype)
+        self._product.assign(
+            self._product * self._momentum(beta_1, ops.cast(self.iterations + 1, dtype))
+        )
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
+    def update(
+        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: NadamNumbers
+    ) -> None:
+        """Apply the rule to one variable."""
+        momentum, velocity = slots
+        m = blend(self, momentum, gradient, numbers.beta_1)
+        v = blend(self, velocity, ops.square(gradient), numbers.beta_2)
+        step = numbers.size * (gradient + numbers.momentum_ratio * m)
+        step = step / (ops.sqrt(v) + numbers.epsilon)
+        self.assign_sub(variable, ops.cast(step, variable.dtype))
+
+    def kernel(self, kernels: ModuleType) -> Callable | None:
+        """Return the fused update; TensorFlow has none."""
+        return getattr(kernels, "nadam", None)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "momentum_decay": self.momentum_decay,
+        }
