@@ -54,4 +54,3 @@ class ScheduledNumber:
     def config(self) -> dict[str, Any]:
         """Return what makes an equal layer."""
         return keras.saving.serialize_keras_object(self.schedule)
-

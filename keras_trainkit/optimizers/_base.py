@@ -19,9 +19,8 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._precision import at_least_float32
-from keras_trainkit.optimizers import _gradients
 from keras_trainkit.optimizers._finite import apply_if_finite
-from keras_trainkit.optimizers._gradients import dense
+from keras_trainkit.optimizers._gradients import by_norm, by_value, dense
 from keras_trainkit.optimizers._groups import Group, Traits, grouped
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
 from keras_trainkit.optimizers._scalars import scalar_like
@@ -129,8 +128,8 @@ class Optimizer(keras.optimizers.Optimizer):
             )
         if self.clipping:
             self.clipping.build(self, variables)
-        vars(self)["_traits"] = self._traits_of(variables)
-        vars(self)["_cached_groups"] = None
+        self.__dict__["_traits"] = self._traits_of(variables)
+        self.__dict__["_cached_groups"] = None
 
     def _traits_of(self, variables: Sequence[Any]) -> list[Traits]:
         multipliers = self.learning_rate_multipliers
@@ -176,16 +175,17 @@ class Optimizer(keras.optimizers.Optimizer):
         self._skipped.assign_add(ops.cast(amount, "int32"))
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
-        if self.clipnorm is not None:
-            return [_gradients.by_norm([g], self._threshold("clipnorm"))[0] for g in map(dense, grads)]
-        if self.global_clipnorm is not None:
-            return _gradients.by_norm([dense(g) for g in grads], self._threshold("global_clipnorm"))
-        if self.clipvalue is not None:
-            return [_gradients.by_value(dense(g), self._threshold("clipvalue")) for g in grads]
-        return grads
-
-    def _threshold(self, name: str) -> Any:
-        return read(self, name, at_least_float32(keras.config.floatx()))
+        thresholds = ("clipnorm", "global_clipnorm", "clipvalue")
+        chosen = next((name for name in thresholds if getattr(self, name) is not None), None)
+        if chosen is None:
+            return grads
+        limit = read(self, chosen, at_least_float32(keras.config.floatx()))
+        gradients = [dense(gradient) for gradient in grads]
+        if chosen == "global_clipnorm":
+            return by_norm(gradients, limit)
+        if chosen == "clipnorm":
+            return [by_norm([gradient], limit)[0] for gradient in gradients]
+        return [by_value(gradient, limit) for gradient in gradients]
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Do nothing: the decay is part of the update, where the learning rate is known."""
@@ -217,7 +217,9 @@ class Optimizer(keras.optimizers.Optimizer):
                     kernels.shrink(group.values, shrinkage)
                 kernel(group.values, given, group.slot_values, numbers)
                 continue
-            for gradient, variable, *slots in zip(given, group.variables, *group.slots, strict=True):
+            for gradient, variable, *slots in zip(
+                given, group.variables, *group.slots, strict=True
+            ):
                 self._update(gradient, variable, slots, numbers, shrinkage)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -246,7 +248,7 @@ class Optimizer(keras.optimizers.Optimizer):
         traits = [self._traits[i] for i in indices]
         groups = [(group, _kernels(group)) for group in grouped(variables, traits, slots)]
         if keras.backend.backend() != "jax":  # There a variable's value is another every step.
-            vars(self)["_cached_groups"] = (list(variables), groups)
+            self.__dict__["_cached_groups"] = (list(variables), groups)
         return groups
 
     def _numbers(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
@@ -337,4 +339,3 @@ def _checked_multipliers(multipliers: Any) -> dict[str, float]:
         pattern: _validation.real(f"{name}[{pattern!r}]", factor, low=0.0)
         for pattern, factor in multipliers.items()
     }
-

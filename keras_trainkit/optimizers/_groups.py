@@ -43,7 +43,9 @@ def grouped(
         own = keras.backend.standardize_dtype(variable.dtype)
         places.setdefault((traits[i], own), []).append(i)
     return [
-        _group(traits, own, here, [variables[i] for i in here], [[s[i] for i in here] for s in slots])
+        _group(
+            traits, own, here, [variables[i] for i in here], [[s[i] for i in here] for s in slots]
+        )
         for (traits, own), here in places.items()
     ]
 
@@ -53,9 +55,7 @@ def _group(
 ) -> Group:
     dtype = at_least_float32(own)
     values, *slot_values = [[_value(v) for v in kind] for kind in (variables, *slots)]
-    return Group(
-        traits, dtype, own == dtype, places, variables, slots, values, slot_values
-    )
+    return Group(traits, dtype, own == dtype, places, variables, slots, values, slot_values)
 
 
 def _value(variable: Any) -> Any:

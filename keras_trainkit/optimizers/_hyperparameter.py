@@ -16,8 +16,9 @@ NUMBERS = "_runtime_numbers"
 class Hyperparameter:
     """Class attribute that holds a checked number per instance, or None where it is off.
 
-    The instance has a `name`, and says in `reached` how a callback gets to it. Assigning another number takes effect at the next step, without a new trace. What is None at
-    construction is no part of the compiled step, and stays None.
+    Assigning another number takes effect at the next step, without a new trace. What is None at
+    construction is no part of the compiled step, and stays None. The instance has a `name`, and
+    says in `reached` how a callback gets to it.
 
     Args:
         check: function of the name and a value that returns the value as a float, or raises.

@@ -40,5 +40,7 @@ def matched(
     for pattern in patterns:
         if not any(matches(pattern, variable) for variable in variables):
             paths = ", ".join(map(path_of, variables))
-            warnings.warn(f"`{name}` names {pattern!r}, which no variable fits: {paths}", stacklevel=2)
+            warnings.warn(
+                f"`{name}` names {pattern!r}, which no variable fits: {paths}", stacklevel=2
+            )
     return [next((p for p in patterns if matches(p, v)), None) for v in variables]

@@ -120,7 +120,9 @@ class Adam(Optimizer):
         )
         root = square_root(bias_correction(beta_2, step))
         step_size = learning_rate * root / bias_correction(beta_1, step)
-        return AdamNumbers(step_size, epsilon if self.epsilon_hat else epsilon * root, beta_1, beta_2)
+        return AdamNumbers(
+            step_size, epsilon if self.epsilon_hat else epsilon * root, beta_1, beta_2
+        )
 
     def update(
         self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: AdamNumbers

@@ -203,18 +203,20 @@ class PercentileClipping(Clipping):
         return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
 
     def _remember(self, total: Any, finite: Any) -> None:
-        here = ops.arange(self.window, dtype="int32") == self._remembered % self.window
-        self._norms.assign(ops.where(ops.logical_and(here, finite), total, self._norms))
-        self._remembered.assign_add(ops.cast(finite, "int32"))
+        remembered = ops.convert_to_tensor(self._remembered)
+        here = ops.arange(self.window, dtype="int32") == remembered % self.window
+        norms = ops.convert_to_tensor(self._norms)
+        self._norms.assign(ops.where(ops.logical_and(here, finite), total, norms))
+        self._remembered.assign(remembered + ops.cast(finite, "int32"))
 
     def _threshold(self) -> Any:
         """Return the percentile, interpolated between the two nearest of the remembered norms."""
-        known = ops.minimum(self._remembered, self.window)
+        norms = ops.convert_to_tensor(self._norms)
+        known = ops.minimum(ops.convert_to_tensor(self._remembered), self.window)
         order = ops.arange(self.window, dtype="int32")
-        norms = ops.where(order < known, self._norms, float("inf"))
-        norms = ops.sort(norms)
+        norms = ops.sort(ops.where(order < known, norms, ops.full_like(norms, float("inf"))))
         last = ops.maximum(known - 1, 0)
-        place = read(self, "percentile", self._norms.dtype) / 100 * ops.cast(last, norms.dtype)
+        place = read(self, "percentile", norms.dtype) / 100 * ops.cast(last, norms.dtype)
         below = ops.cast(ops.floor(place), "int32")
         lower, upper = (ops.take(norms, i) for i in (below, ops.minimum(below + 1, last)))
         share = place - ops.cast(below, norms.dtype)

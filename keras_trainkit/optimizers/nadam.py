@@ -28,7 +28,7 @@ class NadamNumbers(NamedTuple):
     size: Any
     """learning_rate * sqrt(1 - beta_2^t) * (1 - mu_t) / (1 - mu_1 ... mu_t)"""
     momentum_ratio: Any
-    """What m counts beside g: mu_{t+1} / (1 - mu_t) * (1 - mu_1 ... mu_t) / (1 - mu_1 ... mu_{t+1})"""
+    """mu_{t+1} / (1 - mu_t) * (1 - mu_1 ... mu_t) / (1 - mu_1 ... mu_{t+1})"""
     epsilon: Any
     """The argument times sqrt(1 - beta_2^t)."""
     beta_1: Any

@@ -19,7 +19,6 @@ from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
 from keras_trainkit.optimizers._next_fit import resume_at_next_fit
 from keras_trainkit.optimizers._scalars import scalar_like
 
-
 # The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
 KERAS_UNIT = -1.0
 
@@ -164,9 +163,9 @@ class NAG(Optimizer):
             return unit, on_host and momentum > 0
         if not (on_host and unit > 0 and learning_rate * momentum > 0):
             return unit, False
-        # PyTorch's kernel: s <- k s + c g, w <- w - lr g - lr k s. With this unit both lines are
-        # right for any sequence of learning rates: k = momentum * unit / new, lr k = momentum * new.
-        # A learning rate that stays is its own unit.
+        # PyTorch's kernel takes one k: s <- k s + c g, w <- w - lr g - lr k s. With this unit both
+        # lines are right for any sequence of learning rates, k = momentum * unit / new and
+        # lr k = momentum * new. A learning rate that stays is its own unit.
         return float(np.dtype(dtype).type(math.sqrt(unit * learning_rate))), True
 
     def update(
@@ -258,9 +257,10 @@ class NAG(Optimizer):
 
         A file of `keras.optimizers.SGD` with momentum holds all but the position and the unit.
         """
-        last_two = [str(len(self._variables) - 2), str(len(self._variables) - 1)]
-        if len(store.keys()) == len(self._variables) - 2:
-            store = {**{name: store[name] for name in store}, **dict(zip(last_two, (False, KERAS_UNIT)))}
+        place = len(self._variables) - 2
+        if len(store.keys()) == place:
+            store = {str(i): store[str(i)] for i in range(place)}
+            store |= {str(place): False, str(place + 1): KERAS_UNIT}
         super().load_own_variables(store)
         if not self.built:
             return
@@ -279,7 +279,7 @@ class NAG(Optimizer):
                 variable.assign_add(ops.cast(velocities * velocity, variable.dtype))
 
     def _share(self, index: int) -> float:
-        """Return the variable's part in the unit, which is the learning rate with `torch_velocity`."""
+        """Return the factor of the unit for a variable: that of its rate, if this is the unit."""
         return self._traits[index].multiplier if self.torch_velocity else 1.0
 
     def _set_unit(self, unit: float) -> None:
