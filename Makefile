@@ -3,6 +3,8 @@ BACKEND ?= tensorflow
 PYTHON ?= python3
 BACKENDS := tensorflow jax torch
 WORKERS ?= 2
+# The benchmarks that run on every backend, with one thread and with two.
+CLAIMS := dropout batch_normalization folding optimizer_update training_step
 
 ifeq ($(filter $(BACKEND),$(BACKENDS)),)
 $(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))
@@ -58,7 +60,7 @@ bench:
 
 bench-backend: $(VENV)/test-$(BACKEND)
 	$(RUN) benchmarks/backward_memory.py
-	for threads in 1 2; do for claim in dropout batch_normalization folding; do \
+	for threads in 1 2; do for claim in $(CLAIMS); do \
 		THREADS=$$threads $(RUN) benchmarks/$$claim.py || exit; \
 	done || exit; done
 

@@ -74,7 +74,13 @@ def test_vanishing_gradient_is_shown_and_cured(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "case"),
-    [("dropout.py", "8,16"), ("batch_normalization.py", "8,16"), ("folding.py", "2,2")],
+    [
+        ("dropout.py", "8,16"),
+        ("batch_normalization.py", "8,16"),
+        ("folding.py", "2,2"),
+        ("optimizer_update.py", "adam,2,8,16"),
+        ("training_step.py", "mlp-512"),
+    ],
 )
 def test_benchmarks_print_ratios_beside_a_control(name, case):
     printed = run_script("benchmarks", name, case, ROUNDS="1")
