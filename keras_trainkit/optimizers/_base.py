@@ -180,7 +180,7 @@ class Optimizer(keras.optimizers.Optimizer):
         if chosen is None:
             return grads
         limit = read(self, chosen, at_least_float32(keras.config.floatx()))
-        gradients = [dense(gradient) for gradient in grads]
+        gradients = [ops.convert_to_tensor(dense(gradient)) for gradient in grads]
         if chosen == "global_clipnorm":
             return by_norm(gradients, limit)
         if chosen == "clipnorm":
@@ -199,14 +199,16 @@ class Optimizer(keras.optimizers.Optimizer):
             if _tensorflow.several_replicas(self):
                 _tensorflow.update_replicas(self, grads, trainable_variables, learning_rate)
                 return
-        grads = self.clipped([dense(gradient) for gradient in grads], trainable_variables)
-        self.update_all(grads, trainable_variables, learning_rate)
+        gradients = self.clipped(dense(grads), trainable_variables)
+        self.update_all(gradients, trainable_variables, learning_rate)
 
-    def clipped(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+    def clipped(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
         """Return what `clipping` makes of the gradients of an update."""
         return self.clipping.clip(gradients, variables) if self.clipping else gradients
 
-    def update_all(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
+    def update_all(
+        self, gradients: Sequence[Any], variables: Sequence[Any], learning_rate: Any
+    ) -> None:
         """Apply decay and rule to every variable, by a fused kernel where there is one."""
         for group, kernels in self._groups(variables):
             given = [gradients[i] for i in group.places]
@@ -227,7 +229,8 @@ class Optimizer(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         slots = [slots[index] for slots in self.slot_lists()]
         (group,) = grouped([variable], [self._traits[index]], [[slot] for slot in slots])
-        self._update(dense(gradient), variable, slots, *self._numbers(group, learning_rate))
+        (gradient,) = dense([gradient])
+        self._update(gradient, variable, slots, *self._numbers(group, learning_rate))
 
     def _update(
         self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: Any, shrinkage: Any
@@ -238,7 +241,7 @@ class Optimizer(keras.optimizers.Optimizer):
             self.assign_sub(variable, ops.cast(lost, variable.dtype))
         self.update(ops.cast(gradient, dtype), variable, slots, numbers)
 
-    def _groups(self, variables: list[Any]) -> list[tuple[Group, ModuleType | None]]:
+    def _groups(self, variables: Sequence[Any]) -> list[tuple[Group, ModuleType | None]]:
         """Return groups and their fused kernels; known from the last step for equal variables."""
         known = self._cached_groups
         if known and len(known[0]) == len(variables) and all(map(_same, known[0], variables)):

@@ -13,7 +13,7 @@ def apply_if_finite(
     optimizer: Any, apply: Callable, gradients: list[Any], variables: Sequence[Any] | None
 ) -> None:
     """Call `apply` on finite gradients; on others change nothing and count them."""
-    present = [dense(gradient) for gradient in gradients if gradient is not None]
+    present = dense([gradient for gradient in gradients if gradient is not None])
     if keras.backend.backend() == "jax":
         _apply_and_take_back(optimizer, apply, gradients, variables, all_finite(present))
         return

@@ -10,13 +10,13 @@ from keras import ops
 from keras_trainkit._precision import at_least_float32
 
 
-def dense(gradient: Any) -> Any:
-    """Return a gradient as one tensor."""
+def dense(gradients: Sequence[Any]) -> Sequence[Any]:
+    """Return each gradient as one tensor."""
     if keras.backend.backend() == "tensorflow":
         from keras_trainkit.optimizers import _tensorflow
 
-        return _tensorflow.dense(gradient)
-    return gradient
+        return _tensorflow.dense(gradients)
+    return gradients
 
 
 def all_finite(gradients: Sequence[Any]) -> Any:

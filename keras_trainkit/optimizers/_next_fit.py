@@ -9,21 +9,11 @@ removes itself.
 
 import sys
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-
-def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
-    """Yield a compiled model's optimizer and those that it wraps."""
-    pending = [getattr(model, "optimizer", None)]
-    while pending:
-        optimizer = pending.pop()
-        if optimizer is not None:
-            yield optimizer
-            pending.append(getattr(optimizer, "inner_optimizer", None))
-            pending.extend(getattr(optimizer, "optimizers", ()))
+from keras_trainkit._model_optimizers import optimizers_of
 
 
 def calling_model(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
@@ -37,12 +27,19 @@ def calling_model(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
     return None
 
 
-def resume_at_next_fit(optimizer: keras.optimizers.Optimizer) -> None:
-    """Have `optimizer.resume()` called when the calling model next prepares to train."""
+def resume_at_next_fit(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
+    """Have `optimizer.resume()` called when the calling model, which is returned, next trains."""
     model = calling_model(optimizer)
     if model is not None:
         # Past Keras's attribute tracking; a bound method follows a copy of the model.
         model.__dict__["make_train_function"] = types.MethodType(_resume_then_make, model)
+    return model
+
+
+def forget(model: keras.Model | None) -> None:
+    """Take back what `resume_at_next_fit` did to the model."""
+    if model is not None:
+        model.__dict__.pop("make_train_function", None)
 
 
 def _resume_then_make(model: keras.Model, force: bool = False) -> Any:

@@ -14,9 +14,9 @@ def serves(variables: Variables) -> bool:
     return all("GPU" not in variable.device for variable in variables)
 
 
-def dense(gradient: Any) -> tf.Tensor:
-    """Return a gradient as one tensor; rows that `tf.IndexedSlices` holds twice are summed."""
-    return tf.convert_to_tensor(gradient)
+def dense(gradients: Sequence[Any]) -> Tensors:
+    """Return each gradient as one tensor; rows that `tf.IndexedSlices` holds twice are summed."""
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
 def shrink(variables: Variables, shrinkage: tf.Tensor) -> None:
@@ -81,7 +81,7 @@ def update_replicas(
     """Sum the gradients over the replicas, clip the sum, and update each replica's copy."""
     own = [getattr(variable, "value", variable) for variable in variables]
     reduced = optimizer._all_reduce_sum_gradients(list(zip(gradients, own, strict=True)))
-    clipped = optimizer.clipped([dense(gradient) for gradient, _ in reduced], own)
+    clipped = optimizer.clipped(dense([gradient for gradient, _ in reduced]), own)
     tf.__internal__.distribute.interim.maybe_merge_call(
         optimizer._distributed_tf_update_step,
         optimizer._distribution_strategy,

@@ -50,7 +50,7 @@ class Adam(Optimizer):
         amsgrad: bool. Use the largest v_t so far in place of v_t (Reddi et al. 2018, Algorithm 2,
             with bias correction, as PyTorch and Keras have it). Defaults to `False`.
         epsilon_hat: bool. Read `epsilon` as Keras does. Defaults to `False`.
-        name: str. Name of the optimizer. Defaults to `"adam"`.
+        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
             (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`.
 
@@ -86,7 +86,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         epsilon_hat: bool = False,
-        name: str = "adam",
+        name: str | None = None,
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""

@@ -32,7 +32,7 @@ class AdamW(Adam):
             variable's path, such as `"embedding"`. Further variables without decay. Defaults to
             `()`.
         weight_decay_min_rank: int >= 0. Least rank of a variable with decay. Defaults to `2`.
-        name: str. Name of the optimizer. Defaults to `"adamw"`.
+        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: as in `Adam`.
 
     Raises:
@@ -65,7 +65,7 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         weight_decay_min_rank: int = 2,
-        name: str = "adamw",
+        name: str | None = None,
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""

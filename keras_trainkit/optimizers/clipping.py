@@ -37,12 +37,19 @@ class Clipping:
     @property
     def frequency(self) -> float:
         """The share of the updates so far in which clipping changed a gradient; NaN before any."""
+        if not hasattr(self, "_counts"):
+            return float("nan")
         changed, updates = (int(n) for n in ops.convert_to_numpy(self._counts))
         return changed / updates if updates else float("nan")
 
-    def clip(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+    def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
         """Return the gradients for the update, and count."""
         raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Clipping":
+        """Return an instance of these constructor's arguments."""
+        return cls(**config)
 
     def _variable(
         self, optimizer: keras.Optimizer, shape: tuple[int, ...], dtype: str, name: str
@@ -110,7 +117,7 @@ class AdaptiveClipping(Clipping):
         }
         self._key = optimizer._var_key
 
-    def clip(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+    def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
         """Return the gradients for the update, and count."""
         clipped, changed = [], [ops.zeros((), "bool")]
         for gradient, variable in zip(gradients, variables, strict=True):
@@ -138,7 +145,9 @@ class AdaptiveClipping(Clipping):
 
 def _unit_norms(x: Any) -> Any:
     axes = tuple(range(len(x.shape) - 1)) if len(x.shape) > 1 else None
-    return ops.sqrt(ops.sum(ops.square(x), axis=axes, keepdims=True))
+    largest = ops.max(ops.abs(x), axis=axes, keepdims=True, initial=0.0)
+    unit = ops.where(largest > 0, largest, ops.ones_like(largest))  # against overflow
+    return unit * ops.sqrt(ops.sum(ops.square(x / unit), axis=axes, keepdims=True))
 
 
 @register
@@ -191,7 +200,7 @@ class PercentileClipping(Clipping):
         self._remembered = self._variable(optimizer, (), "int32", "clipping_remembered")
         self._norms = self._variable(optimizer, (self.window,), dtype, "clipping_norms")
 
-    def clip(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+    def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
         """Return the gradients for the update, and count."""
         total = ops.cast(norm(gradients), self._norms.dtype)
         finite = ops.isfinite(total)

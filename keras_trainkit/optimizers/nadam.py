@@ -57,7 +57,7 @@ class Nadam(Optimizer):
         epsilon: float >= 0. Lower bound of the denominator. Defaults to `1e-8`.
         momentum_decay: float >= 0. Speed of the momentum's warm-up, per step. Defaults to `0.004`,
             Dozat's 1/250.
-        name: str. Name of the optimizer. Defaults to `"nadam"`.
+        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
             (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`, and those that all
             optimizers of this package share (`weight_decay_exclude`, `learning_rate_multipliers`,
@@ -93,7 +93,7 @@ class Nadam(Optimizer):
         epsilon: float = 1e-8,
         *,
         momentum_decay: float = 0.004,
-        name: str = "nadam",
+        name: str | None = None,
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""
@@ -111,7 +111,7 @@ class Nadam(Optimizer):
         self._momentums, self._velocities = self.add_optimizer_variables(
             variables, ["momentum", "velocity"]
         )
-        self._product = self.add_variable(
+        self._u_product = self.add_variable(
             (),
             initializer="ones",
             dtype=at_least_float32(variables[0].dtype if variables else keras.config.floatx()),
@@ -129,7 +129,7 @@ class Nadam(Optimizer):
             read(self, name, dtype) for name in ("beta_1", "beta_2", "epsilon")
         )
         now, later = self._momentum(beta_1, step), self._momentum(beta_1, step + 1)
-        product = scalar_like(step, self._product, dtype)
+        product = scalar_like(step, self._u_product, dtype)
         root = square_root(bias_correction(beta_2, step))
         return NadamNumbers(
             size=learning_rate * root * (1 - now) / (1 - product),
@@ -145,10 +145,10 @@ class Nadam(Optimizer):
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
-        dtype = self._product.dtype
+        dtype = self._u_product.dtype
         beta_1 = read(self, "beta_1", dtype)
-        self._product.assign(
-            self._product * self._momentum(beta_1, ops.cast(self.iterations + 1, dtype))
+        self._u_product.assign(
+            self._u_product * self._momentum(beta_1, ops.cast(self.iterations + 1, dtype))
         )
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 

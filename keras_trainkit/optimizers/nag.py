@@ -1,8 +1,7 @@
 """Nesterov's accelerated gradient, with the iterate given back."""
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
+from keras_trainkit.optimizers._iterate import AtIterate
 from keras_trainkit.optimizers._next_fit import resume_at_next_fit
 from keras_trainkit.optimizers._scalars import scalar_like
 
@@ -38,8 +38,8 @@ class NAGNumbers(NamedTuple):
     carried: Any
     """momentum * unit, or unit without `nesterov`, where w loses no learning_rate * g."""
     unit: Any
-    behind: Any
-    """How many s the model lies behind the look-ahead point: momentum * (old unit), or 0."""
+    missing: Any
+    """The unit before the step if the model holds the iterate, else 0."""
     nesterov: bool
     torch_velocity: bool
     one_momentum: bool
@@ -66,7 +66,7 @@ class NAG(Optimizer):
         learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
             steps, or a callable without arguments. Defaults to `0.01`.
         momentum: float in [0, 1). Share of the velocity kept per step. Defaults to `0.9`.
-        name: str. Name of the optimizer. Defaults to `"nag"`.
+        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
             (decoupled), `clipnorm`, `use_ema` (averages the look-ahead points),
             `gradient_accumulation_steps`.
@@ -104,7 +104,7 @@ class NAG(Optimizer):
         nesterov: bool = True,
         *,
         torch_velocity: bool = False,
-        name: str = "nag",
+        name: str | None = None,
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""
@@ -146,7 +146,7 @@ class NAG(Optimizer):
             gain=1.0 if self.torch_velocity else learning_rate / unit,
             carried=momentum * unit if self.nesterov else unit,
             unit=unit,
-            behind=scalar_like(step, self._holds_iterate, dtype) * momentum * old,
+            missing=scalar_like(step, self._holds_iterate, dtype) * old,
             nesterov=self.nesterov,
             torch_velocity=self.torch_velocity,
             one_momentum=one_momentum,
@@ -173,13 +173,16 @@ class NAG(Optimizer):
     ) -> None:
         """Apply the rule to one variable."""
         (velocity,) = slots
-        old, held = ops.cast(velocity, gradient.dtype), ops.cast(variable, gradient.dtype)
-        if self.nesterov:
-            behind = numbers.behind * self._share(self._get_variable_index(variable))
-            held = held - behind * old - numbers.learning_rate * gradient
-        new = _moved(old, gradient, numbers.kept, numbers.gain)
+        new = _moved(ops.cast(velocity, gradient.dtype), gradient, numbers.kept, numbers.gain)
         self.assign(velocity, new)
-        self.assign(variable, ops.cast(held - numbers.carried * new, variable.dtype))
+        weights, carried = ops.cast(variable, gradient.dtype), numbers.carried
+        if self.nesterov:
+            # From the iterate the step first goes to the look-ahead point, one momentum * v back.
+            # That is missing * (new - gain * g): the old velocity need not be read again.
+            missing = numbers.missing * self._share(self._get_variable_index(variable))
+            weights = weights - (numbers.learning_rate - missing * numbers.gain) * gradient
+            carried = carried + missing
+        self.assign(variable, ops.cast(weights - carried * new, variable.dtype))
 
     def kernel(self, kernels: ModuleType) -> Callable | None:
         """Return the fused update."""
@@ -211,12 +214,37 @@ class NAG(Optimizer):
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the model at the iterate, or at its moving average with `use_ema`."""
         super().finalize_variable_values(var_list)
-        if not self.built or self._at_iterate():
+        if not self.built or not self.nesterov:
             return
-        if not self.use_ema:
+        if not self.holds_iterate:
+            self.move_to_iterate(moved=self.use_ema)
+        resume_at_next_fit(self)
+
+    def resume(self) -> None:
+        """Move the model from the iterate back to the look-ahead point, if it is not there."""
+        if self.built and self.nesterov and self.holds_iterate:
+            self._move(-self.momentum)
+            self.mark_look_ahead()
+
+    def move_to_iterate(self, moved: bool = False) -> None:
+        """Move the model from the look-ahead point to the iterate, unless it is `moved` already."""
+        if not moved:
             self._move(self.momentum)
         self._holds_iterate.assign(True)
-        resume_at_next_fit(self)
+
+    def mark_look_ahead(self) -> None:
+        """Say that the model is at the look-ahead point."""
+        self._holds_iterate.assign(False)
+
+    @property
+    def holds_iterate(self) -> bool:
+        """Whether the model holds the iterate, as it always does without `nesterov`."""
+        return not self.nesterov or bool(ops.convert_to_numpy(self._holds_iterate))
+
+    @property
+    def trained_variables(self) -> list[Any]:
+        """The variables that the optimizer was built for."""
+        return self._trainable_variables
 
     @property
     def velocities(self) -> list[Any]:
@@ -227,30 +255,13 @@ class NAG(Optimizer):
             for i, slot in enumerate(self._velocities)
         ]
 
-    def resume(self) -> None:
-        """Move the model from the iterate back to the look-ahead point, if it is not there."""
-        if self.built and self.nesterov and self._at_iterate():
-            self._move(-self.momentum)
-            self._holds_iterate.assign(False)
-
-    @contextlib.contextmanager
-    def at_iterate(self) -> Iterator[None]:
-        """Hold the iterate in the model inside a `with` block, and put back bit for bit after it.
+    def at_iterate(self) -> AtIterate:
+        """Return a context in which the model holds the iterate; after it, every bit of before.
 
         In a callback on JAX touch `self.model` first, which brings the variables up to date.
+        `keras_trainkit.callbacks.SwapIterate` does this for validation and checkpoints.
         """
-        if not self.built or self._at_iterate():
-            yield
-            return
-        held = [ops.copy(variable.value) for variable in self._trainable_variables]
-        self._move(self.momentum)
-        self._holds_iterate.assign(True)
-        try:
-            yield
-        finally:
-            for variable, value in zip(self._trainable_variables, held, strict=True):
-                variable.assign(value)
-            self._holds_iterate.assign(False)
+        return AtIterate(self)
 
     def load_own_variables(self, store: Any) -> None:
         """Restore the state; a model that was saved at its iterate resumes at the next `fit`.
@@ -266,11 +277,8 @@ class NAG(Optimizer):
             return
         if keras.backend.backend() != "torch" and not self.torch_velocity:
             self._set_unit(KERAS_UNIT)
-        if self._at_iterate():
+        if self.holds_iterate:
             resume_at_next_fit(self)
-
-    def _at_iterate(self) -> bool:
-        return not self.nesterov or bool(ops.convert_to_numpy(self._holds_iterate))
 
     def _move(self, velocities: float) -> None:
         """Move every variable by a multiple of its velocity."""
