@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from keras_trainkit._model_optimizers import optimizers_of
 from keras_trainkit._validation import integer, invalid
 from keras_trainkit.callbacks._record import Record
 from keras_trainkit.callbacks._session import Session, warn_unobserved
@@ -113,10 +114,13 @@ class GradientMonitor(keras.callbacks.Callback):
         self._put_mean_norm(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Log the epoch's mean global norm."""
+        """Log the epoch's mean global norm, and what the optimizers count."""
+        logs = {} if logs is None else logs
         self._fetch()
         self._put_mean_norm(logs)
-        self._record.end_epoch(logs or {})
+        for optimizer in optimizers_of(self.model):
+            logs.update(getattr(optimizer, "counters", {}))
+        self._record.end_epoch(logs)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Give the model its own train function back."""

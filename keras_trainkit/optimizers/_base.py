@@ -20,12 +20,14 @@ from keras import ops
 from keras_trainkit import _validation
 from keras_trainkit._precision import at_least_float32
 from keras_trainkit.optimizers._finite import apply_if_finite
-from keras_trainkit.optimizers._gradients import by_norm, by_value, dense
-from keras_trainkit.optimizers._groups import Group, Traits, grouped
+from keras_trainkit.optimizers._gradients import by_global_norm, by_norm, by_value, dense
+from keras_trainkit.optimizers._groups import Group, grouped, traits_of
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
 from keras_trainkit.optimizers._scalars import scalar_like
-from keras_trainkit.optimizers._selection import checked_patterns, matched, path_of
+from keras_trainkit.optimizers._selection import checked_factors, checked_patterns, path_of
 from keras_trainkit.optimizers.clipping import Clipping
+
+CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
 
 LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
@@ -86,7 +88,9 @@ class Optimizer(keras.optimizers.Optimizer):
         self.weight_decay_min_rank = _validation.integer(
             "weight_decay_min_rank", weight_decay_min_rank, low=0
         )
-        self.learning_rate_multipliers = _checked_multipliers(learning_rate_multipliers)
+        self.learning_rate_multipliers = checked_factors(
+            "learning_rate_multipliers", learning_rate_multipliers
+        )
 
     # What a rule defines.
 
@@ -119,6 +123,16 @@ class Optimizer(keras.optimizers.Optimizer):
         """How many updates were left out because a gradient was not finite."""
         return int(ops.convert_to_numpy(self._skipped)) if self.skip_nonfinite and self.built else 0
 
+    @property
+    def counters(self) -> dict[str, float]:
+        """What is counted: `skipped_updates`, `clipping_frequency`; `GradientMonitor` logs it."""
+        counted: dict[str, float] = {}
+        if self.skip_nonfinite:
+            counted["skipped_updates"] = self.skipped_updates
+        if self.clipping and self.built:
+            counted["clipping_frequency"] = self.clipping.frequency
+        return counted
+
     def build(self, variables: Sequence[Any]) -> None:
         """Create the shared state, and resolve what the patterns mean for these variables."""
         super().build(variables)
@@ -128,22 +142,14 @@ class Optimizer(keras.optimizers.Optimizer):
             )
         if self.clipping:
             self.clipping.build(self, variables)
-        self.__dict__["_traits"] = self._traits_of(variables)
+        self.__dict__["_traits"] = traits_of(
+            variables,
+            multipliers=self.learning_rate_multipliers,
+            decay=self.weight_decay is not None,
+            min_rank=self.weight_decay_min_rank,
+            excluded=self.weight_decay_exclude,
+        )
         self.__dict__["_cached_groups"] = None
-
-    def _traits_of(self, variables: Sequence[Any]) -> list[Traits]:
-        multipliers = self.learning_rate_multipliers
-        slowed = matched("learning_rate_multipliers", list(multipliers), variables)
-        excluded = matched("weight_decay_exclude", self.weight_decay_exclude, variables)
-        return [
-            Traits(
-                multiplier=1.0 if pattern is None else multipliers[pattern],
-                decays=self.weight_decay is not None
-                and excluded[i] is None
-                and len(variables[i].shape) >= self.weight_decay_min_rank,
-            )
-            for i, pattern in enumerate(slowed)
-        ]
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
@@ -175,17 +181,11 @@ class Optimizer(keras.optimizers.Optimizer):
         self._skipped.assign_add(ops.cast(amount, "int32"))
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
-        thresholds = ("clipnorm", "global_clipnorm", "clipvalue")
-        chosen = next((name for name in thresholds if getattr(self, name) is not None), None)
-        if chosen is None:
-            return grads
-        limit = read(self, chosen, at_least_float32(keras.config.floatx()))
-        gradients = [ops.convert_to_tensor(dense(gradient)) for gradient in grads]
-        if chosen == "global_clipnorm":
-            return by_norm(gradients, limit)
-        if chosen == "clipnorm":
-            return [by_norm([gradient], limit)[0] for gradient in gradients]
-        return [by_value(gradient, limit) for gradient in gradients]
+        for name, clip in CLIPS.items():
+            if getattr(self, name) is not None:
+                limit = read(self, name, at_least_float32(keras.config.floatx()))
+                return clip(dense(grads), limit)
+        return grads
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Do nothing: the decay is part of the update, where the learning rate is known."""
@@ -300,7 +300,7 @@ class Optimizer(keras.optimizers.Optimizer):
             raise _validation.invalid(
                 "clipping", "an AdaptiveClipping or a PercentileClipping", clipping
             )
-        for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+        for name in CLIPS:
             if getattr(self, name) is not None:
                 raise _validation.invalid("clipping", f"None beside `{name}`", clipping)
         return clipping
@@ -329,16 +329,3 @@ def _kernels(group: Group) -> ModuleType | None:
 
 def _same(one: Any, other: Any) -> bool:
     return one is other
-
-
-def _checked_multipliers(multipliers: Any) -> dict[str, float]:
-    name = "learning_rate_multipliers"
-    if multipliers is None:
-        return {}
-    if not isinstance(multipliers, Mapping):
-        raise _validation.invalid(name, "a dict from paths or patterns to numbers", multipliers)
-    checked_patterns(name, multipliers)
-    return {
-        pattern: _validation.real(f"{name}[{pattern!r}]", factor, low=0.0)
-        for pattern, factor in multipliers.items()
-    }

@@ -33,15 +33,23 @@ def norm(gradients: Sequence[Any]) -> Any:
     return unit * ops.sqrt(ops.sum(squares))
 
 
-def by_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
-    """Scale down gradients whose L2 norm together is above `limit`; NaN if it is not finite."""
+def by_global_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
+    """Scale all gradients down if their L2 norm is above `limit`; NaN if it is not finite."""
     total = norm(gradients)
     limit = ops.cast(limit, total.dtype)
     scale = ops.where(ops.isfinite(total), limit / ops.maximum(total, limit), total - total)
     return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
 
 
-def by_value(gradient: Any, limit: Any) -> Any:
-    """Move every entry of a gradient into [-limit, limit]."""
-    limit = ops.cast(limit, gradient.dtype)
-    return ops.minimum(ops.maximum(gradient, -limit), limit)
+def by_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
+    """Scale down each gradient whose L2 norm is above `limit`."""
+    return [clipped for gradient in gradients for clipped in by_global_norm([gradient], limit)]
+
+
+def by_value(gradients: Sequence[Any], limit: Any) -> list[Any]:
+    """Move every entry into [-limit, limit]."""
+    limits = [ops.cast(limit, gradient.dtype) for gradient in gradients]
+    return [
+        ops.minimum(ops.maximum(gradient, -high), high)
+        for gradient, high in zip(gradients, limits, strict=True)
+    ]

@@ -1,11 +1,12 @@
 """Variables that one step treats alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 
 from keras_trainkit._precision import at_least_float32
+from keras_trainkit.optimizers._selection import matched
 
 
 class Traits(NamedTuple):
@@ -15,6 +16,26 @@ class Traits(NamedTuple):
     """Of the learning rate."""
     decays: bool
     """Whether weight decay acts on it."""
+
+
+def traits_of(
+    variables: Sequence[Any],
+    *,
+    multipliers: Mapping[str, float],
+    decay: bool,
+    min_rank: int,
+    excluded: Sequence[str],
+) -> list[Traits]:
+    """Return the traits of each variable, as the optimizer's arguments give them."""
+    factors = matched("learning_rate_multipliers", list(multipliers), variables)
+    spared = matched("weight_decay_exclude", excluded, variables)
+    return [
+        Traits(
+            multiplier=1.0 if pattern is None else multipliers[pattern],
+            decays=decay and hit is None and len(variable.shape) >= min_rank,
+        )
+        for variable, pattern, hit in zip(variables, factors, spared, strict=True)
+    ]
 
 
 class Group(NamedTuple):

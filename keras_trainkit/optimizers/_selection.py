@@ -2,12 +2,12 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from keras_trainkit._validation import invalid
+from keras_trainkit._validation import invalid, real
 
 
 def path_of(variable: Any) -> str:
@@ -26,6 +26,19 @@ def checked_patterns(name: str, patterns: Iterable[str]) -> tuple[str, ...]:
         except (re.error, TypeError) as error:
             raise invalid(name, "made of paths or regular expressions", pattern) from error
     return patterns
+
+
+def checked_factors(name: str, factors: Mapping[str, float] | None) -> dict[str, float]:
+    """Return a dict from patterns to numbers >= 0, empty for None, or raise."""
+    if factors is None:
+        return {}
+    if not isinstance(factors, Mapping):
+        raise invalid(name, "a dict from paths or patterns to numbers", factors)
+    checked_patterns(name, factors)
+    return {
+        pattern: real(f"{name}[{pattern!r}]", factor, low=0.0)
+        for pattern, factor in factors.items()
+    }
 
 
 def matches(pattern: str, variable: Any) -> bool:

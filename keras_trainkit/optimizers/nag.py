@@ -56,8 +56,17 @@ class NAG(Optimizer):
     While a model trains, its variables hold the look-ahead point w - momentum * v, because that
     is where the gradient is due. When `fit` ends they hold the iterate w, and the next `fit`
     first moves them back: two `fit` calls follow the recursion as one does, to rounding error,
-    also with the model saved and loaded in between. `at_iterate()` gives w at any other time.
-    The learning rate is part of the velocity, so the recursion is exact under a schedule.
+    also with the model saved and loaded in between. `keras_trainkit.callbacks.SwapIterate` has
+    validation and checkpoints see w during `fit`; `at_iterate()` gives it at any other time. The
+    learning rate is part of the velocity, so the recursion is exact under a schedule.
+
+    With `nesterov=False` this is the heavy ball: the gradient is taken at w, which the model always
+    holds. With `torch_velocity=True` the velocity is free of the learning rate, as PyTorch has it:
+
+        u_t = momentum * u_{t-1} + gradient,   and v_t = learning_rate * u_t in the second line
+
+    which differs where the learning rate changes: there a lower rate slows at once all that was
+    gathered, and here only what is new.
 
     In a training loop of your own, `finalize_variable_values(variables)` moves to the iterate
     and `resume()` back to the look-ahead point.
@@ -66,16 +75,25 @@ class NAG(Optimizer):
         learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
             steps, or a callable without arguments. Defaults to `0.01`.
         momentum: float in [0, 1). Share of the velocity kept per step. Defaults to `0.9`.
+        nesterov: bool. Take the gradient at the look-ahead point. Defaults to `True`.
+        torch_velocity: bool. Keep the learning rate out of the velocity. Defaults to `False`.
         name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
             (decoupled), `clipnorm`, `use_ema` (averages the look-ahead points),
-            `gradient_accumulation_steps`.
+            `gradient_accumulation_steps`, and those that all optimizers of this package share:
+            `weight_decay_exclude`, `weight_decay_min_rank`, `learning_rate_multipliers`,
+            `clipping`, `skip_nonfinite`.
+
+    Attributes:
+        velocities: list of tensors v, in the order of the trained variables.
+        holds_iterate: bool. Whether the model holds the iterate.
 
     Raises:
         ValueError: if an argument is outside its interval.
 
     Differs from Keras: `keras.optimizers.SGD(nesterov=True)` takes the same steps and leaves the
-    model at the look-ahead point when training ends.
+    model at the look-ahead point when training ends. The variables of the optimizer hold v in the
+    unit that the backend's kernel wants: -v, as Keras has it, and v / learning_rate on PyTorch.
 
     Example:
         >>> import keras
