@@ -168,6 +168,14 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the variables, unless a gradient is not finite and `skip_nonfinite` is on."""
+        if keras.backend.backend() == "torch":
+            from keras_trainkit.optimizers import _torch
+
+            _torch.uncompiled(self._apply, grads, trainable_variables)
+        else:
+            self._apply(grads, trainable_variables)
+
+    def _apply(self, grads: Any, trainable_variables: Any) -> None:
         if not self.skip_nonfinite:
             super().apply(grads, trainable_variables)
             return

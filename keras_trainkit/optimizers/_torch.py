@@ -1,5 +1,6 @@
 """The rules over lists of tensors: fused kernels on a CPU, else a few multi-tensor ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,6 +19,12 @@ def serves(variables: Tensors) -> bool:
 def on_host(variable: torch.Tensor) -> bool:
     """Say whether the host can read a step's scalars without waiting for another device."""
     return variable.device.type == "cpu"
+
+
+@torch.compiler.disable
+def uncompiled(function: Callable[..., None], *arguments: Any) -> None:
+    """Call a function as it is, also from a compiled step: these kernels cannot be traced."""
+    function(*arguments)
 
 
 def like(tensors: Tensors, models: Tensors) -> Tensors:
