@@ -3,11 +3,11 @@
 A rule (`Adam`, `NAG`, ...) says which slots it keeps, which scalars a step needs (`numbers`), how
 they change one variable on any backend (`update`), and which fused kernel does the same (`kernel`).
 Keras's hooks that this file overrides (`_backend_update_step`, `_apply_weight_decay`,
-`_clip_gradients`, `_use_weight_decay`) are internals; nothing outside this folder relies on them.
+`_clip_gradients`) are internals; nothing outside this folder relies on them.
 """
 
 import importlib
-import re
+import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -24,7 +24,7 @@ from keras_trainkit.optimizers._gradients import by_global_norm, by_norm, by_val
 from keras_trainkit.optimizers._groups import Group, grouped, traits_of
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
 from keras_trainkit.optimizers._scalars import scalar_like
-from keras_trainkit.optimizers._selection import checked_factors, checked_patterns, path_of
+from keras_trainkit.optimizers._selection import checked_factors, checked_patterns, pattern_of
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
@@ -162,7 +162,7 @@ class Optimizer(keras.optimizers.Optimizer):
             raise ValueError(
                 "`exclude_from_weight_decay` must be called before the optimizer is built"
             )
-        paths = [f"^{re.escape(path_of(variable))}$" for variable in var_list or ()]
+        paths = [pattern_of(variable) for variable in var_list or ()]
         names = [rf"[^/]*(?:{name})[^/]*$" for name in var_names or ()]
         self.weight_decay_exclude = (*self.weight_decay_exclude, *paths, *names)
 
@@ -251,9 +251,9 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def _groups(self, variables: Sequence[Any]) -> list[tuple[Group, ModuleType | None]]:
         """Return groups and their fused kernels; known from the last step for equal variables."""
-        known = self._cached_groups
-        if known and len(known[0]) == len(variables) and all(map(_same, known[0], variables)):
-            return known[1]
+        known, groups = self._cached_groups or ((), [])
+        if len(known) == len(variables) and all(map(operator.is_, known, variables)):
+            return groups
         indices = [self._get_variable_index(variable) for variable in variables]
         slots = [[slots[i] for i in indices] for slots in self.slot_lists()]
         traits = [self._traits[i] for i in indices]
@@ -333,7 +333,3 @@ def _kernels(group: Group) -> ModuleType | None:
         return None
     kernels = importlib.import_module(f"keras_trainkit.optimizers._{backend}")
     return kernels if kernels.serves(group.values) else None
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._precision import at_least_float32
+from keras_trainkit._precision import at_least_float32, larger
 
 
 def dense(gradients: Sequence[Any]) -> Sequence[Any]:
@@ -37,7 +37,7 @@ def by_global_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
     """Scale all gradients down if their L2 norm is above `limit`; NaN if it is not finite."""
     total = norm(gradients)
     limit = ops.cast(limit, total.dtype)
-    scale = ops.where(ops.isfinite(total), limit / ops.maximum(total, limit), total - total)
+    scale = ops.where(ops.isfinite(total), limit / larger(limit, total), total - total)
     return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
 
 
@@ -48,8 +48,8 @@ def by_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
 
 def by_value(gradients: Sequence[Any], limit: Any) -> list[Any]:
     """Move every entry into [-limit, limit]."""
-    limits = [ops.cast(limit, gradient.dtype) for gradient in gradients]
-    return [
-        ops.minimum(ops.maximum(gradient, -high), high)
-        for gradient, high in zip(gradients, limits, strict=True)
-    ]
+    clipped = []
+    for gradient in gradients:
+        high = ops.cast(limit, gradient.dtype)
+        clipped.append(-larger(-high, -larger(-high, gradient)))
+    return clipped

@@ -15,6 +15,13 @@ def path_of(variable: Any) -> str:
     return getattr(variable, "path", variable.name)
 
 
+def pattern_of(variable: Any) -> str:
+    """Return the pattern for one variable, also where its path has lost the model's name."""
+    # A loaded `Sequential` does not stand in its variables' paths.
+    model, slash, rest = path_of(variable).partition("/")
+    return rf"^(?:{re.escape(model)}/)?{re.escape(rest)}$" if slash else rf"^{re.escape(model)}$"
+
+
 def checked_patterns(name: str, patterns: Iterable[str]) -> tuple[str, ...]:
     """Return the patterns, or raise if one is no regular expression."""
     if isinstance(patterns, str) or not isinstance(patterns, Iterable):

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._precision import larger
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._blend import blend
@@ -132,7 +133,7 @@ class Adam(Optimizer):
         m = blend(self, momentum, gradient, numbers.beta_1)
         v = blend(self, velocity, ops.square(gradient), numbers.beta_2)
         if maximum:
-            v = ops.maximum(ops.cast(maximum[0], v.dtype), v)
+            v = larger(ops.cast(maximum[0], v.dtype), v)
             self.assign(maximum[0], v)
         step = numbers.step_size * m / (ops.sqrt(v) + numbers.epsilon)
         self.assign_sub(variable, ops.cast(step, variable.dtype))

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import at_least_float32
+from keras_trainkit._precision import at_least_float32, larger
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._gradients import norm
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
@@ -131,7 +131,8 @@ class AdaptiveClipping(Clipping):
     def _clip_units(self, gradient: Any, variable: Any) -> tuple[Any, Any]:
         dtype = at_least_float32(gradient.dtype)
         wide = ops.cast(gradient, dtype)
-        weights = ops.maximum(_unit_norms(ops.cast(variable, dtype)), self.epsilon)
+        least = ops.cast(self.epsilon, dtype)
+        weights = larger(least, _unit_norms(ops.cast(variable, dtype)))
         limit = read(self, "factor", dtype) * weights
         norms = _unit_norms(wide)
         above = norms > limit

@@ -293,7 +293,10 @@ class NAG(Optimizer):
         super().load_own_variables(store)
         if not self.built:
             return
-        if keras.backend.backend() != "torch" and not self.torch_velocity:
+        rate, unit = (float(ops.convert_to_numpy(x)) for x in (self.learning_rate, self._unit))
+        if self.torch_velocity and unit < 0 < rate:
+            self._set_unit(rate)
+        elif keras.backend.backend() != "torch" and not self.torch_velocity:
             self._set_unit(KERAS_UNIT)
         if self.holds_iterate:
             resume_at_next_fit(self)
@@ -311,9 +314,9 @@ class NAG(Optimizer):
     def _set_unit(self, unit: float) -> None:
         """Express the velocities in another unit."""
         factor = float(ops.convert_to_numpy(self._unit)) / unit
-        for slot in self._velocities:
+        for i, slot in enumerate(self._velocities):
             if slot is not None and factor != 1:
-                slot.assign(ops.cast(factor * slot, slot.dtype))
+                slot.assign(ops.cast(factor / (self._share(i) or 1.0) * slot, slot.dtype))
         self._unit.assign(unit)
 
     def get_config(self) -> dict[str, Any]:
