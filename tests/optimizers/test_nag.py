@@ -1,12 +1,12 @@
-"""NAG against its recursion, PyTorch, Keras and optax; and the two positions of the model."""
+"""NAG against its recursion, Keras and optax; and the two positions of the model."""
 
 import copy
+from functools import partial
 
 import keras
 import numpy as np
 import optax
 import pytest
-import torch
 from keras import ops
 
 from keras_trainkit.optimizers import NAG
@@ -37,80 +37,99 @@ def held(variable):
     return ops.convert_to_numpy(variable.value).copy()
 
 
-def step(optimizer, variable, gradient, rate):
-    optimizer.learning_rate = rate
+def apply(optimizer, variable, gradient):
     optimizer.apply([ops.convert_to_tensor(gradient, dtype=variable.dtype)], [variable])
 
 
+def step(optimizer, variable, gradient, rate):
+    optimizer.learning_rate = rate
+    apply(optimizer, variable, gradient)
+
+
+variants = pytest.mark.parametrize(
+    ("arguments", "twin"),
+    [
+        ({}, references.NAG),
+        ({"nesterov": False}, partial(references.NAG, nesterov=False)),
+        ({"torch_velocity": True}, references.TorchMomentum),
+    ],
+    ids=["nag", "heavy-ball", "torch-velocity"],
+)
+
+
 @in_float64
 @pytest.mark.usefixtures("float64")
+@variants
 @pytest.mark.parametrize("gradient", [quadratic(), logistic()], ids=["quadratic", "logistic"])
-def test_follows_the_exact_recursion_under_a_changing_learning_rate(gradient):
+def test_has_the_papers_velocities_and_iterates_under_a_changing_rate(gradient, arguments, twin):
+    """Two variables of which one learns slowly, trained with interruptions."""
     start = np.linspace(-1, 1, 6)
-    twin = references.NAG(start, gradient)
-    variable, optimizer = keras.Variable(start), NAG()
-    for t in range(100):
-        step(optimizer, variable, gradient(held(variable)), learning_rate(t))
-        twin.step(learning_rate(t))
-        contracts.assert_close(variable, twin.lookahead, "float64")
-        contracts.assert_close(optimizer.velocities[0], twin.v, "float64")
-        with optimizer.at_iterate():
-            contracts.assert_close(variable, twin.w, "float64")
-
-
-@in_float64
-@pytest.mark.usefixtures("float64")
-def test_follows_the_recursion_through_interruptions():
-    gradient = quadratic()
-    twin = references.NAG(np.ones(6), gradient)
-    variable, optimizer = keras.Variable(np.ones(6)), NAG()
-    for t in range(20):
-        step(optimizer, variable, gradient(held(variable)), 0.1)
-        twin.step(0.1)
+    slow, fast = twins = twin(start), twin(start)
+    variables = keras.Variable(start, name="slow"), keras.Variable(start)
+    optimizer = NAG(**arguments, learning_rate_multipliers={"slow": 0.1})
+    for t in range(30):
+        optimizer.learning_rate = learning_rate(t)
+        optimizer.apply([ops.convert_to_tensor(gradient(held(v))) for v in variables], variables)
+        slow.step(gradient(slow.held), 0.1 * learning_rate(t))
+        fast.step(gradient(fast.held), learning_rate(t))
+        for i, (variable, expected) in enumerate(zip(variables, twins, strict=True)):
+            contracts.assert_close(variable, expected.held, "float64")
+            contracts.assert_close(optimizer.velocities[i], expected.v, "float64")
+            with optimizer.at_iterate():
+                contracts.assert_close(variable, expected.w, "float64")
         if t % 3 == 0:
-            optimizer.finalize_variable_values([variable])
-            contracts.assert_close(variable, twin.w, "float64")
+            optimizer.finalize_variable_values(variables)
+            for variable, expected in zip(variables, twins, strict=True):
+                contracts.assert_close(variable, expected.w, "float64")
             optimizer.resume()
-    contracts.assert_close(variable, twin.lookahead, "float64")
 
 
-@in_float64
-@pytest.mark.usefixtures("float64")
-def test_training_on_from_the_iterate_is_a_momentum_step():
+@pytest.mark.parametrize("arguments", [{}, {"torch_velocity": True}], ids=["own", "torch"])
+def test_training_on_from_the_iterate_is_a_momentum_step(arguments):
     """A loop that skips `resume` hands in grad L(w): w still moves by -v, nothing jumps."""
-    variable, optimizer = keras.Variable(np.ones(1)), NAG(0.1, momentum=0.5)
-    step(optimizer, variable, [2.0], 0.1)
+    variable = keras.Variable(np.ones(1), name="slow")
+    multipliers = {"slow": 0.5}
+    optimizer = NAG(0.2, momentum=0.5, learning_rate_multipliers=multipliers, **arguments)
+    apply(optimizer, variable, [2.0])
     optimizer.finalize_variable_values([variable])
-    contracts.assert_close(variable, [0.8], "float64")
-    step(optimizer, variable, [1.0], 0.1)
+    contracts.assert_close(variable, [0.8])
+    apply(optimizer, variable, [1.0])
     with optimizer.at_iterate():
-        contracts.assert_close(variable, [0.8 - (0.5 * 0.2 + 0.1 * 1.0)], "float64")
+        contracts.assert_close(variable, [0.8 - (0.5 * 0.2 + 0.1 * 1.0)])
 
 
-@in_float64
-@pytest.mark.usefixtures("float64")
-def test_look_ahead_points_equal_torch_and_keras():
-    """PyTorch keeps the learning rate out of the velocity: the same only while it is constant."""
+def test_heavy_ball_is_always_at_the_iterate():
+    variable = keras.Variable(np.ones(1))
+    optimizer = NAG(0.1, momentum=0.5, nesterov=False)
+    for w in 0.8, 0.8 - (0.5 * 0.2 + 0.2):
+        step(optimizer, variable, [2.0], 0.1)
+        contracts.assert_close(variable, [w])
+        before = held(variable)
+        with optimizer.at_iterate():
+            np.testing.assert_array_equal(held(variable), before)
+        optimizer.finalize_variable_values([variable])
+        np.testing.assert_array_equal(held(variable), before)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_equals_keras_under_a_changing_rate(nesterov):
     gradient = logistic()
     start = np.linspace(-1, 1, 6)
-    ours, keras_variable = keras.Variable(start), keras.Variable(start)
-    mine, theirs = NAG(0.1), keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
-    weight = torch.tensor(start, requires_grad=True)
-    peer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, nesterov=True)
-    for _ in range(100):
-        step(mine, ours, gradient(held(ours)), 0.1)
-        step(theirs, keras_variable, gradient(held(keras_variable)), 0.1)
-        weight.grad = torch.tensor(gradient(weight.detach().numpy()))
-        peer.step()
-        contracts.assert_close(ours, keras_variable)  # Keras rounds its momentum to float32.
-        contracts.assert_close(ours, weight.detach().numpy(), "float64")
+    ours, theirs = keras.Variable(start), keras.Variable(start)
+    mine = NAG(nesterov=nesterov)
+    other = keras.optimizers.SGD(momentum=0.9, nesterov=nesterov)
+    for t in range(20):
+        step(mine, ours, gradient(held(ours)), learning_rate(t))
+        step(other, theirs, gradient(held(theirs)), learning_rate(t))
+    contracts.assert_close(ours, theirs)
 
 
-def test_equals_optax():
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_equals_optax_at_a_constant_rate(nesterov):
     gradient = quadratic()
     start = np.linspace(-1, 1, 6).astype("float32")
-    variable, optimizer = keras.Variable(start), NAG(0.05)
-    rule = optax.sgd(0.05, momentum=0.9, nesterov=True)
+    variable, optimizer = keras.Variable(start), NAG(0.05, nesterov=nesterov)
+    rule = optax.sgd(0.05, momentum=0.9, nesterov=nesterov)
     weight, state = start, rule.init(start)
     for _ in range(20):
         step(optimizer, variable, gradient(held(variable)), 0.05)
