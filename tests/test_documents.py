@@ -1,7 +1,9 @@
 """What the documents show runs: README blocks, docstring examples, the examples folder."""
 
+import ast
 import doctest
 import importlib
+import inspect
 import os
 import pathlib
 import pkgutil
@@ -14,6 +16,7 @@ import matplotlib.image
 import pytest
 
 import keras_trainkit
+from keras_trainkit import optimizers
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 MODULES = sorted(
@@ -100,3 +103,44 @@ def test_the_backward_pass_keeps_no_more_than_the_readme_says():
     assert float(normalization["ours"][1]) == 0
     keras_bytes, our_bytes = (int(d[0].replace(",", "")) for d in normalization.values())
     assert our_bytes <= keras_bytes
+
+
+def defaults_on_the_parity_page(heading):
+    """Return the arguments in the tables under a heading of docs/optimizers.md, with defaults."""
+    page = (REPOSITORY / "docs" / "optimizers.md").read_text()
+    section = re.search(rf"\n### {heading}\n(.*?)\n##", page, re.DOTALL).group(1)
+    first_cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    found = re.findall(r"`(\w+)=([^`]+)`", " ".join(first_cells))
+    return {name: ast.literal_eval(default) for name, default in found}
+
+
+def defaults_of(classes):
+    """Return the arguments of constructors with defaults; the first class that has one counts."""
+    found = {}
+    for cls in classes:
+        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+            if parameter.default is not parameter.empty:
+                found.setdefault(name, parameter.default)
+    return found
+
+
+@pytest.mark.parametrize("rule", ["NAG", "Adam", "AdamW", "Nadam"])
+def test_parity_page_maps_every_argument_of_a_rule(rule):
+    classes = getattr(optimizers, rule).__mro__
+    base = next(i for i, cls in enumerate(classes) if cls.__module__.endswith("._base"))
+    shared = defaults_of(classes[base:-1])
+    shared.pop("learning_rate", None)
+    on_page = defaults_on_the_parity_page("Arguments that all rules share")
+    assert shared.items() <= on_page.items()
+    own = defaults_of(classes[:base])
+    own.pop("name")
+    assert own == defaults_on_the_parity_page(rule)
+
+
+def test_parity_script_finds_the_switches_of_keras():
+    printed = run_script("benchmarks", "optimizer_parity.py", "Adam", STEPS="20")
+    rows = re.findall(r"^Adam +(Keras|torch|optax)\S* +(\S+) +(\S+)", printed, re.MULTILINE)
+    apart = {name: (float(defaults), float(switched)) for name, defaults, switched in rows[:3]}
+    assert apart["Keras"][0] > 1e-3
+    assert max(switched for _, switched in apart.values()) < 1e-4
+    assert re.search(r"epsilon=0, gradient 1 +-1.000000 +-1.000000 ", printed)
