@@ -192,7 +192,7 @@ class Optimizer(keras.optimizers.Optimizer):
         for name, clip in CLIPS.items():
             if getattr(self, name) is not None:
                 limit = read(self, name, at_least_float32(keras.config.floatx()))
-                return clip(dense(grads), limit)
+                return clip([ops.convert_to_tensor(g) for g in dense(grads)], limit)
         return grads
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:

@@ -2,8 +2,12 @@
 
 from typing import NamedTuple
 
-from keras_trainkit import callbacks, initializers, layers, optimizers
+import keras
 
+from keras_trainkit import callbacks, initializers, layers
+from tests.keras_suite import conventions
+
+HERE = keras.backend.backend()
 ERROR_FORM = "bad input raises this package's one form of sentence, not Keras's"
 
 
@@ -40,8 +44,47 @@ SUITES = {
     ),
     "adam": Suite(
         module="keras.src.optimizers.adam_test",
-        ours=(optimizers.Adam,),
+        ours=(conventions.Adam,),
         at_least=8,
+        deviations={},
+    ),
+    "adamw": Suite(
+        module="keras.src.optimizers.adamw_test",
+        ours=(conventions.AdamW,),
+        at_least=6,
+        deviations={"AdamWTest.test_weight_decay_is_none": ERROR_FORM},
+    ),
+    "nadam": Suite(
+        module="keras.src.optimizers.nadam_test",
+        ours=(conventions.Nadam,),
+        at_least=7,
+        deviations={},
+    ),
+    "sgd": Suite(
+        module="keras.src.optimizers.sgd_test",
+        ours=(conventions.SGD,),
+        at_least=5,
+        deviations={
+            "SGDTest.test_invalid_momentum": ERROR_FORM,
+            "SGDTest.test_single_step": "`momentum` may be assigned later: 0 has its slots too",
+        },
+    ),
+    "optimizer": Suite(
+        module="keras.src.optimizers.optimizer_test",
+        ours=(conventions.Adam, conventions.AdamW, conventions.Nadam, conventions.SGD),
+        at_least=25,
+        deviations={
+            "OptimizerTest.test_setting_lr_to_callable_untracks_lr_var": (
+                "`variables` end with the numbers that a compiled step reads"
+            ),
+        }
+        if HERE == "jax"
+        else {},
+    ),
+    "loss_scale_optimizer": Suite(
+        module="keras.src.optimizers.loss_scale_optimizer_test",
+        ours=(conventions.SGD,),
+        at_least=21,
         deviations={},
     ),
     "initializers": Suite(
