@@ -36,12 +36,7 @@ class RuntimeNumber:
 
     def assign(self, value: float) -> None:
         """Set the number; the next training step reads it."""
-        if held_by_jax_trainer(self.variable):
-            raise RuntimeError(
-                f"`{self.name}` must be assigned through the callback's `self.model` while an "
-                f"epoch runs on JAX: `{self.reached}.{self.name} = {value}`. "
-                f"Received: {self.name}={value}"
-            )
+        refuse_if_held(self.name, value, self.variable, self.reached)
         self.value = value
         self.variable.assign(value)
 
@@ -66,3 +61,12 @@ def held_by_jax_trainer(variable: keras.Variable) -> bool:
     """Say whether `variable` is empty because `fit` on JAX carries its value in its own hands."""
     # Until something reads `Callback.model` there is no value, and one assigned would be lost.
     return variable._value is None and variable._initializer is None
+
+
+def refuse_if_held(name: str, value: float, variable: Any, reached: str) -> None:
+    """Raise if assigning would be lost, and say how a callback gets to the owner."""
+    if isinstance(variable, keras.Variable) and held_by_jax_trainer(variable):
+        raise RuntimeError(
+            f"`{name}` must be assigned through the callback's `self.model` while an epoch runs "
+            f"on JAX: `{reached}.{name} = {value}`. Received: {name}={value}"
+        )

@@ -11,6 +11,7 @@ import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from numbers import Real
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._precision import at_least_float32
+from keras_trainkit._runtime import refuse_if_held
 from keras_trainkit.optimizers._finite import apply_if_finite
 from keras_trainkit.optimizers._gradients import by_global_norm, by_norm, by_value, dense
 from keras_trainkit.optimizers._groups import Group, grouped, traits_of
@@ -113,6 +115,18 @@ class Optimizer(keras.optimizers.Optimizer):
     # What is common to the rules.
 
     @property
+    def learning_rate(self) -> Any:
+        """The variable or number of the next step; a number >= 0 may be assigned."""
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        if isinstance(learning_rate, Real):
+            learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
+            refuse_if_held("learning_rate", learning_rate, self._learning_rate, self.reached)
+        keras.optimizers.Optimizer.learning_rate.fset(self, learning_rate)
+
+    @property
     def variables(self) -> list[keras.Variable]:
         """The state that is saved, and on JAX the numbers that compiled steps read."""
         clipping = threaded(self.clipping) if self.clipping else []
@@ -189,11 +203,20 @@ class Optimizer(keras.optimizers.Optimizer):
         self._skipped.assign_add(ops.cast(amount, "int32"))
 
     def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if keras.backend.backend() == "tensorflow":
+            from keras_trainkit.optimizers import _tensorflow
+
+            if _tensorflow.several_replicas(self) and _tensorflow.in_replica():
+                return grads  # The sum over the replicas is clipped, in `update_replicas`.
+        return self.clipped_by_threshold(grads)
+
+    def clipped_by_threshold(self, gradients: list[Any]) -> list[Any]:
+        """Return what `clipnorm`, `clipvalue` or `global_clipnorm` make of the gradients."""
         for name, clip in CLIPS.items():
             if getattr(self, name) is not None:
                 limit = read(self, name, at_least_float32(keras.config.floatx()))
-                return clip([ops.convert_to_tensor(g) for g in dense(grads)], limit)
-        return grads
+                return clip([ops.convert_to_tensor(g) for g in dense(gradients)], limit)
+        return gradients
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Do nothing: the decay is part of the update, where the learning rate is known."""

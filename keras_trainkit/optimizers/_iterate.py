@@ -19,6 +19,7 @@ class AtIterate:
     def __init__(self, optimizer: Any) -> None:
         self._optimizer = optimizer
         self._held: list[Any] | None = None
+        self._lead = 0.0
         self._model: keras.Model | None = None
 
     def __enter__(self) -> None:
@@ -27,6 +28,7 @@ class AtIterate:
             return
         variables = self._optimizer.trained_variables
         self._held = [ops.copy(variable.value) for variable in variables]
+        self._lead = self._optimizer.lead
         self._optimizer.move_to_iterate()
         self._model = resume_at_next_fit(self._optimizer)
 
@@ -41,6 +43,6 @@ class AtIterate:
             return
         for variable, value in zip(self._optimizer.trained_variables, self._held, strict=True):
             variable.assign(value)
-        self._optimizer.mark_look_ahead()
+        self._optimizer.lead = self._lead
         self._held = None
         forget(self._model)

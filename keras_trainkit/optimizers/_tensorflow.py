@@ -66,7 +66,7 @@ def resume_outside_graph(optimizer: Any) -> None:
     if several_replicas(optimizer):
         return
     with tf.init_scope():
-        if optimizer._holds_iterate.value.is_initialized():  # not in the trace that creates it
+        if optimizer._lead.value.is_initialized():  # not in the trace that creates it
             optimizer.resume()
 
 
@@ -75,13 +75,19 @@ def several_replicas(optimizer: Any) -> bool:
     return optimizer._distribution_strategy.num_replicas_in_sync > 1
 
 
+def in_replica() -> bool:
+    """Say whether the code runs once for each replica."""
+    return tf.distribute.get_replica_context() is not None
+
+
 def update_replicas(
     optimizer: Any, gradients: list[Any], variables: list[Any], learning_rate: Any
 ) -> None:
     """Sum the gradients over the replicas, clip the sum, and update each replica's copy."""
     own = [getattr(variable, "value", variable) for variable in variables]
     reduced = optimizer._all_reduce_sum_gradients(list(zip(gradients, own, strict=True)))
-    clipped = optimizer.clipped(dense([gradient for gradient, _ in reduced]), own)
+    summed = dense([gradient for gradient, _ in reduced])
+    clipped = optimizer.clipped(optimizer.clipped_by_threshold(summed), own)
     tf.__internal__.distribute.interim.maybe_merge_call(
         optimizer._distributed_tf_update_step,
         optimizer._distribution_strategy,

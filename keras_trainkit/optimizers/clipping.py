@@ -216,7 +216,7 @@ class PercentileClipping(Clipping):
         remembered = ops.convert_to_tensor(self._remembered)
         here = ops.arange(self.window, dtype="int32") == remembered % self.window
         norms = ops.convert_to_tensor(self._norms)
-        self._norms.assign(ops.where(ops.logical_and(here, finite), total, norms))
+        self._norms.assign(ops.where(here, total, norms))
         self._remembered.assign(remembered + ops.cast(finite, "int32"))
 
     def _threshold(self) -> Any:

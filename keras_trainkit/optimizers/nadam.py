@@ -75,7 +75,7 @@ class Nadam(Optimizer):
         >>> optimizer = Nadam(learning_rate=0.1)
         >>> optimizer.apply([keras.ops.convert_to_tensor([4.0])], [weight])
         >>> round(float(weight.numpy()[0]), 4)
-        0.8939
+        0.8944
 
     Reference: Dozat, T. (2016), Incorporating Nesterov Momentum into Adam, ICLR workshop,
     Algorithm 2; the schedule in Dozat's technical report (2015) of the same title, section 5.

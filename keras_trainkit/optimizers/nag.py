@@ -132,20 +132,21 @@ class NAG(Optimizer):
         self.torch_velocity = _validation.boolean("torch_velocity", torch_velocity)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Create a zero velocity for every variable, its unit, and the mark of the position."""
+        """Create a zero velocity for every variable, and what tells position and unit."""
         if self.built:
             return
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "momentum")
-        self._holds_iterate = self.add_variable(
-            (), dtype="bool", aggregation="only_first_replica", name="holds_iterate"
-        )
-        self._unit = self.add_variable(
-            (),
-            initializer=keras.initializers.Constant(KERAS_UNIT),
-            dtype=at_least_float32(variables[0].dtype if variables else keras.config.floatx()),
-            aggregation="only_first_replica",
-            name="velocity_unit",
+        dtype = at_least_float32(variables[0].dtype if variables else keras.config.floatx())
+        self._lead, self._unit = (
+            self.add_variable(
+                (),
+                initializer=keras.initializers.Constant(value),
+                dtype=dtype,
+                aggregation="only_first_replica",
+                name=name,
+            )
+            for name, value in (("lead", 0.0), ("velocity_unit", KERAS_UNIT))
         )
 
     def slot_lists(self) -> Sequence[Sequence[Any]]:
@@ -155,7 +156,7 @@ class NAG(Optimizer):
     def numbers(self, learning_rate: Any, step: Any, dtype: str) -> NAGNumbers:
         """Return the scalars of a step."""
         momentum = read(self, "momentum", dtype)
-        old = scalar_like(step, self._unit, dtype)
+        lead, old = (scalar_like(step, x, dtype) for x in (self._lead, self._unit))
         unit, one_momentum = self._unit_after(old, learning_rate, momentum, dtype)
         return NAGNumbers(
             learning_rate=learning_rate,
@@ -164,7 +165,7 @@ class NAG(Optimizer):
             gain=1.0 if self.torch_velocity else learning_rate / unit,
             carried=momentum * unit if self.nesterov else unit,
             unit=unit,
-            missing=scalar_like(step, self._holds_iterate, dtype) * old,
+            missing=ops.cast(lead == 0, dtype) * old if ops.is_tensor(lead) else (lead == 0) * old,
             nesterov=self.nesterov,
             torch_velocity=self.torch_velocity,
             one_momentum=one_momentum,
@@ -220,10 +221,11 @@ class NAG(Optimizer):
         if model is not None and self._unit_is_free() and unit < 0 < rate:
             self._set_unit(rate)
             unit = rate
-        unit, _ = self._unit_after(unit, rate, read(self, "momentum", dtype), dtype)
+        momentum = read(self, "momentum", dtype)
+        unit, _ = self._unit_after(unit, rate, momentum, dtype)
         super()._backend_update_step(grads, trainable_variables, learning_rate)
         self._unit.assign(unit)
-        self._holds_iterate.assign(False)
+        self._lead.assign(momentum)
 
     def _unit_is_free(self) -> bool:
         """Say whether the unit may be what suits PyTorch's kernel."""
@@ -242,22 +244,27 @@ class NAG(Optimizer):
         """Move the model from the iterate back to the look-ahead point, if it is not there."""
         if self.built and self.nesterov and self.holds_iterate:
             self._move(-self.momentum)
-            self.mark_look_ahead()
+            self.lead = self.momentum
 
     def move_to_iterate(self, moved: bool = False) -> None:
         """Move the model from the look-ahead point to the iterate, unless it is `moved` already."""
         if not moved:
-            self._move(self.momentum)
-        self._holds_iterate.assign(True)
+            self._move(self.lead)
+        self.lead = 0.0
 
-    def mark_look_ahead(self) -> None:
-        """Say that the model is at the look-ahead point."""
-        self._holds_iterate.assign(False)
+    @property
+    def lead(self) -> float:
+        """How many v the model is ahead of the iterate: the momentum of the last step, or 0."""
+        return float(ops.convert_to_numpy(self._lead))
+
+    @lead.setter
+    def lead(self, velocities: float) -> None:
+        self._lead.assign(velocities)
 
     @property
     def holds_iterate(self) -> bool:
         """Whether the model holds the iterate, as it always does without `nesterov`."""
-        return not self.nesterov or bool(ops.convert_to_numpy(self._holds_iterate))
+        return not self.nesterov or self.lead == 0
 
     @property
     def trained_variables(self) -> list[Any]:
@@ -289,7 +296,7 @@ class NAG(Optimizer):
         place = len(self._variables) - 2
         if len(store.keys()) == place:
             store = {str(i): store[str(i)] for i in range(place)}
-            store |= {str(place): False, str(place + 1): KERAS_UNIT}
+            store |= {str(place): self.momentum, str(place + 1): KERAS_UNIT}
         super().load_own_variables(store)
         if not self.built:
             return
@@ -303,6 +310,8 @@ class NAG(Optimizer):
 
     def _move(self, velocities: float) -> None:
         """Move every variable by a multiple of its velocity."""
+        if not velocities:
+            return
         for variable, velocity in zip(self._trainable_variables, self.velocities, strict=True):
             if velocity is not None:
                 variable.assign_add(ops.cast(velocities * velocity, variable.dtype))

@@ -264,3 +264,15 @@ def test_a_copied_model_continues_on_its_own():
     assert not np.array_equal(model.get_weights()[0], twin.get_weights()[0])
     fit(twin)
     contracts.assert_same_weights(model, twin)
+
+
+def test_assigning_the_momentum_leaves_the_iterate_where_it_is():
+    variable, optimizer = keras.Variable([1.0]), NAG(0.1, momentum=0.5)
+    step(optimizer, variable, [2.0], 0.1)
+    optimizer.momentum = 0.9
+    with optimizer.at_iterate():
+        contracts.assert_close(variable, [0.8])
+    optimizer.finalize_variable_values([variable])
+    contracts.assert_close(variable, [0.8])
+    optimizer.resume()
+    contracts.assert_close(variable, [0.8 - 0.9 * 0.2])
