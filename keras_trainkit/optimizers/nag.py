@@ -137,6 +137,7 @@ class NAG(Optimizer):
             return
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "momentum")
+        unit = 0.0 if self.torch_velocity else KERAS_UNIT  # The first rate will be that unit.
         dtype = at_least_float32(variables[0].dtype if variables else keras.config.floatx())
         self._lead, self._unit = (
             self.add_variable(
@@ -146,7 +147,7 @@ class NAG(Optimizer):
                 aggregation="only_first_replica",
                 name=name,
             )
-            for name, value in (("lead", 0.0), ("velocity_unit", KERAS_UNIT))
+            for name, value in (("lead", self.momentum), ("velocity_unit", unit))
         )
 
     def slot_lists(self) -> Sequence[Sequence[Any]]:
