@@ -3,6 +3,8 @@ BACKEND ?= tensorflow
 PYTHON ?= python3
 BACKENDS := tensorflow jax torch
 WORKERS ?= 2
+# "loadgroup" keeps the tests of one `xdist_group` with one worker, which prepares for them once.
+PYTEST := -m pytest -n $(WORKERS) --dist loadgroup
 # The benchmarks that run on every backend, with one thread and with two.
 CLAIMS := dropout batch_normalization folding optimizer_update training_step
 
@@ -31,7 +33,7 @@ help:
 	@echo "make test-oldest  run the tests on Keras $(OLDEST_KERAS), the oldest supported"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
-	@echo "make bench        measure ours against its peers on $(BACKENDS), some 30 minutes"
+	@echo "make bench        measure ours against its peers on $(BACKENDS), some 70 minutes"
 	@echo "make clean        remove what the other targets made"
 	@echo "BACKEND is one of: $(BACKENDS)"
 
@@ -39,13 +41,13 @@ demo: $(VENV)/examples-$(BACKEND)
 	$(RUN) examples/01_quickstart.py
 
 test: $(VENV)/test-$(BACKEND)
-	$(RUN) -m pytest -n $(WORKERS)
+	$(RUN) $(PYTEST)
 
 test-all:
 	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
-	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS)
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) $(PYTEST)
 
 lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m ruff check

@@ -12,6 +12,7 @@ import pytest
 from tests.keras_suite.suites import SUITES
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("keras_suite")
 
 
 @pytest.fixture(scope="module")
