@@ -3,8 +3,6 @@ BACKEND ?= tensorflow
 PYTHON ?= python3
 BACKENDS := tensorflow jax torch
 WORKERS ?= 2
-# "loadgroup" keeps the tests of one `xdist_group` with one worker, which prepares for them once.
-PYTEST := -m pytest -n $(WORKERS) --dist loadgroup
 # The benchmarks that run on every backend, with one thread and with two.
 CLAIMS := dropout batch_normalization folding optimizer_update training_step
 
@@ -41,13 +39,13 @@ demo: $(VENV)/examples-$(BACKEND)
 	$(RUN) examples/01_quickstart.py
 
 test: $(VENV)/test-$(BACKEND)
-	$(RUN) $(PYTEST)
+	$(RUN) -m pytest -n $(WORKERS)
 
 test-all:
 	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
-	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) $(PYTEST)
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS)
 
 lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m ruff check

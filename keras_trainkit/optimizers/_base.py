@@ -42,7 +42,8 @@ class Optimizer(keras.optimizers.Optimizer):
             steps, or a callable without arguments.
         weight_decay_exclude: sequence of paths or regular expressions for whole segments of a
             variable's path, such as `"embedding"` or `"norm.*"`. Variables without weight decay.
-            Defaults to `()`.
+            Begin with a layer's name: a model's own is missing in the paths of a loaded
+            `Sequential`. Defaults to `()`.
         weight_decay_min_rank: int >= 0. Least rank of the variables with weight decay; 2 leaves
             biases and the scales of normalization alone. Defaults to `0`.
         learning_rate_multipliers: dict from such patterns to floats >= 0. Factors of the learning

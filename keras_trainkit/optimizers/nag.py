@@ -21,6 +21,8 @@ from keras_trainkit.optimizers._scalars import scalar_like
 
 # The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
 KERAS_UNIT = -1.0
+# The lead of a model that has been moved to its iterate; else it is the momentum, from 0 up.
+AT_ITERATE = -1.0
 
 
 class NAGNumbers(NamedTuple):
@@ -166,7 +168,7 @@ class NAG(Optimizer):
             gain=1.0 if self.torch_velocity else learning_rate / unit,
             carried=momentum * unit if self.nesterov else unit,
             unit=unit,
-            missing=ops.cast(lead == 0, dtype) * old if ops.is_tensor(lead) else (lead == 0) * old,
+            missing=scalar_like(step, lead == AT_ITERATE, dtype) * old,
             nesterov=self.nesterov,
             torch_velocity=self.torch_velocity,
             one_momentum=one_momentum,
@@ -251,11 +253,11 @@ class NAG(Optimizer):
         """Move the model from the look-ahead point to the iterate, unless it is `moved` already."""
         if not moved:
             self._move(self.lead)
-        self.lead = 0.0
+        self.lead = AT_ITERATE
 
     @property
     def lead(self) -> float:
-        """How many v the model is ahead of the iterate: the momentum of the last step, or 0."""
+        """How many v the model is ahead of the iterate: the last step's momentum, or AT_ITERATE."""
         return float(ops.convert_to_numpy(self._lead))
 
     @lead.setter
@@ -265,7 +267,7 @@ class NAG(Optimizer):
     @property
     def holds_iterate(self) -> bool:
         """Whether the model holds the iterate, as it always does without `nesterov`."""
-        return not self.nesterov or self.lead == 0
+        return not self.nesterov or self.lead == AT_ITERATE
 
     @property
     def trained_variables(self) -> list[Any]:
@@ -311,8 +313,6 @@ class NAG(Optimizer):
 
     def _move(self, velocities: float) -> None:
         """Move every variable by a multiple of its velocity."""
-        if not velocities:
-            return
         for variable, velocity in zip(self._trainable_variables, self.velocities, strict=True):
             if velocity is not None:
                 variable.assign_add(ops.cast(velocities * velocity, variable.dtype))

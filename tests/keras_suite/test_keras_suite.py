@@ -7,18 +7,14 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import keras
-import pytest
 
 from tests.keras_suite.suites import SUITES
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("keras_suite")
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, dict[str, tuple[str, str]]]:
+def outcomes(report: Path) -> dict[str, dict[str, tuple[str, str]]]:
     """Run all suites in one process; return by module and test the verdict and its text."""
-    report = tmp_path_factory.mktemp("keras_suite") / "report.xml"
     modules = [suite.module for suite in SUITES.values()]
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
     command += ["-p", "tests.keras_suite.swap", "-c", os.devnull, f"--junitxml={report}"]
@@ -46,17 +42,14 @@ def outcomes(tmp_path_factory) -> dict[str, dict[str, tuple[str, str]]]:
     return found
 
 
-@pytest.mark.parametrize("name", SUITES)
-def test_only_the_listed_deviations_fail(name, outcomes):
-    suite, tests = SUITES[name], outcomes[SUITES[name].module]
-    failed = {test: text for test, (verdict, text) in tests.items() if verdict == "failure"}
-    unexpected = {test: text for test, text in failed.items() if test not in suite.deviations}
-    assert not unexpected, "\n\n".join(f"{test}\n{text}" for test, text in unexpected.items())
-    assert failed.keys() == suite.deviations.keys() & tests.keys()
-
-
-@pytest.mark.parametrize("name", SUITES)
-def test_enough_tests_pass(name, outcomes):
-    verdicts = [verdict for verdict, _ in outcomes[SUITES[name].module].values()]
-    assert verdicts.count("passed") >= SUITES[name].at_least
-    assert "error" not in verdicts
+def test_only_the_listed_deviations_fail(tmp_path):
+    found = outcomes(tmp_path / "report.xml")
+    for name, suite in SUITES.items():
+        tests = found[suite.module]
+        failed = {test: text for test, (verdict, text) in tests.items() if verdict == "failure"}
+        unexpected = {test: text for test, text in failed.items() if test not in suite.deviations}
+        assert not unexpected, "\n\n".join(f"{test}\n{text}" for test, text in unexpected.items())
+        assert failed.keys() == suite.deviations.keys() & tests.keys(), name
+        verdicts = [verdict for verdict, _ in tests.values()]
+        assert verdicts.count("passed") >= suite.at_least, name
+        assert "error" not in verdicts, name

@@ -9,15 +9,14 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 import keras
 import numpy as np
 
-from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam, PercentileClipping
+from keras_trainkit.optimizers import NAG, AdamW, Nadam, PercentileClipping
 
 RULES = {
-    "nag": lambda: NAG(0.1),
-    "adam": lambda: Adam(0.05, epsilon=1e-2, clipping=PercentileClipping(30.0)),
+    "nag": lambda: NAG(0.1, clipnorm=0.5),
     "adamw": lambda: AdamW(
         0.05, 0.5, epsilon=1e-2, learning_rate_multipliers={"head": 0.5}, skip_nonfinite=True
     ),
-    "nadam": lambda: Nadam(0.05, epsilon=1e-2),
+    "nadam": lambda: Nadam(0.05, epsilon=1e-2, clipping=PercentileClipping(30.0)),
     "torch-velocity": lambda: NAG(0.1, torch_velocity=True, skip_nonfinite=True),
 }
 RNG = np.random.default_rng(0)

@@ -23,4 +23,4 @@ def test_two_devices_train_like_one():
         skipped = 4 if name in ("adamw", "torch-velocity") else 0
         assert (one["skipped"], two["skipped"]) == (skipped, skipped), name
         assert one["frequency"] == two["frequency"]
-    assert 0 < found["adam"][1]["frequency"] < 1
+    assert 0 < found["nadam"][1]["frequency"] < 1
