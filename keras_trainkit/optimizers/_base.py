@@ -152,9 +152,7 @@ class Optimizer(keras.optimizers.Optimizer):
         """Create the shared state, and resolve what the patterns mean for these variables."""
         super().build(variables)
         if self.skip_nonfinite:
-            self._skipped = self.add_variable(
-                (), dtype="int32", aggregation="only_first_replica", name="skipped_updates"
-            )
+            self._skipped = self.add_scalar(0, "int32", "skipped_updates")
         if self.clipping:
             self.clipping.build(self, variables)
         self.__dict__["_traits"] = traits_of(
@@ -165,6 +163,16 @@ class Optimizer(keras.optimizers.Optimizer):
             excluded=self.weight_decay_exclude,
         )
         self.__dict__["_cached_groups"] = None
+
+    def add_scalar(self, value: float, dtype: str, name: str) -> keras.Variable:
+        """Add a scalar to the state, which all replicas share."""
+        return self.add_variable(
+            (),
+            initializer=keras.initializers.Constant(value),
+            dtype=dtype,
+            aggregation="only_first_replica",
+            name=name,
+        )
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None

@@ -1,10 +1,13 @@
 """Arithmetic on a step's scalars, which are floats where the host knows them and else tensors."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_trainkit._precision import at_least_float32
 
 
 def square_root(x: Any) -> Any:
@@ -34,3 +37,8 @@ def scalar_like(model: Any, scalar: Any, dtype: str) -> Any:
     if isinstance(model, float):
         return float(scalar.value if isinstance(scalar, keras.Variable) else scalar)
     return ops.cast(scalar, dtype)
+
+
+def scalar_dtype(variables: Sequence[Any]) -> str:
+    """Return the type of the scalars that are kept from step to step beside the slots."""
+    return at_least_float32(variables[0].dtype if variables else keras.config.floatx())

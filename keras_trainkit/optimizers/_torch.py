@@ -71,6 +71,13 @@ def adam(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers: 
 amsgrad = adam
 
 
+def _blend(momentums: Tensors, velocities: Tensors, gradients: Tensors, numbers: Any) -> None:
+    """Move both moments towards the gradients and their squares."""
+    torch._foreach_lerp_(momentums, gradients, 1 - numbers.beta_1)
+    torch._foreach_mul_(velocities, numbers.beta_2)
+    torch._foreach_addcmul_(velocities, gradients, gradients, 1 - numbers.beta_2)
+
+
 def _adam_foreach(
     variables: Tensors,
     gradients: Tensors,
@@ -79,9 +86,7 @@ def _adam_foreach(
     maxima: list[Tensors],
     numbers: Any,
 ) -> None:
-    torch._foreach_lerp_(momentums, gradients, 1 - numbers.beta_1)
-    torch._foreach_mul_(velocities, numbers.beta_2)
-    torch._foreach_addcmul_(velocities, gradients, gradients, 1 - numbers.beta_2)
+    _blend(momentums, velocities, gradients, numbers)
     if maxima:
         torch._foreach_maximum_(maxima[0], velocities)
         velocities = maxima[0]
@@ -123,9 +128,7 @@ def nadam(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers:
     """Apply `Nadam`'s rule."""
     gradients = like(gradients, variables)
     momentums, velocities = slots
-    torch._foreach_lerp_(momentums, gradients, 1 - numbers.beta_1)
-    torch._foreach_mul_(velocities, numbers.beta_2)
-    torch._foreach_addcmul_(velocities, gradients, gradients, 1 - numbers.beta_2)
+    _blend(momentums, velocities, gradients, numbers)
     denominators: Any = torch._foreach_sqrt(velocities)
     torch._foreach_add_(denominators, numbers.epsilon)
     steps: Any = torch._foreach_mul(momentums, numbers.momentum_ratio)

@@ -1,7 +1,6 @@
 """Adam, with the paper's epsilon."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -11,9 +10,8 @@ from keras import ops
 from keras_trainkit import _validation
 from keras_trainkit._precision import larger
 from keras_trainkit._register import register
-from keras_trainkit.optimizers._base import LearningRate, Optimizer
-from keras_trainkit.optimizers._blend import blend
-from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
+from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit.optimizers._moments import MomentOptimizer
 from keras_trainkit.optimizers._scalars import bias_correction, square_root
 
 
@@ -29,7 +27,7 @@ class AdamNumbers(NamedTuple):
 
 
 @register
-class Adam(Optimizer):
+class Adam(MomentOptimizer):
     """Adam: steps scaled by bias-corrected moving moments of the gradient.
 
         m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t
@@ -74,10 +72,6 @@ class Adam(Optimizer):
     arXiv:1412.6980, Algorithm 1.
     """
 
-    beta_1 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
-    beta_2 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
-    epsilon = Hyperparameter(partial(_validation.real, low=0.0))
-
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -91,10 +85,7 @@ class Adam(Optimizer):
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""
-        super().__init__(learning_rate=learning_rate, name=name, **base_arguments)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **base_arguments)
         self.amsgrad = _validation.boolean("amsgrad", amsgrad)
         self.epsilon_hat = _validation.boolean("epsilon_hat", epsilon_hat)
 
@@ -103,22 +94,17 @@ class Adam(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._momentums, self._velocities = self.add_optimizer_variables(
-            variables, ["momentum", "velocity"]
-        )
         if self.amsgrad:
             self._velocity_maxima = self.add_optimizer_variables(variables, "velocity_hat")
 
     def slot_lists(self) -> Sequence[Sequence[Any]]:
         """Return m and v, and the largest v with `amsgrad`."""
         maxima = [self._velocity_maxima] if self.amsgrad else []
-        return [self._momentums, self._velocities, *maxima]
+        return [*super().slot_lists(), *maxima]
 
     def numbers(self, learning_rate: Any, step: Any, dtype: str) -> AdamNumbers:
         """Return the scalars of a step."""
-        beta_1, beta_2, epsilon = (
-            read(self, name, dtype) for name in ("beta_1", "beta_2", "epsilon")
-        )
+        beta_1, beta_2, epsilon = self.constants(dtype)
         root = square_root(bias_correction(beta_2, step))
         step_size = learning_rate * root / bias_correction(beta_1, step)
         return AdamNumbers(
@@ -130,8 +116,8 @@ class Adam(Optimizer):
     ) -> None:
         """Apply the rule to one variable."""
         momentum, velocity, *maximum = slots
-        m = blend(self, momentum, gradient, numbers.beta_1)
-        v = blend(self, velocity, ops.square(gradient), numbers.beta_2)
+        m = self.blend(momentum, gradient, numbers.beta_1)
+        v = self.blend(velocity, ops.square(gradient), numbers.beta_2)
         if maximum:
             v = larger(ops.cast(maximum[0], v.dtype), v)
             self.assign(maximum[0], v)
@@ -146,9 +132,6 @@ class Adam(Optimizer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
             "amsgrad": self.amsgrad,
             "epsilon_hat": self.epsilon_hat,
         }

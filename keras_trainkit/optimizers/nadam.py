@@ -1,7 +1,6 @@
 """Nadam: Adam with Nesterov's momentum, on Dozat's schedule."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -9,14 +8,13 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
-from keras_trainkit.optimizers._base import LearningRate, Optimizer
-from keras_trainkit.optimizers._blend import blend
-from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
+from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit.optimizers._moments import MomentOptimizer
 from keras_trainkit.optimizers._scalars import (
     bias_correction,
     power,
+    scalar_dtype,
     scalar_like,
     square_root,
 )
@@ -36,7 +34,7 @@ class NadamNumbers(NamedTuple):
 
 
 @register
-class Nadam(Optimizer):
+class Nadam(MomentOptimizer):
     """Nadam: Adam whose step looks ahead by the momentum of the next step.
 
         mu_t = beta_1 * (1 - 0.5 * 0.96^(t * momentum_decay))
@@ -81,10 +79,6 @@ class Nadam(Optimizer):
     Algorithm 2; the schedule in Dozat's technical report (2015) of the same title, section 5.
     """
 
-    beta_1 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
-    beta_2 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
-    epsilon = Hyperparameter(partial(_validation.real, low=0.0))
-
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -97,10 +91,7 @@ class Nadam(Optimizer):
         **base_arguments: Any,
     ) -> None:
         """Check and keep the rule's constants."""
-        super().__init__(learning_rate=learning_rate, name=name, **base_arguments)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **base_arguments)
         self.momentum_decay = _validation.real("momentum_decay", momentum_decay, low=0.0)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
@@ -108,26 +99,11 @@ class Nadam(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._momentums, self._velocities = self.add_optimizer_variables(
-            variables, ["momentum", "velocity"]
-        )
-        self._u_product = self.add_variable(
-            (),
-            initializer="ones",
-            dtype=at_least_float32(variables[0].dtype if variables else keras.config.floatx()),
-            aggregation="only_first_replica",
-            name="momentum_product",
-        )
-
-    def slot_lists(self) -> Sequence[Sequence[Any]]:
-        """Return m and v."""
-        return [self._momentums, self._velocities]
+        self._u_product = self.add_scalar(1.0, scalar_dtype(variables), "momentum_product")
 
     def numbers(self, learning_rate: Any, step: Any, dtype: str) -> NadamNumbers:
         """Return the scalars of a step; the product already holds its momentum."""
-        beta_1, beta_2, epsilon = (
-            read(self, name, dtype) for name in ("beta_1", "beta_2", "epsilon")
-        )
+        beta_1, beta_2, epsilon = self.constants(dtype)
         now, later = self._momentum(beta_1, step), self._momentum(beta_1, step + 1)
         product = scalar_like(step, self._u_product, dtype)
         root = square_root(bias_correction(beta_2, step))
@@ -146,7 +122,7 @@ class Nadam(Optimizer):
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         dtype = self._u_product.dtype
-        beta_1 = read(self, "beta_1", dtype)
+        beta_1, _, _ = self.constants(dtype)
         self._u_product.assign(
             self._u_product * self._momentum(beta_1, ops.cast(self.iterations + 1, dtype))
         )
@@ -157,8 +133,8 @@ class Nadam(Optimizer):
     ) -> None:
         """Apply the rule to one variable."""
         momentum, velocity = slots
-        m = blend(self, momentum, gradient, numbers.beta_1)
-        v = blend(self, velocity, ops.square(gradient), numbers.beta_2)
+        m = self.blend(momentum, gradient, numbers.beta_1)
+        v = self.blend(velocity, ops.square(gradient), numbers.beta_2)
         step = numbers.size * (gradient + numbers.momentum_ratio * m)
         step = step / (ops.sqrt(v) + numbers.epsilon)
         self.assign_sub(variable, ops.cast(step, variable.dtype))
@@ -171,8 +147,5 @@ class Nadam(Optimizer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
             "momentum_decay": self.momentum_decay,
         }

@@ -11,13 +11,12 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
 from keras_trainkit.optimizers._iterate import AtIterate
 from keras_trainkit.optimizers._next_fit import resume_at_next_fit
-from keras_trainkit.optimizers._scalars import scalar_like
+from keras_trainkit.optimizers._scalars import scalar_dtype, scalar_like
 
 # The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
 KERAS_UNIT = -1.0
@@ -140,17 +139,9 @@ class NAG(Optimizer):
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "momentum")
         unit = 0.0 if self.torch_velocity else KERAS_UNIT  # The first rate will be that unit.
-        dtype = at_least_float32(variables[0].dtype if variables else keras.config.floatx())
-        self._lead, self._unit = (
-            self.add_variable(
-                (),
-                initializer=keras.initializers.Constant(value),
-                dtype=dtype,
-                aggregation="only_first_replica",
-                name=name,
-            )
-            for name, value in (("lead", self.momentum), ("velocity_unit", unit))
-        )
+        dtype = scalar_dtype(variables)
+        self._lead = self.add_scalar(self.momentum, dtype, "lead")
+        self._unit = self.add_scalar(unit, dtype, "velocity_unit")
 
     def slot_lists(self) -> Sequence[Sequence[Any]]:
         """Return the velocities in their unit."""
