@@ -71,7 +71,7 @@ def main() -> None:
     axes = figure.subplots(3, sharey=True)
     print(f"{'':32}{'|g| first layer':>17}{'|g| last layer':>17}{'accuracy':>11}")
     for ax, (description, model) in zip(axes, networks(x_train), strict=True):
-        monitor = GradientMonitor()
+        monitor = GradientMonitor(every=1)
         model.fit(x_train, y_train, epochs=EPOCHS, verbose=0, callbacks=[monitor])
         _, accuracy = model.evaluate(x_test, y_test, verbose=0)
         first, last = hidden_kernel_norms(monitor)

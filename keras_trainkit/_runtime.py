@@ -6,6 +6,9 @@ import keras
 from keras import ops
 
 
+NUMBERS = "_runtime_numbers"
+
+
 class RuntimeNumber:
     """A Python number, and the variable through which compiled steps read it.
 
@@ -55,6 +58,12 @@ class RuntimeNumber:
         """What must be among the owner's `variables` for compiled steps to read it."""
         # JAX bakes every other value into the trace.
         return [self.variable] if keras.backend.backend() == "jax" else []
+
+
+def running(owner: Any, name: str) -> Any:
+    """Return `owner.name` as the running step computes with it: a tensor if it can change."""
+    number = vars(owner).get(NUMBERS, {}).get(name)
+    return getattr(owner, name) if number is None else number.read()
 
 
 def held_by_jax_trainer(variable: keras.Variable) -> bool:

@@ -1,47 +1,83 @@
 """The true training gradients, seen from inside `fit`."""
 
 import importlib
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_trainkit._model_optimizers import optimizers_of
-from keras_trainkit._validation import integer, invalid
-from keras_trainkit.callbacks._record import Record
-from keras_trainkit.callbacks._session import Session, warn_unobserved
-from keras_trainkit.diagnosis import History, Summary, plot_history, summarize
+from keras_trainkit._selection import checked_patterns, matched
+from keras_trainkit._validation import integer, invalid, one_of
+from keras_trainkit.callbacks._monitor.event_file import EventFile
+from keras_trainkit.callbacks._monitor.nonfinite import Watch
+from keras_trainkit.callbacks._monitor.probe import ActivationProbe
+from keras_trainkit.callbacks._monitor.record import Record, Step
+from keras_trainkit.callbacks._monitor.rollback import Rollback
+from keras_trainkit.callbacks._monitor.sampling import Sampling
+from keras_trainkit.callbacks._monitor.session import WANTED, Options, Session, warn_unobserved
+from keras_trainkit.callbacks._monitor.update import GROUPS
+from keras_trainkit.diagnosis import History, NonFinite, Summary, plot_history, summarize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LOG_NAME = "grad_norm"
+FIRST_BATCH = "first_batch"
 
 
 class GradientMonitor(keras.callbacks.Callback):
     """Records the gradients that the optimizer receives, and what it makes of them.
 
-    For the gradient g of every variable w at every optimizer update:
-        norm = |g|_2, max_abs = max |g_i|, mean, std, zero_fraction, nonfinite (a count),
+    For the gradient g of every variable w at every optimizer update that is sampled:
+        norm = |g|_2, clipped_norm = |g|_2 after clipping, nonfinite (a count),
         weight_norm = |w|_2 before the update, update_norm = |w_after - w_before|_2,
         update_ratio = update_norm / weight_norm, global_norm = sqrt(sum over w of |g|_2^2)
+    "full" adds max_abs = max |g_i|, mean, std, zero_fraction; "cosine" adds the cosine of g with
+    the gradient of the step before and the noise scale; "histograms" adds how many of at most
+    4,096 entries lie between neighbouring powers of two.
+
     They are the gradients that train the model, taken inside its compiled step, before any
     clipping and divided by the loss scale: no second backward pass, and the training stays the
     same bit for bit. (Seen on CPUs with Keras's optimizers and this package's. XLA may round an
-    optimizer of your own differently in the last bit where it adds two products.) Nothing is added
-    to the model, its optimizer or its metrics, so files saved meanwhile are as without it. `fit`
-    logs the mean of `global_norm` over an epoch's finite steps as `grad_norm`: the progress bar
-    shows it, and callbacks placed after this one can monitor it.
-    A second `fit` begins a new record; its steps go on from `optimizer.iterations`.
+    optimizer of your own differently in the last bit where it adds two products.) Steps that are
+    not sampled run the model's own compiled function. Nothing is added to the model, its optimizer
+    or its metrics, so files saved meanwhile are as without it. With accumulation the gradients are
+    those of each batch, and clipped_norm is not known; on several replicas they are the sums.
+
+    `fit` logs the means over an epoch's sampled, finite steps as `grad_norm` and `update_ratio`
+    (and `noise_scale`): the progress bar shows them, and callbacks placed after this one can
+    monitor them. A second `fit` begins a new record; its steps go on from `optimizer.iterations`.
 
     Args:
+        every: integer >= 1, in steps: which steps are sampled; or `"log"`: 8 of each octave. With
+            "cosine" the step before each is sampled, too. Defaults to `16`.
+        statistics: `"norms"`, `"full"`, `"cosine"`, `"histograms"`, or a sequence of these. Norms
+            are always measured; "cosine" holds one more copy of the gradients on the device.
+            Defaults to `"full"`.
+        variables: sequence of paths or regular expressions for whole segments of a variable's
+            path. The variables to measure; `()` stands for all. Defaults to `()`.
+        probe: inputs for the model, one batch; or `"first_batch"`: those of the first training
+            batch that can be seen. After each epoch the outputs of all layers are measured on it
+            by one eager forward pass at inference. Defaults to `None`: no such pass.
+        on_nonfinite: `"record"`, `"stop"` or `"rollback"`: what to do when gradients or weights
+            are NaN or infinite. "rollback" goes back to the last finite state that was fetched (a
+            copy of all variables in host memory) and halves the learning rate, unless the data
+            is to blame. Steps that the optimizer leaves out are only recorded. Defaults to
+            `"record"`.
+        log_dir: path of a folder for TensorBoard, or `None`. Defaults to `None`.
         fetch_every: integer >= 1, in calls of the train function. How often the statistics leave
-            the device, and `grad_norm` in the progress bar is renewed. Defaults to `32`.
+            the device, `grad_norm` in the progress bar is renewed and non-finite numbers are
+            noticed. Defaults to `32`.
+        max_steps: integer >= 2. The record's memory: with V variables it takes 40 V bytes per
+            step, with histograms 168 V. Of more steps, every second one of the older half is
+            forgotten. Defaults to `2000`.
 
     Attributes:
         history: `diagnosis.History`, the record of the latest `fit`, also of an interrupted one.
 
     Raises:
-        ValueError: if `fetch_every` is not an integer >= 1; when `fit` begins, if the model is not
+        ValueError: if an argument is outside its interval; when `fit` begins, if the model is not
             compiled, has nothing to train, or has a second monitor.
 
     Example:
@@ -54,17 +90,46 @@ class GradientMonitor(keras.callbacks.Callback):
         >>> _ = model.fit(np.eye(2), np.zeros((2, 1)), verbose=0, callbacks=[monitor])
         >>> monitor.history["norm"], monitor.history["update_ratio"].round(6)
         (array([[5.]]), array([[0.1]]))
+
+    Reference: McCandlish, S., Kaplan, J., Amodei, D. et al. (2018), An Empirical Model of
+    Large-Batch Training, arXiv:1812.06162, equation 2.9: the noise scale.
     """
 
     # Lets Keras go on calling batch ends from another thread: ours reads one number.
     async_safe = True
 
-    def __init__(self, fetch_every: int = 32) -> None:
+    def __init__(
+        self,
+        every: int | str = 16,
+        statistics: str | Sequence[str] = "full",
+        variables: Sequence[str] = (),
+        probe: Any = None,
+        on_nonfinite: str = "record",
+        log_dir: Any = None,
+        fetch_every: int = 32,
+        max_steps: int = 2000,
+    ) -> None:
         super().__init__()
         self.fetch_every = integer("fetch_every", fetch_every, low=1)
-        self._record = Record()
+        chosen = (statistics,) if isinstance(statistics, str) else tuple(statistics)
+        self.statistics = tuple(one_of("statistics", name, GROUPS) for name in chosen)
+        self.variables = checked_patterns("variables", variables)
+        self.on_nonfinite = one_of("on_nonfinite", on_nonfinite, ("record", "stop", "rollback"))
+        self.max_steps = integer("max_steps", max_steps, low=2)
+        self.probe = probe
+        self._sampling = Sampling(every, in_pairs="cosine" in self.statistics)
+        self._event_file = EventFile(log_dir) if log_dir is not None else None
+        self._record = Record(self.max_steps)
         self._session: Session | None = None
-        self._mean_norm: float | None = None
+        self._watch = Watch(loss_scaled=False)
+        self._rollback = Rollback()
+        self._shown: dict[str, float] = {}
+        self._first_step = self._calls = 0
+
+    @property
+    def every(self) -> int | str:
+        """Which steps are sampled."""
+        return self._sampling.every
 
     @property
     def history(self) -> History:
@@ -80,52 +145,68 @@ class GradientMonitor(keras.callbacks.Callback):
         return summarize(self.history)
 
     def plot(self) -> "Figure":
-        """Return a matplotlib figure of norms and update ratios."""
+        """Return a matplotlib figure of what was recorded."""
         return plot_history(self.history)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Put an observed function in the place of the model's train function."""
         model = self.model
         _check(model)
-        self._record, self._mean_norm = Record(), None
-        backend = _session_class()
+        self._record, self._rollback, self._shown = Record(self.max_steps), Rollback(), {}
+        self._watch = Watch(isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer))
+        backend = session_class()
         obstacle = backend.obstacle(model)
         if obstacle:
             self._session = None
             return warn_unobserved(obstacle)
+        if model.built:
+            matched("variables", self.variables, model.trainable_variables)
         if not (self._session and self._session.original is model.train_function):
-            self._session = backend(model, self.fetch_every)
+            parts = frozenset(self.statistics)
+            self._session = backend(model, Options(parts, self.variables, self.fetch_every))
+        self._session.batch = WANTED if self._probes_first_batch() else self.probe
         self._session.attach()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Begin the epoch's mean."""
-        self._mean_norm = None
-        self._record.begin_epoch(epoch, int(getattr(self.model.optimizer, "iterations", 0)))
+        """Begin the epoch's means."""
+        self._shown = {}
+        iterations = getattr(self.model.optimizer, "iterations", 0)
+        self._first_step = int(keras.ops.convert_to_numpy(iterations))
+        self._record.begin_epoch(epoch)
+        if self._session and self.on_nonfinite == "rollback":
+            self._rollback.save(self.model, self._session.recorder.optimizers)
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Announce the step to the session, after fetching if it is time."""
         if self._session:
-            if self._session.calls >= self.fetch_every:
-                self._fetch()
-            self._session.armed = True
+            if self._calls >= self.fetch_every:
+                self._fetch(in_training=True)
+            self._calls += 1
+            step = self._first_step + batch
+            count = self._session.model.steps_per_execution
+            self._session.announce(step, self._sampling.wants(step, count))
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Show the epoch's mean as of the latest fetch."""
-        self._put_mean_norm(logs)
+        """Show the epoch's means as of the latest fetch."""
+        if logs is not None:
+            logs.update(self._shown)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Log the epoch's mean global norm, and what the optimizers count."""
+        """Log the epoch's means, and what the optimizers count; measure activations."""
         logs = {} if logs is None else logs
-        self._fetch()
-        self._put_mean_norm(logs)
+        self._fetch(in_training=True)
+        logs.update(self._shown)
         for optimizer in optimizers_of(self.model):
             logs.update(getattr(optimizer, "counters", {}))
+        self._measure_activations()
         self._record.end_epoch(logs)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Give the model its own train function back."""
         if self._session:
             self._session.detach()
+        if self._event_file:
+            self._event_file.close()
 
     def __getstate__(self) -> dict:
         """Keep the record and leave the model, which a copy gets from its own `fit`."""
@@ -133,14 +214,59 @@ class GradientMonitor(keras.callbacks.Callback):
         left = (keras.Model, Session)
         return {n: None if isinstance(v, left) else v for n, v in vars(self).items()}
 
-    def _fetch(self) -> None:
-        if self._session:
-            self._record.add(self._session.fetch(), self._session.recorder.variables)
-            self._mean_norm = self._record.mean_norm()
+    def _fetch(self, in_training: bool = False) -> None:
+        """Take what was measured since the last time, and act on it if `fit` can be acted upon."""
+        if not self._session:
+            return
+        self._calls = 0
+        steps = self._record.add(self._session.fetch(), self._session.recorder.variables)
+        self._shown = self._record.means()
+        found = [self._look(step) for step in steps]
+        events = [event for event in found if event]
+        self._record.events += events
+        if self._event_file:
+            for step in steps:
+                self._event_file.write(step.step, self._record.names, step.rows, step.counts)
+        if in_training:
+            self._act(events)
 
-    def _put_mean_norm(self, logs: dict | None) -> None:
-        if logs is not None and self._mean_norm is not None:
-            logs[LOG_NAME] = self._mean_norm
+    def _look(self, step: Step) -> NonFinite | None:
+        return self._watch.look(step, self._first_step, self._record.names, self.on_nonfinite)
+
+    def _act(self, events: Sequence[NonFinite]) -> None:
+        if self._session is None or self.on_nonfinite == "record":
+            return
+        optimizers = self._session.recorder.optimizers
+        broken = [event for event in events if event.action != "record"]
+        if not broken and self.on_nonfinite == "rollback":
+            self._rollback.save(self.model, optimizers)
+        for event in broken:
+            warnings.warn(str(event), stacklevel=2)
+            if self.on_nonfinite == "rollback":
+                cut = event.cause != "data"
+                if self._rollback.restore(self.model, optimizers, cut):
+                    self._watch.mended()
+                    continue
+            self.model.stop_training = True
+
+    def _probes_first_batch(self) -> bool:
+        return isinstance(self.probe, str) and self.probe == FIRST_BATCH
+
+    def _measure_activations(self) -> None:
+        batch = self._session.batch if self._session else None
+        if batch is None or batch is WANTED:
+            return
+        inputs = (
+            keras.utils.unpack_x_y_sample_weight(batch)[0] if self._probes_first_batch() else batch
+        )
+        try:
+            self._record.add_activations(ActivationProbe(self.model, inputs).measure())
+        except Exception as error:
+            warnings.warn(
+                f"GradientMonitor cannot probe the activations: {error}. Training goes on.",
+                stacklevel=2,
+            )
+            self._session.batch = None
 
 
 def _check(model: keras.Model) -> None:
@@ -159,10 +285,10 @@ def _check(model: keras.Model) -> None:
             )
 
 
-def _session_class() -> type[Session]:
+def session_class() -> type[Session]:
     """Return the session of the active backend; the other backends need not be installed."""
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax", "torch"):
         raise invalid("keras.backend.backend()", "tensorflow, jax or torch", backend)
-    module = importlib.import_module(f"keras_trainkit.callbacks._{backend}")
+    module = importlib.import_module(f"keras_trainkit.callbacks._monitor._{backend}")
     return module.BackendSession

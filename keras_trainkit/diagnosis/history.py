@@ -1,13 +1,16 @@
 """What happened during one training, step by step, as plain arrays in one file."""
 
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+
+from keras_trainkit.diagnosis import _export, _file
+from keras_trainkit.diagnosis._table import check_known, check_shapes, column
+from keras_trainkit.diagnosis.activations import Activations
+from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 STATISTICS = (
     "norm",
@@ -18,9 +21,12 @@ STATISTICS = (
     "nonfinite",
     "weight_norm",
     "update_norm",
+    "clipped_norm",
+    "cosine",
 )
-FORMAT = "keras_trainkit.History"
-VERSION = 1
+BINS = 64
+LOWEST_EXPONENT = -48
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,9 +37,13 @@ class History:
         norm = |g|_2    max_abs = max |g_i|    mean    std    zero_fraction = share of g_i = 0
         nonfinite = number of g_i that are NaN or infinite
         weight_norm = |w|_2 before the step    update_norm = |w_after - w_before|_2
+        clipped_norm = |g|_2 after clipping, `norm` where nothing clips
+        cosine = g . g' / (|g|_2 |g'|_2) with g' of the step before
         update_ratio = update_norm / weight_norm        global_norm = sqrt(sum over w of |g|_2^2)
     Where `nonfinite` > 0, `norm` and `max_abs` are infinite, `mean`, `std` and `zero_fraction` NaN.
-    All are NaN where no optimizer was given the variable; `update_ratio` also where w is zero.
+    NaN is what was not recorded: all of a variable that no optimizer was given, all of a statistic
+    that was not asked for (`nonfinite` is then 1 or 0: some or none), `cosine` where the step
+    before is not in the record. `update_ratio` is NaN where w is zero.
 
     Args:
         steps: integers, shape `(S,)`. Optimizer updates, 0-based.
@@ -41,16 +51,24 @@ class History:
         variables: V strings. `variable.path`, in the order of the model; the second variable of
             the same path `layer/kernel` is named `layer#2/kernel`.
         sizes: integers, shape `(V,)`. The number of elements of each variable.
-        table: floats, shape `(S, V, 8)`, columns as in `diagnosis.STATISTICS`.
+        table: floats, shape `(S, V, 10)`, columns as in `diagnosis.STATISTICS`.
         logs: dict of names to floats, shape `(E,)`. `epoch` and what `fit` logged at the end of it.
+        signal: floats, shape `(S,)`. Estimates of |G|^2, see `noise_scale`. Defaults to NaN.
+        noise: floats, shape `(S,)`. Estimates of tr(Sigma), see `noise_scale`. Defaults to NaN.
+        histograms: unsigned integers, shape `(S, V, 64)`, or `None`. Bin j counts sampled elements
+            with 2^(j - 48) <= |g_i| < 2^(j - 47); what is smaller or larger is in the first or
+            last bin, what is zero or not finite in none. Defaults to `None`.
+        activations: `Activations` or `None`. Outputs of the layers. Defaults to `None`.
+        events: `NonFinite` objects. What was found where gradients were not finite. Defaults to
+            none.
 
     Raises:
-        ValueError: if the shapes do not fit together.
+        ValueError: if the shapes do not fit together, or `histograms` are not unsigned integers.
 
     Example:
         >>> import numpy as np
         >>> from keras_trainkit.diagnosis import History
-        >>> table = np.array([[[3, 3, 1, 1, 0, 0, 2, 0.002], [4, 4, 1, 1, 0, 0, 0, 0.1]]])
+        >>> table = np.array([[[3, 3, 1, 1, 0, 0, 2, 0.002, 3, 1], [4, 4, 1, 1, 0, 0, 0, 1, 4, 1]]])
         >>> history = History([0], [0], ("dense/kernel", "dense/bias"), [6, 2], table)
         >>> history["norm"], history.global_norm
         (array([[3., 4.]]), array([5.]))
@@ -64,24 +82,31 @@ class History:
     sizes: np.ndarray
     table: np.ndarray
     logs: dict[str, np.ndarray] = field(default_factory=dict)
+    signal: np.ndarray = field(default_factory=lambda: np.array(np.nan))
+    noise: np.ndarray = field(default_factory=lambda: np.array(np.nan))
+    histograms: np.ndarray | None = None
+    activations: Activations | None = None
+    events: tuple[NonFinite, ...] = ()
 
     def __post_init__(self) -> None:
         """Turn the fields into arrays and check their shapes."""
         for name in ("steps", "epochs", "sizes"):
             object.__setattr__(self, name, np.asarray(getattr(self, name), "int64"))
-        object.__setattr__(self, "variables", tuple(str(name) for name in self.variables))
+        for name in ("signal", "noise"):
+            values = np.asarray(getattr(self, name), "float64")
+            values = values if values.ndim else np.full(self.steps.shape, values)
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "variables", tuple(map(str, self.variables)))
+        object.__setattr__(self, "events", tuple(self.events))
         object.__setattr__(self, "table", np.asarray(self.table))
-        shape = (len(self.steps), len(self.variables), len(STATISTICS))
-        if self.table.shape != shape:
-            raise ValueError(
-                f"`table` must have shape (steps, variables, {len(STATISTICS)}) = {shape}. "
-                f"Received: table.shape={self.table.shape}"
-            )
-        if self.epochs.shape != self.steps.shape or self.sizes.shape != shape[1:2]:
-            raise ValueError(
-                "`epochs` must hold one number per step and `sizes` one per variable. "
-                f"Received: epochs.shape={self.epochs.shape}, sizes.shape={self.sizes.shape}"
-            )
+        if self.histograms is not None:
+            object.__setattr__(self, "histograms", _unsigned(self.histograms))
+        steps, variables = {"steps": self.steps.size}, {"variables": len(self.variables)}
+        per_step = dict.fromkeys(("steps", "epochs", "signal", "noise"), steps)
+        table = steps | variables | {"statistics": len(STATISTICS)}
+        histograms = steps | variables | {"bins": BINS}
+        expected = {"sizes": variables, "table": table, "histograms": histograms}
+        check_shapes(self, per_step | expected)
 
     def __repr__(self) -> str:
         """Return how much there is."""
@@ -89,17 +114,62 @@ class History:
 
     def __getitem__(self, statistic: str) -> np.ndarray:
         """Return one statistic as a float64 array of shape `(S, V)`."""
+        check_known(statistic, (*STATISTICS, "update_ratio"))
         if statistic == "update_ratio":
             return _ratio(self["update_norm"], self["weight_norm"])
-        if statistic not in STATISTICS:
-            listed = ", ".join((*STATISTICS, "update_ratio"))
-            raise KeyError(f"`statistic` must be one of {listed}. Received: {statistic!r}")
-        return self.table[:, :, STATISTICS.index(statistic)].astype("float64")
+        return column(self.table, STATISTICS, statistic)
 
     @property
     def global_norm(self) -> np.ndarray:
         """The L2 norm over all variables at each step, shape `(S,)`."""
         return root_sum_square(self["norm"])
+
+    @property
+    def global_update_ratio(self) -> np.ndarray:
+        """The update ratio of all variables together at each step, shape `(S,)`."""
+        return _ratio(root_sum_square(self["update_norm"]), root_sum_square(self["weight_norm"]))
+
+    @property
+    def clipping(self) -> float:
+        """The share of steps whose global norm clipping made smaller, by more than rounding.
+
+        NaN if no step says what clipping did.
+        """
+        clipped = self["clipped_norm"]
+        before = root_sum_square(np.where(np.isnan(clipped), np.nan, self["norm"]))
+        known = ~np.isnan(before)
+        smaller = root_sum_square(clipped)[known] < before[known] * (1 - _ROUNDING)
+        return float(smaller.mean()) if known.any() else float("nan")
+
+    def noise_scale(self, epoch: int | None = None) -> float:
+        """Return the simple gradient noise scale: the batch size that pays, in examples.
+
+            signal = g_t . g_{t-1}                                     estimates |G|^2
+            noise = (|g_t|^2 / 2 + |g_{t-1}|^2 / 2 - signal) * 2 / (1 / B_t + 1 / B_{t-1})
+                                                                       estimates tr(Sigma)
+            noise_scale = mean(noise) / mean(signal)
+        G is the gradient of the loss over all data, g_t that of a batch of B_t examples, Sigma the
+        covariance of the gradients of single examples; G should change little in one step. Doubling
+        a batch much smaller than the noise scale halves the steps to a loss; doubling a much
+        larger one saves hardly any.
+
+        Args:
+            epoch: integer, 0-based. Defaults to `None`: all steps.
+
+        Returns:
+            Float; infinite if the mean signal is not above zero, NaN if nothing was recorded.
+
+        Reference:
+            McCandlish et al. (2018), An Empirical Model of Large-Batch Training, arXiv:1812.06162,
+            equation 2.9; appendix A.1 has such estimates from two batch sizes at one step.
+        """
+        recorded = np.isfinite(self.signal) & np.isfinite(self.noise)
+        if epoch is not None:
+            recorded &= self.epochs == epoch
+        if not recorded.any():
+            return float("nan")
+        signal, noise = self.signal[recorded].mean(), self.noise[recorded].mean()
+        return float(noise / signal) if signal > 0 else float("inf")
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -117,42 +187,37 @@ class History:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything to one `.npz` file at exactly `path`."""
-        content: dict[str, Any] = {"format": FORMAT, "version": VERSION, "statistics": STATISTICS}
-        content |= {name: getattr(self, name) for name in _ARRAYS}
-        content |= {_LOG + name: values for name, values in self.logs.items()}
-        with open(path, "wb") as file:
-            np.savez_compressed(file, **content)
+        _file.write(path, self, STATISTICS)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "History":
-        """Read a file that `save` wrote.
+        """Read a file that `save` wrote, of this or an older version.
 
         Raises:
             ValueError: if the file is damaged, is something else, or is of a newer version.
         """
         with open(path, "rb") as file:
             try:
-                return cls(**_read(file))
-            except _UNREADABLE as error:
+                return cls(**_file.read(file, STATISTICS))
+            except _file.UNREADABLE as error:
                 raise ValueError(
                     f"`path` must be an undamaged file written by History.save. "
                     f"Received: path={os.fspath(path)!r} ({error})"
                 ) from error
 
+    def to_csv(self, path: str | os.PathLike) -> None:
+        """Write the frame of `to_pandas` to a CSV file; NaN is written `nan`."""
+        _export.write_csv(path, _export.long_form(self, STATISTICS))
 
-_ARRAYS = ("steps", "epochs", "variables", "sizes", "table")
-_LOG = "logs/"
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OSError,
-    AttributeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` of one row per step and variable.
+
+        Its columns are `step`, `epoch`, `variable`, `size`, the `STATISTICS`, and `update_ratio`.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        return _export.data_frame(_export.long_form(self, STATISTICS))
 
 
 def layer_of(variable: str) -> str:
@@ -167,15 +232,10 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return tails if len(heads) == 1 and all(tails) else list(paths)
 
 
-def _read(file: BinaryIO) -> dict:
-    with np.load(file, allow_pickle=False) as archive:
-        content = {name: archive[name] for name in archive.files}
-    if content["format"] != FORMAT:
-        raise ValueError(f"its format is {content['format']}")
-    if content["version"] > VERSION or tuple(content["statistics"]) != STATISTICS:
-        raise ValueError(f"its version is {content['version']}, this is {VERSION}")
-    logs = {name[len(_LOG) :]: content[name] for name in content if name.startswith(_LOG)}
-    return {name: content[name] for name in _ARRAYS} | {"logs": logs}
+def root_sum_square(norms: np.ndarray) -> np.ndarray:
+    """Combine norms along the last axis; NaN, an absent variable, adds nothing to the others."""
+    absent = np.isnan(norms).all(axis=-1)
+    return np.where(absent, np.nan, np.sqrt(np.nansum(norms**2, axis=-1)))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -183,7 +243,10 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full_like(whole, np.nan), where=usable)
 
 
-def root_sum_square(norms: np.ndarray) -> np.ndarray:
-    """Combine norms along the last axis; NaN, an absent variable, adds nothing to the others."""
-    absent = np.isnan(norms).all(axis=-1)
-    return np.where(absent, np.nan, np.sqrt(np.nansum(norms**2, axis=-1)))
+def _unsigned(counts: np.ndarray) -> np.ndarray:
+    counts = np.asarray(counts)
+    if counts.dtype.kind != "u":
+        raise ValueError(
+            f"`histograms` must hold unsigned integers. Received: histograms.dtype={counts.dtype}"
+        )
+    return counts

@@ -1,5 +1,6 @@
 """The health of the gradients as a table that a person can read."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +9,9 @@ import numpy as np
 
 from keras_trainkit._validation import positive
 from keras_trainkit.diagnosis.history import History, short_names
+from keras_trainkit.diagnosis.nonfinite import NonFinite
 
+SHOWN_EVENTS = 5
 HEAD = ("variable", "size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
 
 
@@ -55,18 +58,24 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """One row per variable; `print` shows an aligned table.
+    """One row per variable; `print` shows an aligned table, with `-` for what was not recorded.
 
     Attributes:
         title: string. What was recorded.
         rows: tuple of `Row`. `mean_norm` and `zero_fraction` are means over the steps, `max_abs`
             is the maximum, `update_ratio` the median, `nonfinite` the total.
         legend: tuple of strings. What the notes in the table mean.
+        noise_scale: float. The batch size that pays, in examples; NaN if not recorded.
+        clipping: float. The share of steps that were clipped; NaN if not recorded.
+        events: tuple of `NonFinite`. Shown below the table, at most the first 5.
     """
 
     title: str
     rows: tuple[Row, ...]
     legend: tuple[str, ...]
+    noise_scale: float = math.nan
+    clipping: float = math.nan
+    events: tuple[NonFinite, ...] = ()
 
     def __str__(self) -> str:
         """Return the table."""
@@ -75,9 +84,25 @@ class Summary:
         widths = [max(map(len, column)) for column in zip(HEAD, *cells, strict=True)]
         lines = [_aligned(line, widths) for line in (HEAD, *cells)]
         rule = "-" * max(map(len, lines))
-        return "\n".join((self.title, rule, lines[0], rule, *lines[1:], rule, *self.legend))
+        above = (self.title, *self._batch_and_clipping(), rule, lines[0], rule)
+        return "\n".join((*above, *lines[1:], rule, *self.legend, *self._first_events()))
 
     __repr__ = __str__
+
+    def _batch_and_clipping(self) -> tuple[str, ...]:
+        known = []
+        if math.isinf(self.noise_scale):
+            known.append("noise scale too large to measure: consecutive gradients disagree")
+        elif not math.isnan(self.noise_scale):
+            known.append(f"noise scale {self.noise_scale:,.0f} examples, the batch size that pays")
+        if not math.isnan(self.clipping):
+            known.append(f"{100 * self.clipping:.1f} % of the steps clipped")
+        return ("; ".join(known),) if known else ()
+
+    def _first_events(self) -> tuple[str, ...]:
+        more = len(self.events) - SHOWN_EVENTS
+        shown = tuple(map(str, self.events[:SHOWN_EVENTS]))
+        return (*shown, f"... and {more} more events") if more > 0 else shown
 
 
 def summarize(history: History, thresholds: Thresholds | None = None) -> Summary:
@@ -100,7 +125,9 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
     }
     notes = {row.note for row in rows}
     legend = tuple(text for note, text in meanings.items() if note in notes)
-    return Summary(_title(history), rows, legend)
+    return Summary(
+        _title(history), rows, legend, history.noise_scale(), history.clipping, history.events
+    )
 
 
 def _row(history: History, index: int, mean_norm: float, limit: float) -> Row:
@@ -126,7 +153,7 @@ def _row(history: History, index: int, mean_norm: float, limit: float) -> Row:
 
 def _over_finite(reduce: Callable, values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
-    return float(reduce(finite)) if finite.size else float("nan")
+    return float(reduce(finite)) if finite.size else math.nan
 
 
 def _title(history: History) -> str:
@@ -135,21 +162,26 @@ def _title(history: History) -> str:
     span = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]}-{epochs[-1]}"
     return (
         f"Gradients of {len(history.variables)} variables over {len(norm)} steps, {span}; "
-        f"global norm {norm[0]:.2e} at first, {norm[-1]:.2e} at last"
+        f"global norm {_shown(norm[0])} at first, {_shown(norm[-1])} at last"
     )
 
 
 def _cells(row: Row, name: str) -> tuple[str, ...]:
+    recorded = row.nonfinite or not math.isnan(row.mean_norm)
     return (
         name,
         f"{row.size:,}",
-        f"{row.mean_norm:.2e}",
-        f"{row.max_abs:.2e}",
-        f"{100 * row.zero_fraction:.1f} %",
-        f"{row.update_ratio:.2e}",
-        f"{row.nonfinite:,}",
+        _shown(row.mean_norm),
+        _shown(row.max_abs),
+        _shown(100 * row.zero_fraction, ".1f", " %"),
+        _shown(row.update_ratio),
+        f"{row.nonfinite:,}" if recorded else "-",
         row.note,
     )
+
+
+def _shown(value: float, form: str = ".2e", unit: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{form}}{unit}"
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

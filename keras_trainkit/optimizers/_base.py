@@ -26,7 +26,7 @@ from keras_trainkit.optimizers._gradients import by_global_norm, by_norm, by_val
 from keras_trainkit.optimizers._groups import Group, grouped, traits_of
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
 from keras_trainkit.optimizers._scalars import scalar_like
-from keras_trainkit.optimizers._selection import checked_factors, checked_patterns, pattern_of
+from keras_trainkit._selection import checked_factors, checked_patterns, pattern_of
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}

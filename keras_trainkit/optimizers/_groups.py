@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_trainkit._precision import at_least_float32
-from keras_trainkit.optimizers._selection import matched
+from keras_trainkit._selection import matched
 
 
 class Traits(NamedTuple):

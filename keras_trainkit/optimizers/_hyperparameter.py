@@ -7,10 +7,8 @@ import keras
 from keras import ops
 
 from keras_trainkit._precision import at_least_float32
-from keras_trainkit._runtime import RuntimeNumber
+from keras_trainkit._runtime import NUMBERS, RuntimeNumber
 from keras_trainkit._validation import invalid
-
-NUMBERS = "_runtime_numbers"
 
 
 class Hyperparameter:

@@ -12,7 +12,7 @@ import pytest
 
 import keras_trainkit
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._hooks import trained_variables
+from keras_trainkit.callbacks._monitor.recorder import trained_variables
 from tests.callbacks.monitored import (
     Subclassed,
     assert_same_training,
@@ -29,9 +29,9 @@ from tests.contracts import run_in_fresh_process
 def test_training_is_the_same_bit_for_bit(make):
     plain, model = compiled(make), compiled(make)
     expected = fit(plain, validation_split=0.2)
-    history = fit(model, [GradientMonitor(fetch_every=2)], validation_split=0.2)
+    history = fit(model, [GradientMonitor(every=1, fetch_every=2)], validation_split=0.2)
     assert_same_training(model, history, plain, expected)
-    assert set(history) - set(expected) == {"grad_norm"}
+    assert set(history) - set(expected) == {"grad_norm", "update_ratio"}
     assert set(vars(model)) == set(vars(plain))
     assert set(vars(model.optimizer)) == set(vars(plain.optimizer))
 
@@ -40,11 +40,11 @@ def test_momentum_on_a_gradient_that_is_a_product_is_the_same_bit_for_bit():
     optimizers = [keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True) for _ in range(2)]
     plain, model = (compiled(optimizer=optimizer) for optimizer in optimizers)
     expected = fit(plain, epochs=8)
-    assert_same_training(model, fit(model, [GradientMonitor()], epochs=8), plain, expected)
+    assert_same_training(model, fit(model, [GradientMonitor(every=1)], epochs=8), plain, expected)
 
 
 def test_files_saved_during_and_after_training_hold_nothing_of_it(tmp_path):
-    for name, callbacks in {"plain": [], "monitored": [GradientMonitor()]}.items():
+    for name, callbacks in {"plain": [], "monitored": [GradientMonitor(every=1)]}.items():
         model = compiled()
         save = keras.callbacks.ModelCheckpoint(tmp_path / f"{name}-{{epoch}}.keras", save_freq=2)
         fit(model, [*callbacks, save], rows=16)
@@ -86,7 +86,7 @@ def collect(found, name, item):
 
 def test_second_fit_counts_on_and_a_fit_without_is_as_ever():
     plain, model = compiled(softmax), compiled(softmax)
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     logged = []
     for twin, callbacks in ((plain, []), (model, [monitor])):
         fit(twin, callbacks, rows=16)
@@ -111,7 +111,7 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.mark.parametrize("moment", ["on_train_batch_begin", "on_train_batch_end"])
 def test_interrupted_training_keeps_its_record_and_frees_the_model(moment):
     plain, model = compiled(softmax), compiled(softmax)
-    monitor = GradientMonitor(fetch_every=1)
+    monitor = GradientMonitor(every=1, fetch_every=1)
     logged = []
     for twin, callbacks in ((plain, []), (model, [monitor])):
         with pytest.raises(KeyboardInterrupt):
@@ -136,7 +136,7 @@ class Copies(keras.callbacks.Callback):
 
 
 def test_copies_made_at_any_time_hold_the_record_and_can_train():
-    monitor = copy.deepcopy(GradientMonitor(fetch_every=3))
+    monitor = copy.deepcopy(GradientMonitor(every=1, fetch_every=3))
     copies = Copies(monitor)
     model = compiled(softmax)
     fit(model, [monitor, copies], rows=16)
@@ -160,7 +160,7 @@ class Seen(keras.callbacks.Callback):
 
 
 def test_logs_hold_the_epoch_mean_of_the_global_norm(capsys):
-    monitor, seen = GradientMonitor(fetch_every=1), Seen()
+    monitor, seen = GradientMonitor(every=1, fetch_every=1), Seen()
     stop = keras.callbacks.EarlyStopping("grad_norm", mode="min", patience=9)
     logged = fit(compiled(softmax), [monitor, seen, stop], verbose=2)["grad_norm"]
     norms = monitor.history.global_norm.reshape(2, 3)
@@ -173,13 +173,13 @@ def test_logs_hold_the_epoch_mean_of_the_global_norm(capsys):
 
 
 def test_batch_ends_stay_asynchronous():
-    callbacks = keras.callbacks.CallbackList([GradientMonitor()])
+    callbacks = keras.callbacks.CallbackList([GradientMonitor(every=1)])
     plain = keras.callbacks.CallbackList([keras.callbacks.Callback()])
     assert callbacks._async_train == plain._async_train
 
 
 def test_summary_and_plot_come_from_the_history():
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     fit(compiled(softmax), [monitor], rows=16)
     assert "out/kernel" in str(monitor.summary())
     assert len(monitor.plot().axes) == 3
@@ -193,11 +193,11 @@ def test_fetch_every_must_be_a_positive_integer(value):
 
 def test_history_before_any_fit_is_an_error():
     with pytest.raises(RuntimeError, match="recorded nothing: no `fit` has trained with it"):
-        GradientMonitor().summary()
+        GradientMonitor(every=1).summary()
 
 
 def test_uncompiled_model_is_an_error():
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     monitor.set_model(sequential())
     with pytest.raises(ValueError, match="`model` must be a compiled model"):
         monitor.on_train_begin()
@@ -208,14 +208,14 @@ def test_model_with_nothing_to_train_is_an_error():
     model.trainable = False
     model.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="`model` must be a model with trainable weights"):
-        fit(model, [GradientMonitor()])
+        fit(model, [GradientMonitor(every=1)])
 
 
 def test_two_monitors_in_one_fit_are_an_error_and_the_model_trains_on():
-    plain, model, once = compiled(softmax), compiled(softmax), GradientMonitor()
+    plain, model, once = compiled(softmax), compiled(softmax), GradientMonitor(every=1)
     fit(plain, rows=16)
     fit(model, rows=16)
-    for pair in ([GradientMonitor(), GradientMonitor()], [once, once]):
+    for pair in ([GradientMonitor(every=1), GradientMonitor(every=1)], [once, once]):
         with pytest.raises(ValueError, match="must hold one GradientMonitor"):
             fit(model, pair)
     expected = fit(plain, rows=16)
@@ -230,5 +230,5 @@ def test_private_keras_attribute_is_what_it_was_and_touched_in_one_file():
     ):
         assert mine is theirs
     package = Path(keras_trainkit.__file__).parent / "callbacks"
-    users = [p.name for p in package.glob("*.py") if "._trainable_variables" in p.read_text()]
-    assert users == ["_hooks.py"]
+    users = [p.name for p in package.rglob("*.py") if "._trainable_variables" in p.read_text()]
+    assert users == ["recorder.py"]

@@ -18,7 +18,7 @@ def observed(make=softmax, optimizer=lambda: keras.optimizers.SGD(0.1), rows=16,
     """Train one model plain and its twin monitored, compare them, return the record."""
     plain = compiled(make, optimizer(), **arguments)
     model = compiled(make, optimizer(), **arguments)
-    monitor = GradientMonitor(fetch_every=2)
+    monitor = GradientMonitor(every=1, fetch_every=2)
     expected = fit(plain, rows=rows)
     assert_same_training(model, fit(model, [monitor], rows=rows), plain, expected)
     return monitor.history
@@ -112,7 +112,7 @@ def test_many_inputs_and_outputs():
     inputs = {name: keras.Input((3,), name=name) for name in ("a", "b")}
     outputs = {f"{name}_out": layers.Dense(1, name=f"{name}_out")(x) for name, x in inputs.items()}
     x, y = data(16)
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     model = keras.Model(inputs, outputs)
     model.compile("adam", {"a_out": "mse", "b_out": "mse"})
     model.fit(
@@ -141,7 +141,7 @@ def embedding():
 
 def test_embedding_rows_without_gradient_count_as_zero():
     model = compiled(embedding)
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     x, y = np.array([[0, 1, 1]]), np.array([0])
     model.fit(x, y, verbose=0, callbacks=[monitor])
     assert monitor.history["zero_fraction"][0, 0] == np.float32(0.6)
@@ -185,7 +185,7 @@ class Pair(keras.Model):
 
 @pytest.mark.backend("tensorflow", "torch")
 def test_every_optimizer_of_the_model_is_seen():
-    model, monitor = Pair(), GradientMonitor()
+    model, monitor = Pair(), GradientMonitor(every=1)
     model.build((None, 3))
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
     x, y = data(8)
@@ -201,7 +201,7 @@ def test_data_of_unknown_length():
         for i in range(0, 40, 8):
             yield x[i : i + 8], y[i : i + 8]
 
-    monitor = GradientMonitor(fetch_every=2)
+    monitor = GradientMonitor(every=1, fetch_every=2)
     compiled(softmax).fit(batches(), shuffle=False, verbose=0, callbacks=[monitor])
     assert len(monitor.history.steps) == 5
 
@@ -233,7 +233,7 @@ def test_step_that_cannot_be_observed_trains_on_after_one_warning(cls):
     plain, model = (compiled(lambda: cls(softmax().layers)) for _ in range(2))
     for twin in (plain, model):
         twin.optimizer.build(twin.trainable_variables)
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     expected = fit(plain)
     with pytest.warns(UserWarning, match="cannot observe this model") as caught:
         history = fit(model, [monitor])
@@ -242,27 +242,3 @@ def test_step_that_cannot_be_observed_trains_on_after_one_warning(cls):
     assert_same_weights(model, plain)
     with pytest.raises(RuntimeError, match="recorded nothing"):
         _ = monitor.history
-
-
-@pytest.mark.backend("torch")
-def test_torch_compile_is_refused():
-    model, monitor = compiled(softmax, jit_compile=True), GradientMonitor()
-    model.make_train_function()
-    original = model.train_function
-    monitor.set_model(model)
-    with pytest.warns(UserWarning, match=r"torch\.compile"):
-        monitor.on_train_begin()
-    assert model.train_function is original
-
-
-@pytest.mark.backend("tensorflow")
-def test_several_replicas_are_refused():
-    import tensorflow as tf
-
-    from keras_trainkit.callbacks._tensorflow import BackendSession
-
-    class Model:
-        distribute_strategy = type("Strategy", (), {"num_replicas_in_sync": 2})
-
-    assert BackendSession.obstacle(Model()) == "it is trained on several replicas"
-    assert tf.distribute.get_strategy().num_replicas_in_sync == 1

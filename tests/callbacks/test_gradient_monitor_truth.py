@@ -3,15 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._statistics import gradient_statistics, update_statistics
+from keras_trainkit.callbacks._monitor.update import Settings, Update
+from keras_trainkit.callbacks.gradient_monitor import session_class
 from keras_trainkit.diagnosis import STATISTICS
 from tests.contracts import array, assert_close
 from tests.references import backpropagation
 
 RATE = 0.5
+KERNELS = session_class().kernels(keras.Sequential())
 
 
 def fixed_network():
@@ -32,7 +34,7 @@ def record(optimizer, rows=24, loss_weights=None, **fit):
     x, y = rng.normal(size=(rows, 3)).astype("float32"), rng.integers(0, 2, rows)
     model, weights = fixed_network()
     model.compile(optimizer, "sparse_categorical_crossentropy", loss_weights)
-    monitor = GradientMonitor(fetch_every=2)
+    monitor = GradientMonitor(every=1, fetch_every=2)
     fit = {"batch_size": 8, "shuffle": False, "verbose": 0, **fit}
     model.fit(x, y, callbacks=[monitor], **fit)
     batches = [(x[i : i + 8], y[i : i + 8]) for i in range(0, rows, 8)] * fit.get("epochs", 1)
@@ -88,29 +90,41 @@ def test_accumulated_updates_happen_once_every_n_steps():
 def test_nan_in_the_data_shows_inside_the_compiled_step():
     model, _ = fixed_network()
     model.compile("sgd", "sparse_categorical_crossentropy")
-    monitor = GradientMonitor()
+    monitor = GradientMonitor(every=1)
     x = np.full((8, 3), np.nan, "float32")
     logged = model.fit(x, np.zeros(8), verbose=0, callbacks=[monitor]).history["grad_norm"]
     assert monitor.history["nonfinite"].tolist() == [[12, 4, 8, 2]]
     assert np.isnan(logged).all()
 
 
+def measured(gradient, scale=1.0, before=None, after=None):
+    """Return the row of statistics of one update of one variable."""
+    variable = keras.Variable(np.zeros(gradient.shape, "float32"))
+    update = Update([variable], KERNELS, frozenset({"full"}))
+    weights = np.zeros_like(gradient) if before is None else before
+    update.begin([ops.convert_to_tensor(weights)])
+    update.see([ops.convert_to_tensor(gradient)], Settings(scale, {}, False), ops.zeros_like)
+    ((_, block),) = update.finish([ops.convert_to_tensor(weights if after is None else after)])
+    return dict(zip(STATISTICS, array(block)[0], strict=True))
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (30, 40), (5,), (1,)])
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
-def test_statistics_neither_overflow_nor_vanish(size):
-    rng = np.random.default_rng(7)
-    gradients = [rng.normal(size=s) * size for s in ((30, 40), (5,), (1,))]
-    gradients[0][:, :10] = 0.0
-    for gradient in (gradient.astype("float32") for gradient in gradients):
-        (row,) = array(gradient_statistics(gradient.reshape(1, -1), 8.0))
-        truth = backpropagation.statistics(gradient.astype("float64") / 8, np.ones(1), np.ones(1))
-        np.testing.assert_allclose(row[:4] / truth[0], np.divide(truth[:4], truth[0]), atol=1e-6)
-        assert_close(row[4:], truth[4:6])
+def test_statistics_neither_overflow_nor_vanish(size, shape):
+    gradient = np.random.default_rng(7).normal(size=shape) * size
+    gradient[..., : shape[-1] // 4] = 0.0
+    gradient = gradient.astype("float32")
+    row = measured(gradient, scale=8.0)
+    truth = backpropagation.statistics(gradient.astype("float64") / 8, np.ones(1), np.ones(1))
+    for name, expected in zip(STATISTICS[:4], truth[:4], strict=True):
+        np.testing.assert_allclose(row[name] / truth[0], expected / truth[0], atol=1e-6)
+    assert_close(row["zero_fraction"], truth[4])
+    assert row["nonfinite"] == 0
 
 
 def test_statistics_of_a_gradient_with_nan_and_infinity():
     broken = np.array([[1.0, np.nan, -np.inf, np.inf, 0.0]], "float32")
-    ((norm, max_abs, mean, std, zeros, nonfinite),) = array(gradient_statistics(broken, 1.0))
-    assert norm == max_abs == np.inf
-    assert np.isnan([mean, std, zeros]).all()
-    assert nonfinite == 3
-    assert array(update_statistics(broken, broken)).tolist() == [[np.inf, np.inf]]
+    row = measured(broken, before=broken, after=broken)
+    assert row["norm"] == row["max_abs"] == row["weight_norm"] == row["update_norm"] == np.inf
+    assert np.isnan([row["mean"], row["std"], row["zero_fraction"]]).all()
+    assert row["nonfinite"] == 3

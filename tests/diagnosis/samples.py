@@ -1,8 +1,10 @@
 """Histories with known numbers."""
 
+import dataclasses
+
 import numpy as np
 
-from keras_trainkit.diagnosis import STATISTICS, History
+from keras_trainkit.diagnosis import STATISTICS, Activations, History, NonFinite
 
 
 def history(layers=3, steps=10, epochs=2, decay=0.1):
@@ -15,6 +17,7 @@ def history(layers=3, steps=10, epochs=2, decay=0.1):
     table[:, :, STATISTICS.index("zero_fraction")] = 0.25
     table[:, :, STATISTICS.index("weight_norm")] = 2.0
     table[:, :, STATISTICS.index("update_norm")] = 0.002
+    table[:, :, STATISTICS.index("clipped_norm")] = np.nan
     return History(
         steps=np.arange(steps),
         epochs=np.arange(steps) * epochs // steps,
@@ -29,4 +32,31 @@ def with_values(record, statistic, values):
     """Return a copy of `record` with one column replaced."""
     table = record.table.copy()
     table[:, :, STATISTICS.index(statistic)] = values
-    return History(record.steps, record.epochs, record.variables, record.sizes, table, record.logs)
+    return dataclasses.replace(record, table=table)
+
+
+def event(**changes):
+    """Return an event of the data."""
+    facts = {"step": 36, "since": 35, "epoch": 1, "batch": 4, "cause": "data"}
+    return NonFinite(**{**facts, **changes})
+
+
+def full_history(layers=3, steps=10, epochs=2, decay=0.1):
+    """Return a record in which nothing is left out."""
+    record = history(layers, steps, epochs, decay)
+    record = with_values(record, "clipped_norm", np.minimum(record["norm"], 0.5))
+    variables = len(record.variables)
+    counts = np.arange(steps * variables * 64, dtype="uint32").reshape(steps, variables, 64)
+    table = np.full((epochs, layers, 5), np.nan, "float32")
+    table[:, :, 1] = 1 / (1 + np.arange(epochs))[:, None]
+    table[:, ::2, 3], table[:, 1::2, 4] = 0.25, 0.75
+    return dataclasses.replace(
+        record,
+        signal=np.linspace(1.0, 2.0, steps),
+        noise=np.linspace(30.0, 60.0, steps),
+        histograms=counts,
+        activations=Activations(
+            np.arange(epochs), record.layers, (["relu", "tanh"] * layers)[:layers], table
+        ),
+        events=(event(variables=record.variables[:2], example=17), event(step=40, cause="forward")),
+    )

@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import Thresholds, summarize
-from tests.diagnosis.samples import history, with_values
+from tests.diagnosis.samples import event, history, with_values
 
 TABLE = """\
 Gradients of 4 variables over 10 steps, epochs 1-2; global norm 1.42e+00 at first, 1.42e+00 at last
@@ -60,3 +62,44 @@ def test_zero_gradient_is_noted():
 def test_thresholds_must_be_positive(name):
     with pytest.raises(ValueError, match=f"`{name}` must be a number > 0"):
         Thresholds(**{name: 0})
+
+
+def test_what_was_not_recorded_is_a_dash():
+    record = history(layers=1, steps=2)
+    for name in ("max_abs", "mean", "std", "zero_fraction"):
+        record = with_values(record, name, np.nan)
+    for name in ("norm", "nonfinite", "update_norm"):
+        record = with_values(record, name, np.column_stack((record[name][:, 0], [np.nan] * 2)))
+    lines = str(summarize(record)).splitlines()
+    assert lines[4].split() == ["dense_0/kernel", "6", "1.00e+00", "-", "-", "1.00e-03", "0"]
+    assert lines[5].split() == ["dense_0/bias", "2", "-", "-", "-", "-", "-"]
+    assert "nan" not in str(summarize(with_values(record, "norm", np.nan)))
+
+
+@pytest.mark.parametrize(
+    ("signal", "clipped", "line"),
+    [
+        (
+            2.0,
+            0.5,
+            "noise scale 1,500 examples, the batch size that pays; 100.0 % of the steps clipped",
+        ),
+        (2.0, np.nan, "noise scale 1,500 examples, the batch size that pays"),
+        (-1.0, np.nan, "noise scale too large to measure: consecutive gradients disagree"),
+        (np.nan, 1.0, "0.0 % of the steps clipped"),
+    ],
+)
+def test_noise_scale_and_clipping_are_the_second_line_when_known(signal, clipped, line):
+    record = with_values(history(layers=1), "clipped_norm", clipped)
+    record = dataclasses.replace(record, signal=np.full(10, signal), noise=np.full(10, 3000.0))
+    lines = str(summarize(record)).splitlines()
+    assert lines[1] == line
+    assert lines[2].startswith("---")
+
+
+def test_first_events_stand_below_the_table():
+    events = [event(step=step, since=step - 1) for step in range(7)]
+    record = dataclasses.replace(history(layers=1), events=events[:5])
+    assert str(summarize(record)).splitlines()[-5:] == list(map(str, events[:5]))
+    lines = str(summarize(dataclasses.replace(record, events=events))).splitlines()
+    assert lines[-2:] == [str(events[4]), "... and 2 more events"]

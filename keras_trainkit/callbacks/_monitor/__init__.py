@@ -1,0 +1,1 @@
+"""How `GradientMonitor` sees, measures and keeps what happens inside `fit`."""

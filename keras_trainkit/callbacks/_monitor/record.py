@@ -1,0 +1,195 @@
+"""The host's side of a training record while it grows."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_trainkit.callbacks._monitor.facts import FACTS
+from keras_trainkit.diagnosis import Activations, History, NonFinite
+from keras_trainkit.diagnosis.history import BINS, STATISTICS, layer_of, root_sum_square
+
+NORM, COSINE = STATISTICS.index("norm"), STATISTICS.index("cosine")
+
+
+@dataclass
+class Step:
+    """What was measured at one step: `rows (V, 10)`, `counts (V, BINS)` or None, and the facts."""
+
+    step: int
+    epoch: int
+    rows: np.ndarray
+    counts: np.ndarray | None
+    facts: dict[str, float]
+    signal: float = math.nan
+    noise: float = math.nan
+    norms: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the norms in double precision."""
+        self.norms = self.rows[:, NORM].astype("float64")
+
+    @classmethod
+    def of(cls, step: int, epoch: int, table: np.ndarray) -> "Step":
+        """Take a table apart, without keeping the array it is a part of."""
+        width = len(STATISTICS)
+        counts = table[1:, width:].astype("uint16") if table.shape[1] > width else None
+        return cls(
+            step,
+            epoch,
+            table[1:, :width].astype("float32", copy=True),
+            counts,
+            dict(zip(FACTS, table[0, : len(FACTS)].tolist(), strict=True)),
+        )
+
+    def compare(self, last: "Step | None") -> None:
+        """Estimate |G|^2 and tr(Sigma) from this gradient and the last; forget a cosine of older.
+
+        For batches of B and B' examples, E |g|^2 = |G|^2 + tr(Sigma) / B and E g . g' = |G|^2.
+        """
+        if last is None or last.step != self.step - 1:
+            self.rows[:, COSINE] = math.nan
+            return
+        shared = min(len(self.norms), len(last.norms))
+        products = self.rows[:shared, COSINE] * self.norms[:shared] * last.norms[:shared]
+        if np.isnan(products).all():
+            return
+        self.signal = float(np.nansum(products))
+        squares = (np.nansum(self.norms**2) + np.nansum(last.norms**2)) / 2
+        examples = (1 / self.facts["batch_size"] + 1 / last.facts["batch_size"]) / 2
+        self.noise = float((squares - self.signal) / examples)
+
+
+class Record:
+    """Collects the steps of one training until they are read as a `History`.
+
+    Of more than `limit` steps every second one of the older half is forgotten, never the first: the
+    older a time is, the wider apart are the steps that are kept of it.
+
+    Args:
+        limit: integer >= 2. Number of steps kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.names: tuple[str, ...] = ()
+        self.events: list[NonFinite] = []
+        self._limit = limit
+        self._steps: list[Step] = []
+        self._last: Step | None = None
+        self._epoch = 0
+        self._of_epoch: list[tuple[float, float, float, float]] = []
+        self._logs: list[dict[str, float]] = []
+        self._sizes: list[int] = []
+        self._activations: list[tuple[int, list[tuple[str, str, Sequence[float]]]]] = []
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Count what follows to `epoch`."""
+        self._epoch, self._of_epoch = epoch, []
+
+    def add(self, tables: Sequence[tuple[int, np.ndarray]], variables: Sequence[Any]) -> list[Step]:
+        """Append steps; `variables` belong to their rows and can only become more."""
+        if len(variables) > len(self.names):
+            self.names = unique_paths(variables)
+            self._sizes = [math.prod(variable.shape) for variable in variables]
+        added = [Step.of(step, self._epoch, table) for step, table in tables]
+        for step in added:
+            step.compare(self._last)
+            self._last = step
+            self._steps.append(step)
+            self._of_epoch.append((*_global(step), step.signal, step.noise))
+            if len(self._steps) > self._limit:
+                half = len(self._steps) // 2
+                self._steps[:half] = self._steps[:half:2]
+        return added
+
+    def add_activations(self, rows: list[tuple[str, str, Sequence[float]]]) -> None:
+        """Append what a probe measured at the end of the epoch."""
+        self._activations.append((self._epoch, rows))
+
+    def end_epoch(self, logs: Mapping[str, float]) -> None:
+        """Keep what `fit` logged for the epoch."""
+        self._logs.append({"epoch": self._epoch, **logs})
+
+    def means(self) -> dict[str, float]:
+        """Return the epoch's mean global norm and update ratio, over finite steps, for the logs."""
+        if not self._of_epoch:
+            return {}
+        norms, ratios, signals, noises = np.array(self._of_epoch).T
+        found = {"grad_norm": _finite_mean(norms), "update_ratio": _finite_mean(ratios)}
+        if np.isfinite(signals).any():
+            signal = _finite_mean(signals)
+            found["noise_scale"] = _finite_mean(noises) / signal if signal > 0 else math.inf
+        return found
+
+    def history(self) -> History:
+        """Return everything so far."""
+        names = dict.fromkeys(name for logs in self._logs for name in logs)
+        has_counts = any(step.counts is not None for step in self._steps)
+        return History(
+            steps=np.array([step.step for step in self._steps]),
+            epochs=np.array([step.epoch for step in self._steps]),
+            variables=self.names,
+            sizes=np.array(self._sizes),
+            table=self._filled([step.rows for step in self._steps], len(STATISTICS), math.nan),
+            logs={n: np.array([logs.get(n, math.nan) for logs in self._logs]) for n in names},
+            signal=np.array([step.signal for step in self._steps]),
+            noise=np.array([step.noise for step in self._steps]),
+            histograms=self._filled([step.counts for step in self._steps], BINS, 0)
+            if has_counts
+            else None,
+            activations=self._probed(),
+            events=tuple(self.events),
+        )
+
+    def _filled(self, parts: Sequence[Any], width: int, absent: float) -> np.ndarray:
+        """Stack arrays that may lack the last variables."""
+        dtype = "float32" if math.isnan(absent) else "uint16"
+        filled = np.full((len(parts), len(self.names), width), absent, dtype)
+        for place, part in zip(filled, parts, strict=True):
+            if part is not None:
+                place[: len(part)] = part
+        return filled
+
+    def _probed(self) -> Activations | None:
+        if not self._activations:
+            return None
+        kinds = {layer: kind for _, rows in self._activations for layer, kind, _ in rows}
+        blank = [math.nan] * 5
+        tables = [{layer: row for layer, _, row in rows} for _, rows in self._activations]
+        return Activations(
+            epochs=np.array([epoch for epoch, _ in self._activations]),
+            layers=tuple(kinds),
+            kinds=tuple(kinds.values()),
+            table=np.array([[table.get(layer, blank) for layer in kinds] for table in tables]),
+        )
+
+
+def unique_paths(variables: Sequence[Any]) -> tuple[str, ...]:
+    """Return the paths; the second `layer/kernel` becomes `layer#2/kernel`."""
+    seen: Counter[str] = Counter()
+    names = []
+    for variable in variables:
+        path = getattr(variable, "path", variable.name)
+        seen[path] += 1
+        layer = layer_of(path)
+        again = f"#{seen[path]}" if seen[path] > 1 else ""
+        names.append(layer + again + path[len(layer) :])
+    return tuple(names)
+
+
+def _global(step: Step) -> tuple[float, float]:
+    """Return the norm over all variables and the update ratio."""
+    weights, moves = (
+        float(root_sum_square(step.rows[:, STATISTICS.index(name)].astype("float64")))
+        for name in ("weight_norm", "update_norm")
+    )
+    ratio = moves / weights if weights > 0 and math.isfinite(weights) else math.nan
+    return float(root_sum_square(step.norms)), ratio
+
+
+def _finite_mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else math.nan

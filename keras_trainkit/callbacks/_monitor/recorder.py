@@ -1,0 +1,193 @@
+"""Where every Keras trainer hands over the true gradients: `apply` on the optimizer instance."""
+
+import math
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_trainkit._selection import matches, path_of
+from keras_trainkit._shadowing import shadowed
+from keras_trainkit.callbacks._monitor.facts import facts_of
+from keras_trainkit.callbacks._monitor.statistics import Kernels, Tensor
+from keras_trainkit.callbacks._monitor.update import Exchange, Settings, Update
+
+
+class Recorder:
+    """Measures what the optimizers of a model are given in a step, and what they do with it.
+
+    While `watching`, the methods by which an optimizer takes gradients are shadowed on the
+    instance. Only the outermost call counts: LossScaleOptimizer calls its inner optimizer inside
+    a conditional, and the tensors made there may not leave it.
+
+    Args:
+        model: the model whose attributes are searched for optimizers.
+        kernels: `Kernels` of the backend.
+        parts: collection of names from `update.GROUPS`.
+        patterns: paths or regular expressions; the variables to measure, all if empty.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        kernels: Kernels,
+        parts: frozenset[str],
+        patterns: Sequence[str],
+    ) -> None:
+        self.optimizers = list({id(o): o for o in _optimizers_in(vars(model).values())}.values())
+        self.exchange: Exchange = lambda variables, units: ops.zeros_like(units)
+        self.variables: list[Any] = []
+        self.failure: Exception | None = None
+        self.parts = parts
+        self.kernels = kernels
+        self._patterns = patterns
+        self._warned = False
+        # Replicas run in threads of their own, which take turns inside an update.
+        self._step = threading.local()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Shadow the optimizers' methods while one step runs or is traced."""
+        self.begin_step()
+        with ExitStack() as stack:
+            for optimizer in self.optimizers:
+                apply = self._hooked_apply(optimizer)
+                stateless_apply = self._hooked_stateless_apply(optimizer)
+                hooks = shadowed(optimizer, apply=apply, stateless_apply=stateless_apply)
+                stack.enter_context(hooks)
+            yield
+
+    def begin_step(self) -> None:
+        """Forget the rows of the last step."""
+        self._step.blocks, self._step.place, self._step.inside = [], {}, False
+        self._step.repeated = None
+
+    def table(self, data: Any, logs: Any) -> Tensor | None:
+        """Return the facts of this step, and below them one row of statistics per variable."""
+        if not self._step.blocks:
+            return None
+        with self.harmless():
+            blocks = self._step.blocks
+            width = blocks[0].shape[1]
+            facts = facts_of(data, logs, self.kernels)
+            first = ops.concatenate([facts, ops.full((width - facts.shape[0],), math.nan)])
+            absent = ops.full((width,), math.nan, "float32")
+            rows = ops.concatenate([ops.stack([first, absent]), *blocks], axis=0)
+            places = [self._step.place.get(id(variable), 1) for variable in self.variables]
+            table = ops.take(rows, [0, *places], axis=0)
+            if self._step.repeated is not None:
+                self._warn_repeated(self._step.repeated)
+            return table
+        return None
+
+    def wanted(self, variables: Sequence[Any]) -> list[int]:
+        """Return the positions of the variables to measure."""
+        return [i for i, variable in enumerate(variables) if self._is_wanted(variable)]
+
+    def keep(self, blocks: Sequence[tuple[list[Any], Tensor]]) -> None:
+        """Hold rows until `table`; those of a later update of a variable replace the earlier."""
+        known = {id(variable) for variable in self.variables}
+        for variables, rows in blocks:
+            first = 2 + sum(block.shape[0] for block in self._step.blocks)
+            repeated = [v for v in variables if id(v) in self._step.place]
+            self._step.repeated = self._step.repeated or next(iter(repeated), None)
+            self._step.blocks.append(rows)
+            self._step.place.update((id(v), first + i) for i, v in enumerate(variables))
+            self.variables += [v for v in variables if id(v) not in known]
+
+    @contextmanager
+    def harmless(self) -> Iterator[None]:
+        """Note what goes wrong in measuring: no reason to stop the training that is measured."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = self.failure or error
+
+    def _is_wanted(self, variable: Any) -> bool:
+        # The "gradient" of a float8 scale is its next value.
+        real = math.prod(variable.shape) and not getattr(variable, "overwrite_with_gradient", False)
+        named = not self._patterns or any(matches(p, variable) for p in self._patterns)
+        return bool(real and named)
+
+    def _warn_repeated(self, variable: Any) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"A training step updates {path_of(variable)} more than once: GradientMonitor "
+                "records the last update.",
+                stacklevel=2,
+            )
+
+    def _hooked_apply(self, optimizer: keras.optimizers.Optimizer) -> Callable:
+        original = optimizer.apply
+
+        def apply(grads: Any, trainable_variables: Any = None) -> Any:
+            if self._step.inside:
+                return original(grads, trainable_variables)
+            grads, given = list(grads), trainable_variables and list(trainable_variables)
+            variables = given or trained_variables(optimizer)
+            with self._measured(optimizer, [], variables, grads, variables) as after:
+                result = original(grads, given)
+                after += variables
+            return result
+
+        return apply
+
+    def _hooked_stateless_apply(self, optimizer: keras.optimizers.Optimizer) -> Callable:
+        original = optimizer.stateless_apply
+
+        def stateless_apply(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
+            variables, grads = trained_variables(optimizer), list(grads)
+            state = list(zip(optimizer.variables, optimizer_variables, strict=False))
+            given = list(trainable_variables)
+            with self._measured(optimizer, state, variables, grads, given) as after:
+                result = original(optimizer_variables, grads, given)
+                after += result[0]
+            return result
+
+        return stateless_apply
+
+    @contextmanager
+    def _measured(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        state: Sequence[tuple[Any, Any]],
+        variables: Sequence[Any],
+        gradients: Sequence[Any],
+        before: Sequence[Any],
+    ) -> Iterator[list]:
+        """Measure one update; the caller fills the list it is given with the new weights."""
+        chosen = self.wanted(variables)
+        update = Update([variables[i] for i in chosen], self.kernels, self.parts)
+        after: list[Tensor] = []
+        with self.harmless():
+            with keras.StatelessScope(state) if state else ExitStack():
+                settings = Settings.of(optimizer)
+            update.begin([before[i] for i in chosen])
+            update.see([gradients[i] for i in chosen], settings, self.exchange)
+        self._step.inside = True
+        try:
+            yield after
+        finally:
+            self._step.inside = False
+        with self.harmless():
+            self.keep(update.finish([after[i] for i in chosen]))
+
+
+def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
+    """Return the variables the optimizer was built for; Keras has no public name for them."""
+    return list(optimizer._trainable_variables)
+
+
+def _optimizers_in(values: Any) -> Iterator[keras.optimizers.Optimizer]:
+    """Yield optimizers among attributes, also those in lists and dicts."""
+    for value in values:
+        if isinstance(value, keras.optimizers.Optimizer):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            inner = value.values() if isinstance(value, dict) else value
+            yield from (v for v in inner if isinstance(v, keras.optimizers.Optimizer))
