@@ -5,7 +5,6 @@ from typing import Any
 import keras
 from keras import ops
 
-
 NUMBERS = "_runtime_numbers"
 
 

@@ -21,12 +21,12 @@ from keras import ops
 from keras_trainkit import _validation
 from keras_trainkit._precision import at_least_float32
 from keras_trainkit._runtime import refuse_if_held
+from keras_trainkit._selection import checked_factors, checked_patterns, pattern_of
 from keras_trainkit.optimizers._finite import apply_if_finite
 from keras_trainkit.optimizers._gradients import by_global_norm, by_norm, by_value, dense
 from keras_trainkit.optimizers._groups import Group, grouped, traits_of
 from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
 from keras_trainkit.optimizers._scalars import scalar_like
-from keras_trainkit._selection import checked_factors, checked_patterns, pattern_of
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}

@@ -10,9 +10,21 @@ import numpy as np
 
 from keras_trainkit.callbacks._monitor.recorder import trained_variables
 from keras_trainkit.callbacks._monitor.session import Options, Session
-from keras_trainkit.callbacks._monitor.statistics import groups_of
+from keras_trainkit.callbacks._monitor.statistics import SAFE, Kernels, careful_norms, groups_of
 
 Directions = dict[tuple[int, ...], Any]
+
+
+class JaxKernels(Kernels):
+    """The operations of keras.ops, but for norms that look again only where they must."""
+
+    def norms(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return each row's L2 norm, and its number of entries that are NaN or infinite."""
+        norms = self.plain_norms(rows)
+        safe = jax.numpy.all((norms > SAFE[0]) & (norms < SAFE[1]))
+        return jax.lax.cond(
+            safe, lambda r: (norms, jax.numpy.zeros_like(norms)), careful_norms, rows
+        )
 
 
 class BackendSession(Session):
@@ -26,6 +38,11 @@ class BackendSession(Session):
         self._train_step = model.train_step
         self._observed = self.remade(self._step, steps_per_execution=1)
         self._directions = self._no_directions() if "cosine" in options.parts else {}
+
+    @staticmethod
+    def kernels(model: keras.Model) -> Kernels:
+        """Return the reductions that suit the backend and the way the model is compiled."""
+        return JaxKernels()
 
     @staticmethod
     def obstacle(model: keras.Model) -> str | None:

@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_trainkit.callbacks._monitor.session import Options, Session
-from keras_trainkit.callbacks._monitor.statistics import Kernels, careful_norms
+from keras_trainkit.callbacks._monitor.statistics import SAFE, Kernels, careful_norms
 
 REASSOCIATED = ("Mul", "Add", "AddV2", "AddN", "Sub")
-SAFE = (1e-15, 1e18)  # Between these the squares neither overflow nor vanish.
 
 
 def private_variable(value: tf.Tensor) -> tf.Variable:
@@ -27,6 +26,12 @@ class XLAKernels(Kernels):
 
     def __init__(self) -> None:
         self._anchor = private_variable(tf.zeros(()))
+
+    def rows(self, tensors: Sequence[Any]) -> tf.Tensor:
+        """Return tensors of one shape as the rows of a float32 matrix."""
+        # A variable that is converted would be read only where it is used: after the update.
+        values = [tf.identity(t.value if isinstance(t, keras.Variable) else t) for t in tensors]
+        return tf.cast(tf.reshape(tf.stack(values), (len(values), -1)), "float32")
 
     def dense(self, gradient: Any) -> tf.Tensor:
         """Return a gradient as one tensor, without adding a reader to its last operations.
@@ -61,9 +66,17 @@ class GraphKernels(XLAKernels):
 
     def norms(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return each row's L2 norm, and its number of entries that are NaN or infinite."""
-        norms = tf.raw_ops.EuclideanNorm(input=rows, axis=1)
+        norms = self.plain_norms(rows)
         safe = tf.reduce_all((norms > SAFE[0]) & (norms < SAFE[1]))
         return tf.cond(safe, lambda: (norms, tf.zeros_like(norms)), lambda: careful_norms(rows))
+
+    def plain_norms(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return each row's L2 norm by the sum of its squares, which may overflow or vanish."""
+        return tf.raw_ops.EuclideanNorm(input=rows, axis=1)
+
+    def means(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return the mean of each row."""
+        return tf.reduce_sum(rows, 1) / rows.shape[1]
 
     def peaks(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the largest magnitude of each row."""
@@ -71,12 +84,7 @@ class GraphKernels(XLAKernels):
 
     def zero_fractions(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the share of each row's entries that are zero."""
-        roots = tf.raw_ops.EuclideanNorm(input=tf.sign(rows), axis=1)
-        return 1.0 - roots**2 / rows.shape[1]
-
-    def distances(self, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-        """Return the L2 norm of each row's difference."""
-        return tf.raw_ops.EuclideanNorm(input=after - before, axis=1)
+        return 1.0 - self.plain_norms(tf.sign(rows)) ** 2 / rows.shape[1]
 
 
 class BackendSession(Session):

@@ -1,5 +1,6 @@
 """Observed steps on PyTorch: hooks see an eager step run, `.grad` tells what a compiled one did."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,22 +8,51 @@ import keras
 import torch
 
 from keras_trainkit.callbacks._monitor.session import Options, Session
-from keras_trainkit.callbacks._monitor.statistics import Kernels, careful_norms
+from keras_trainkit.callbacks._monitor.statistics import SAFE, Kernels, careful_norms
 from keras_trainkit.callbacks._monitor.update import Settings, Update
-
-SAFE = (1e-15, 1e18)  # Between these the squares neither overflow nor vanish.
 
 
 class TorchKernels(Kernels):
-    """Reductions that read each row once and make no copy."""
+    """The operations of PyTorch itself, each of which costs less than its like in keras.ops."""
+
+    def __init__(self) -> None:
+        self._device = keras.ops.convert_to_tensor(0.0).device
+
+    def rows(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return tensors of one shape as the rows of a float32 matrix."""
+        if len(tensors) > 1:
+            return self.snapshot(tensors)
+        return _value(tensors[0]).reshape(1, -1).float()
+
+    def snapshot(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return copies of tensors of one shape as the rows of a float32 matrix."""
+        stack = torch.stack([_value(tensor) for tensor in tensors])
+        return stack.reshape(len(tensors), -1).float()
+
+    def dense(self, gradient: torch.Tensor) -> torch.Tensor:
+        """Return what the backend calls a gradient as one tensor."""
+        return gradient.to_dense() if gradient.is_sparse else gradient
 
     def norms(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each row's L2 norm, and its number of entries that are NaN or infinite."""
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        # Asking an accelerator would wait for it.
-        if rows.device.type != "cpu" or not ((norms > SAFE[0]) & (norms < SAFE[1])).all():
-            return careful_norms(rows)
-        return norms, torch.zeros_like(norms)
+        if rows.device.type == "cpu":  # Asking an accelerator would wait for it.
+            norms = self.plain_norms(rows)
+            least, largest = torch.aminmax(norms)
+            if float(least) > SAFE[0] and float(largest) < SAFE[1]:
+                return norms, torch.zeros_like(norms)
+        return careful_norms(rows)
+
+    def plain_norms(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return each row's L2 norm by the sum of its squares, which may overflow or vanish."""
+        return torch.linalg.vector_norm(rows, dim=1)
+
+    def distances(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+        """Return the L2 norm of each row's difference; `before` is overwritten."""
+        return self.plain_norms(before.sub_(after))
+
+    def means(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the mean of each row."""
+        return rows.mean(dim=1)
 
     def peaks(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the largest magnitude of each row."""
@@ -30,11 +60,40 @@ class TorchKernels(Kernels):
 
     def zero_fractions(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the share of each row's entries that are zero."""
-        return 1.0 - torch.count_nonzero(rows, dim=1) / rows.shape[1]
+        return torch.eq(rows, 0.0, out=torch.empty_like(rows)).mean(dim=1)
 
-    def distances(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-        """Return the L2 norm of each row's difference; `before` is overwritten."""
-        return torch.linalg.vector_norm(before.sub_(after), dim=1)
+    def full(self, count: int, value: Any) -> torch.Tensor:
+        """Return a vector of one number."""
+        if isinstance(value, torch.Tensor):
+            return value.float().expand(count)
+        return torch.full((count,), float(value), device=self._device)
+
+    def columns(self, vectors: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return vectors as the columns of a matrix."""
+        return torch.stack([vector.float() for vector in vectors], dim=1)
+
+    def join(self, parts: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
+        """Return the parts as one tensor."""
+        return torch.cat(list(parts), dim=axis)
+
+    def vector(self, numbers: Sequence[Any]) -> torch.Tensor:
+        """Return numbers and scalars as a vector."""
+        return torch.cat([self.full(1, number) for number in numbers])
+
+    def is_broken(self, scalar: Any) -> torch.Tensor:
+        """Return 1 for NaN or infinity, else 0."""
+        return 1.0 - torch.isfinite(torch.as_tensor(scalar)).float()
+
+    def broken_examples(self, leaves: Sequence[torch.Tensor]) -> tuple[Any, Any]:
+        """Return how many examples of a batch hold NaN or infinity, and the first's position."""
+        if all(leaf.device.type == "cpu" and math.isfinite(leaf.sum()) for leaf in leaves):
+            return 0.0, 0.0
+        return super().broken_examples(leaves)
+
+
+def _value(tensor: Any) -> torch.Tensor:
+    """Return the values of a tensor, parameter or Keras variable, outside of autograd."""
+    return getattr(tensor, "value", tensor).detach()
 
 
 class BackendSession(Session):
@@ -71,7 +130,7 @@ class BackendSession(Session):
         update = Update(variables, recorder.kernels, recorder.parts)
         recorder.begin_step()
         with recorder.harmless():
-            settings = Settings.of(optimizer)
+            settings = Settings.of(optimizer, len(variables) == len(self.model.trainable_variables))
             update.begin(variables)
         logs = self.original(data)
         with recorder.harmless(), torch.no_grad():

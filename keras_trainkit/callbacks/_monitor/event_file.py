@@ -49,8 +49,9 @@ class EventFile:
             rows: floats, shape `(V, 10)`, columns as in `diagnosis.STATISTICS`.
             histograms: integers, shape `(V, 64)`, bins as in `diagnosis.History`, or `None`.
         """
-        sizes = np.zeros(len(variables))
-        scalars = _scalars(History([step], [0], variables, sizes, rows[np.newaxis]))
+        steps, epochs, sizes = np.array([step]), np.zeros(1), np.zeros(len(variables))
+        history = History(steps, epochs, tuple(variables), sizes, rows[np.newaxis])
+        scalars = _scalars(history)
         values = [{"tag": tag, "simple_value": x} for tag, x in scalars if not math.isnan(x)]
         if histograms is not None:
             for variable, counts in zip(variables, histograms, strict=True):

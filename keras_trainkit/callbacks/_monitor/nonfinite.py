@@ -1,6 +1,6 @@
 """The first step of a training whose numbers are not finite, and its cause."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -52,9 +52,7 @@ class Watch:
             cause=cause,
             layer=_layer(cause, names, gradients, weights),
             variables=tuple(np.array(names)[: len(gradients)][gradients].tolist()),
-            example=int(step.facts["first_broken"])
-            if np.isfinite(step.facts["first_broken"])
-            else -1,
+            example=_first_broken(step.facts),
             action="record" if left_out else action,
         )
 
@@ -70,6 +68,12 @@ class Watch:
         if left_out and self._loss_scaled:
             return "overflow"
         return "forward" if step.facts["loss_broken"] > 0 else "backward"
+
+
+def _first_broken(facts: Mapping[str, float]) -> int:
+    """Return the example's position if it is among those of the first replica, else -1."""
+    known = facts["broken_here"] == facts["broken_examples"] > 0
+    return int(facts["first_broken"]) if known else -1
 
 
 def _layer(cause: str, names: Sequence[str], gradients: np.ndarray, weights: np.ndarray) -> str:

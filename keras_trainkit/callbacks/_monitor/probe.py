@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ KINDS = {
     "softmax": "softmax",
 }
 
-Row = tuple[float, float, float, float, float]
+Row = Sequence[float]
 
 
 class ActivationProbe:
@@ -81,8 +81,9 @@ def _restored(layer: keras.Layer) -> Iterator[None]:
     try:
         yield
     finally:
-        own.clear()
         own.update(before)
+        for name in own.keys() - before.keys():
+            del own[name]
 
 
 def _whole(layers: list[keras.Layer]) -> list[keras.Layer]:

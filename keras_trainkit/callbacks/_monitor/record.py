@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_trainkit.callbacks._monitor.facts import FACTS
+from keras_trainkit.callbacks._monitor.statistics import REDUCTIONS, derive
 from keras_trainkit.diagnosis import Activations, History, NonFinite
 from keras_trainkit.diagnosis.history import BINS, STATISTICS, layer_of, root_sum_square
 
@@ -33,14 +34,15 @@ class Step:
         self.norms = self.rows[:, NORM].astype("float64")
 
     @classmethod
-    def of(cls, step: int, epoch: int, table: np.ndarray) -> "Step":
-        """Take a table apart, without keeping the array it is a part of."""
-        width = len(STATISTICS)
-        counts = table[1:, width:].astype("uint16") if table.shape[1] > width else None
+    def of(cls, step: int, epoch: int, table: np.ndarray, sizes: Sequence[int]) -> "Step":
+        """Take a table apart: a row of facts, and a row of reductions for each variable."""
+        width = len(REDUCTIONS)
+        rows = table[1:]
+        counts = rows[:, width:].astype("uint16") if table.shape[1] > width else None
         return cls(
             step,
             epoch,
-            table[1:, :width].astype("float32", copy=True),
+            derive(rows[:, :width], np.array(sizes[: len(rows)])),
             counts,
             dict(zip(FACTS, table[0, : len(FACTS)].tolist(), strict=True)),
         )
@@ -94,7 +96,7 @@ class Record:
         if len(variables) > len(self.names):
             self.names = unique_paths(variables)
             self._sizes = [math.prod(variable.shape) for variable in variables]
-        added = [Step.of(step, self._epoch, table) for step, table in tables]
+        added = [Step.of(step, self._epoch, table, self._sizes) for step, table in tables]
         for step in added:
             step.compare(self._last)
             self._last = step

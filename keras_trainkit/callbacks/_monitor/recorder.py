@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_trainkit._selection import matches, path_of
 from keras_trainkit._shadowing import shadowed
-from keras_trainkit.callbacks._monitor.facts import facts_of
+from keras_trainkit.callbacks._monitor.facts import FACTS, facts_of
 from keras_trainkit.callbacks._monitor.statistics import Kernels, Tensor
 from keras_trainkit.callbacks._monitor.update import Exchange, Settings, Update
 
@@ -71,17 +71,16 @@ class Recorder:
         if not self._step.blocks:
             return None
         with self.harmless():
-            blocks = self._step.blocks
+            kernels, blocks = self.kernels, self._step.blocks
             width = blocks[0].shape[1]
-            facts = facts_of(data, logs, self.kernels)
-            first = ops.concatenate([facts, ops.full((width - facts.shape[0],), math.nan)])
-            absent = ops.full((width,), math.nan, "float32")
-            rows = ops.concatenate([ops.stack([first, absent]), *blocks], axis=0)
+            rest = kernels.full(width - len(FACTS), math.nan)
+            facts = kernels.join([facts_of(data, logs, kernels), rest], axis=0)
+            absent = kernels.full(width, math.nan)
+            rows = kernels.join([facts[None], absent[None], *blocks], axis=0)
             places = [self._step.place.get(id(variable), 1) for variable in self.variables]
-            table = ops.take(rows, [0, *places], axis=0)
             if self._step.repeated is not None:
                 self._warn_repeated(self._step.repeated)
-            return table
+            return ops.take(rows, [0, *places], axis=0)
         return None
 
     def wanted(self, variables: Sequence[Any]) -> list[int]:
@@ -166,7 +165,7 @@ class Recorder:
         after: list[Tensor] = []
         with self.harmless():
             with keras.StatelessScope(state) if state else ExitStack():
-                settings = Settings.of(optimizer)
+                settings = Settings.of(optimizer, len(chosen) == len(variables))
             update.begin([before[i] for i in chosen])
             update.see([gradients[i] for i in chosen], settings, self.exchange)
         self._step.inside = True

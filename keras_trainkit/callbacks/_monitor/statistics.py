@@ -1,51 +1,128 @@
-"""The statistics of one update in backend-neutral operations, for inside a training step.
+"""The reductions of gradients and weights that are made inside a training step.
 
-Gradients and weights come as the rows of float32 matrices, one row per variable, variables of one
-shape together: many small reductions become one.
+They come as the rows of float32 matrices, one row per variable, variables of one shape together:
+many small reductions become one. What follows from the reductions is worked out by the host, in
+`derive`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT
+from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT, STATISTICS
 
 Tensor = Any
 STACKED_SIZE = 2**16
 CENTERED_SIZE = 2**10
 SAMPLED_SIZE = 2**12
 LARGEST = float(np.finfo("float32").max)
+SAFE = (1e-15, 1e18)  # Squares of numbers between these neither overflow nor vanish.
+# The numbers of one variable that leave the step. All but `update_norm` and `weight_norm` are of
+# the gradient as the optimizer is given it: too large by `scale`. `deviation` is |g - mean|_2, and
+# `clipped` the norm where entries are clipped; a norm above `clipnorm` becomes that, and then all
+# are multiplied by `factor`.
+REDUCTIONS = (
+    "norm",
+    "peak",
+    "mean",
+    "deviation",
+    "zero_fraction",
+    "nonfinite",
+    "weight_norm",
+    "update_norm",
+    "clipped",
+    "cosine",
+    "scale",
+    "clipnorm",
+    "factor",
+)
 
 
 class Kernels:
-    """Reductions of rows; a backend's subclass replaces what it can do with fewer passes."""
+    """The operations, in keras.ops; a backend's subclass replaces what it can do for less."""
+
+    def rows(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Return tensors of one shape as the rows of a float32 matrix."""
+        return ops.cast(ops.reshape(ops.stack(tensors), (len(tensors), -1)), "float32")
+
+    def snapshot(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Return copies of tensors of one shape as the rows of a float32 matrix."""
+        return self.rows(tensors)
 
     def dense(self, gradient: Any) -> Tensor:
         """Return what the backend calls a gradient as one tensor."""
         return ops.convert_to_tensor(gradient)
 
-    def total(self, rows: Tensor) -> Tensor:
+    def total(self, values: Tensor) -> Tensor:
         """Return the sum over replicas."""
-        return rows
+        return values
 
     def norms(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each row's L2 norm, and its number of entries that are NaN or infinite."""
+        """Return each row's L2 norm, and its number of entries that are NaN or infinite.
+
+        The norm neither overflows nor vanishes; what it is of a row that is not finite is open.
+        """
         return careful_norms(rows)
 
-    def peaks(self, rows: Tensor) -> Tensor:
-        """Return the largest magnitude of each row."""
-        return ops.amax(ops.abs(rows), axis=1)
-
-    def zero_fractions(self, rows: Tensor) -> Tensor:
-        """Return the share of each row's entries that are zero."""
-        return ops.mean(ops.cast(ops.equal(rows, 0.0), "float32"), axis=1)
+    def plain_norms(self, rows: Tensor) -> Tensor:
+        """Return each row's L2 norm by the sum of its squares, which may overflow or vanish."""
+        return ops.sqrt(along_rows(ops.sum, ops.square(rows)))
 
     def distances(self, before: Tensor, after: Tensor) -> Tensor:
         """Return the L2 norm of each row's difference; `before` may be overwritten."""
-        return plain_norms(ops.subtract(after, before))
+        return self.plain_norms(after - before)
+
+    def means(self, rows: Tensor) -> Tensor:
+        """Return the mean of each row."""
+        return along_rows(ops.mean, rows)
+
+    def peaks(self, rows: Tensor) -> Tensor:
+        """Return the largest magnitude of each row."""
+        return along_rows(ops.max, ops.abs(rows))
+
+    def zero_fractions(self, rows: Tensor) -> Tensor:
+        """Return the share of each row's entries that are zero."""
+        return along_rows(ops.mean, ops.cast(ops.equal(rows, 0.0), "float32"))
+
+    def products(self, rows: Tensor, others: Tensor) -> Tensor:
+        """Return the inner product of each row with the other."""
+        return along_rows(ops.sum, rows * others)
+
+    def clipped(self, rows: Tensor, limit: Tensor) -> Tensor:
+        """Return the rows with every entry moved into [-limit, limit]."""
+        return ops.clip(rows, -limit, limit)
+
+    def full(self, count: int, value: Any) -> Tensor:
+        """Return a vector of one number."""
+        return ops.full((count,), ops.cast(value, "float32"), "float32")
+
+    def columns(self, vectors: Sequence[Tensor]) -> Tensor:
+        """Return vectors as the columns of a matrix."""
+        return ops.stack(vectors, axis=1)
+
+    def join(self, parts: Sequence[Tensor], axis: int) -> Tensor:
+        """Return the parts as one tensor."""
+        return ops.concatenate(parts, axis=axis)
+
+    def vector(self, numbers: Sequence[Any]) -> Tensor:
+        """Return numbers and scalars as a vector."""
+        return ops.stack([ops.cast(number, "float32") for number in numbers])
+
+    def is_broken(self, scalar: Tensor) -> Tensor:
+        """Return 1 for NaN or infinity, else 0."""
+        return 1.0 - ops.cast(ops.isfinite(scalar), "float32")
+
+    def broken_examples(self, leaves: Sequence[Tensor]) -> tuple[Any, Any]:
+        """Return how many examples of a batch hold NaN or infinity, and the first's position."""
+        broken = ops.zeros(ops.shape(leaves[0])[:1], "float32")
+        for leaf in leaves:
+            finite, within = ops.isfinite(leaf), tuple(range(1, len(leaf.shape)))
+            finite = ops.all(finite, axis=within) if within else finite
+            broken = ops.maximum(broken, 1.0 - ops.cast(finite, "float32"))
+        return ops.sum(broken), ops.argmax(broken)
 
 
 def groups_of(variables: Sequence[Any]) -> list[list[int]]:
@@ -57,31 +134,21 @@ def groups_of(variables: Sequence[Any]) -> list[list[int]]:
     return list(groups.values())
 
 
-def rows_of(tensors: Sequence[Tensor]) -> Tensor:
-    """Return tensors of one shape as the rows of a float32 matrix."""
-    together = ops.stack(tensors) if len(tensors) > 1 else tensors[0]
-    return ops.cast(ops.reshape(together, (len(tensors), -1)), "float32")
+def careful_norms(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return norms that neither overflow nor vanish, and numbers of entries not finite."""
+    magnitude = ops.abs(rows)
+    # NaN compares false, infinity too. TensorFlow's optimizer would turn `not <=` into `>`.
+    finite = ops.less_equal(magnitude, LARGEST)
+    nonfinite = along_rows(ops.sum, ops.where(finite, 0.0, 1.0))
+    peak = along_rows(ops.max, magnitude)
+    unit = ops.where(ops.greater(peak, 0.0), peak, 1.0)
+    squares = ops.square(rows / unit[:, None])
+    return unit * ops.sqrt(along_rows(ops.sum, squares)), nonfinite
 
 
-def snapshot(tensors: Sequence[Tensor]) -> Tensor:
-    """Return copies of tensors of one shape as the rows of a float32 matrix."""
-    together = ops.stack([ops.stop_gradient(tensor) for tensor in tensors])
-    return ops.cast(ops.reshape(together, (len(tensors), -1)), "float32")
-
-
-def moments(rows: Tensor, norms: Tensor, kernels: Kernels) -> tuple[Tensor, Tensor]:
-    """Return each row's mean and standard deviation.
-
-    Of long rows std^2 = |g|^2 / n - mean^2, whose relative error is 1e-7 (1 + mean^2 / std^2).
-    """
-    size = rows.shape[1]
-    mean = ops.mean(rows, axis=1)
-    if size <= CENTERED_SIZE:
-        deviations, _ = kernels.norms(ops.subtract(rows, mean[:, None]))
-        return mean, deviations / math.sqrt(size)
-    root_mean_square = norms / math.sqrt(size)
-    share = mean / positive(root_mean_square)
-    return mean, root_mean_square * ops.sqrt(ops.maximum(1.0 - ops.square(share), 0.0))
+def along_rows(reduce: Callable, rows: Tensor) -> Tensor:
+    """Reduce each row to a number; XLA takes five times as long over an axis of one row."""
+    return reduce(rows)[None] if rows.shape[0] == 1 else reduce(rows, axis=1)
 
 
 def log2_counts(rows: Tensor, scale: Tensor | float) -> Tensor:
@@ -98,21 +165,28 @@ def log2_counts(rows: Tensor, scale: Tensor | float) -> Tensor:
     return ops.reshape(counts[:-1], (count, BINS))
 
 
-def careful_norms(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return norms that neither overflow nor vanish, and numbers of entries not finite."""
-    magnitude = ops.abs(rows)
-    # NaN compares false, infinity too. TensorFlow's optimizer would turn `not <=` into `>`.
-    finite = ops.less_equal(magnitude, LARGEST)
-    nonfinite = ops.sum(ops.where(finite, 0.0, 1.0), axis=1)
-    unit = positive(ops.amax(magnitude, axis=1))
-    return unit * plain_norms(ops.divide(rows, unit[:, None])), nonfinite
+def derive(reductions: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the statistics of one step, `(V, 10)`, from its reductions, `(V, 13)`.
 
-
-def plain_norms(rows: Tensor) -> Tensor:
-    """Return the L2 norm of each row."""
-    return ops.sqrt(ops.sum(ops.square(rows), axis=1))
-
-
-def positive(values: Tensor) -> Tensor:
-    """Return the values with 1 in the place of 0, to divide by."""
-    return ops.where(ops.greater(values, 0.0), values, 1.0)
+    Of long rows std^2 = |g|^2 / n - mean^2, whose relative error is 1e-7 (1 + mean^2 / std^2).
+    """
+    r = dict(zip(REDUCTIONS, reductions.astype("float64").T, strict=True))
+    present, broken = ~np.isnan(r["nonfinite"]), r["nonfinite"] > 0
+    with np.errstate(all="ignore"):
+        long = np.sqrt(np.maximum(r["norm"] ** 2 - sizes * r["mean"] ** 2, 0.0))
+        deviation = np.where(np.isnan(r["deviation"]), long, r["deviation"])
+        clipped = np.where(np.isnan(r["clipped"]), r["norm"], r["clipped"]) / r["scale"]
+        derived = {
+            "norm": np.where(broken, math.inf, r["norm"] / r["scale"]),
+            "max_abs": np.where(broken & ~np.isnan(r["mean"]), math.inf, r["peak"] / r["scale"]),
+            "mean": np.where(broken, math.nan, r["mean"] / r["scale"]),
+            "std": np.where(broken, math.nan, deviation / np.sqrt(sizes) / r["scale"]),
+            "zero_fraction": np.where(broken, math.nan, r["zero_fraction"]),
+            "nonfinite": r["nonfinite"],
+            "clipped_norm": np.where(broken, math.inf, clipped),
+            "cosine": np.where(broken, math.nan, r["cosine"]),
+        }
+        derived["clipped_norm"] = np.fmin(derived["clipped_norm"], r["clipnorm"]) * r["factor"]
+    for name in ("weight_norm", "update_norm"):
+        derived[name] = np.where(present & ~np.isfinite(r[name]), math.inf, r[name])
+    return np.stack([derived[name] for name in STATISTICS], axis=1).astype("float32")

@@ -10,18 +10,13 @@ from keras import ops
 
 from keras_trainkit._runtime import running
 from keras_trainkit.callbacks._monitor.statistics import (
-    LARGEST,
+    CENTERED_SIZE,
+    REDUCTIONS,
     Kernels,
     Tensor,
     groups_of,
     log2_counts,
-    moments,
-    plain_norms,
-    positive,
-    rows_of,
-    snapshot,
 )
-from keras_trainkit.diagnosis.history import STATISTICS
 
 GROUPS = ("norms", "full", "cosine", "histograms")
 Exchange = Callable[[Sequence[Any], Tensor], Tensor]
@@ -35,7 +30,7 @@ class Settings:
     Args:
         scale: number or tensor. The incoming gradients are too large by this factor.
         thresholds: dict of the names of `THRESHOLDS` to numbers or tensors, those that are set.
-        clips_otherwise: bool. Whether clipping acts on something else than these gradients.
+        clips_otherwise: bool. Whether what clipping does cannot be told from these numbers.
     """
 
     scale: Any
@@ -43,22 +38,29 @@ class Settings:
     clips_otherwise: bool
 
     @classmethod
-    def of(cls, optimizer: keras.optimizers.Optimizer) -> "Settings":
+    def of(cls, optimizer: keras.optimizers.Optimizer, all_measured: bool) -> "Settings":
         """Read them, before the update changes the scale."""
         scale: Any = optimizer.loss_scale_factor or 1.0
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
         rule = getattr(optimizer, "inner_optimizer", optimizer)
         thresholds = {name: running(rule, name) for name in THRESHOLDS}
+        scale = scale if isinstance(scale, float | int) else ops.cast(ops.copy(scale), "float32")
+        otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
+        partly = rule.global_clipnorm is not None and not all_measured
         return cls(
-            ops.copy(scale),
-            {name: value for name, value in thresholds.items() if value is not None},
-            bool(getattr(rule, "clipping", None) or rule.gradient_accumulation_steps),
+            scale,
+            {
+                n: v if isinstance(v, float | int) else ops.cast(v, "float32")
+                for n, v in thresholds.items()
+                if v is not None
+            },
+            bool(otherwise or partly),
         )
 
 
 class Update:
-    """Collects one row of statistics per variable in the course of an update.
+    """Collects one row of reductions per variable in the course of an update.
 
     Args:
         variables: the variables to measure.
@@ -71,49 +73,44 @@ class Update:
         self._kernels = kernels
         self._parts = parts
         self._groups = groups_of(variables)
-        self._columns: list[dict[str, Tensor]] = [{} for _ in self._groups]
+        self._found: list[dict[str, Tensor]] = [{} for _ in self._groups]
         self._before: list[Tensor] = []
 
     def begin(self, weights: Sequence[Tensor]) -> None:
         """Keep the weights before the update."""
-        self._before = [snapshot([weights[i] for i in group]) for group in self._groups]
+        for group in self._groups:
+            self._before.append(self._kernels.snapshot([weights[i] for i in group]))
 
     def see(self, gradients: Sequence[Any], settings: Settings, exchange: Exchange) -> None:
         """Measure the gradients; `exchange` takes their directions and returns the last ones."""
-        scale = settings.scale
-        for group, columns in zip(self._groups, self._columns, strict=True):
-            rows = self._kernels.total(rows_of([self._tensor(gradients[i], i) for i in group]))
-            norms, nonfinite = self._kernels.norms(rows)
-            columns["norm"] = ops.where(nonfinite > 0, math.inf, norms / scale)
-            columns["nonfinite"] = nonfinite
+        kernels = self._kernels
+        for group, found in zip(self._groups, self._found, strict=True):
+            rows = kernels.total(kernels.rows([self._tensor(gradients[i], i) for i in group]))
+            found["norm"], found["nonfinite"] = kernels.norms(rows)
             if "full" in self._parts:
-                self._see_entries(columns, rows, norms, scale)
+                self._see_entries(found, rows)
             if "cosine" in self._parts:
-                units = rows / norms[:, None]
+                units = rows / found["norm"][:, None]
                 last = exchange([self.variables[i] for i in group], units)
-                columns["cosine"] = ops.sum(units * last, axis=1)
+                found["cosine"] = kernels.products(units, last)
             if "histograms" in self._parts:
-                columns["counts"] = log2_counts(rows, scale)
+                found["counts"] = log2_counts(rows, settings.scale)
             if "clipvalue" in settings.thresholds:
-                limit = ops.cast(settings.thresholds["clipvalue"], "float32") * scale
-                clipped, _ = self._kernels.norms(ops.clip(rows, -limit, limit))
-                columns["clipped_norm"] = ops.where(nonfinite > 0, math.inf, clipped / scale)
-        if not settings.clips_otherwise and "clipvalue" not in settings.thresholds:
-            self._see_clipped(settings.thresholds)
+                limit = settings.thresholds["clipvalue"] * settings.scale
+                found["clipped"], _ = kernels.norms(kernels.clipped(rows, limit))
+        self._see_settings(settings)
 
     def finish(self, weights: Sequence[Tensor]) -> list[tuple[list[Any], Tensor]]:
         """Return the variables of each group and their rows, given the weights afterwards."""
-        blocks = []
-        for group, columns, before in zip(self._groups, self._columns, self._before, strict=True):
-            norms = plain_norms(before)
-            moves = self._kernels.distances(before, snapshot([weights[i] for i in group]))
-            columns["weight_norm"] = ops.where(norms <= LARGEST, norms, math.inf)
-            columns["update_norm"] = ops.where(moves <= LARGEST, moves, math.inf)
-            counts = columns.pop("counts", None)
-            unknown = ops.full((len(group),), math.nan, "float32")
-            block = ops.stack([columns.get(name, unknown) for name in STATISTICS], axis=1)
-            if counts is not None:
-                block = ops.concatenate([block, counts], axis=1)
+        kernels, blocks = self._kernels, []
+        for group, found, before in zip(self._groups, self._found, self._before, strict=True):
+            found["weight_norm"] = kernels.plain_norms(before)
+            after = kernels.rows([weights[i] for i in group])
+            found["update_norm"] = kernels.distances(before, after)
+            unknown = kernels.full(len(group), math.nan)
+            block = kernels.columns([found.get(name, unknown) for name in REDUCTIONS])
+            if "counts" in found:
+                block = kernels.join([block, found["counts"]], axis=1)
             blocks.append(([self.variables[i] for i in group], block))
         return blocks
 
@@ -124,27 +121,31 @@ class Update:
             return ops.zeros(variable.shape, variable.dtype)
         return self._kernels.dense(gradient)
 
-    def _see_entries(
-        self, columns: dict[str, Tensor], rows: Tensor, norms: Tensor, scale: Tensor
-    ) -> None:
-        broken = columns["nonfinite"] > 0
-        mean, std = moments(rows, norms, self._kernels)
-        columns["max_abs"] = ops.where(broken, math.inf, self._kernels.peaks(rows) / scale)
-        columns["mean"] = ops.where(broken, math.nan, mean / scale)
-        columns["std"] = ops.where(broken, math.nan, std / scale)
-        zeros = self._kernels.zero_fractions(rows)
-        columns["zero_fraction"] = ops.where(broken, math.nan, zeros)
+    def _see_entries(self, found: dict[str, Tensor], rows: Tensor) -> None:
+        found["mean"] = self._kernels.means(rows)
+        found["peak"] = self._kernels.peaks(rows)
+        found["zero_fraction"] = self._kernels.zero_fractions(rows)
+        if rows.shape[1] <= CENTERED_SIZE:
+            found["deviation"], _ = self._kernels.norms(rows - found["mean"][:, None])
 
-    def _see_clipped(self, thresholds: dict[str, Any]) -> None:
-        """Work out the norms after clipping by norm, which need no pass over the gradients."""
-        norms = ops.concatenate([columns["norm"] for columns in self._columns])
-        largest = positive(ops.max(norms))
-        total = largest * plain_norms((norms / largest)[None])[0]
-        for columns in self._columns:
-            kept = columns["norm"]
-            if "clipnorm" in thresholds:
-                kept = ops.minimum(kept, ops.cast(thresholds["clipnorm"], "float32"))
-            if "global_clipnorm" in thresholds:
-                limit = ops.cast(thresholds["global_clipnorm"], "float32")
-                kept = kept * ops.minimum(limit / positive(total), 1.0)
-            columns["clipped_norm"] = kept
+    def _see_settings(self, settings: Settings) -> None:
+        clipnorm = settings.thresholds.get("clipnorm", math.inf)
+        factor = self._factor(settings)
+        for group, found in zip(self._groups, self._found, strict=True):
+            for name, value in (
+                ("scale", settings.scale),
+                ("clipnorm", clipnorm),
+                ("factor", factor),
+            ):
+                found[name] = self._kernels.full(len(group), value)
+
+    def _factor(self, settings: Settings) -> Any:
+        """Return by what clipping multiplies all gradients, NaN where that is not known."""
+        if settings.clips_otherwise:
+            return math.nan
+        if "global_clipnorm" not in settings.thresholds:
+            return 1.0
+        norms = self._kernels.join([found["norm"] for found in self._found], axis=0)
+        total, _ = self._kernels.norms(norms[None])
+        limit = settings.thresholds["global_clipnorm"] * settings.scale
+        return limit / ops.maximum(total[0], limit)
