@@ -50,8 +50,9 @@ class GradientMonitor(keras.callbacks.Callback):
     monitor them. A second `fit` begins a new record; its steps go on from `optimizer.iterations`.
 
     Args:
-        every: integer >= 1, in steps: which steps are sampled; or `"log"`: 8 of each octave. With
-            "cosine" the step before each is sampled, too. Defaults to `16`.
+        every: which steps are sampled. Integer n >= 1: steps 0, n, 2 n, ...; `"log"`: eight of each
+            octave, which are all steps up to 8; `"auto"`: as `"log"` until these are 100 steps
+            apart, then every 100th. With "cosine" the step before each, too. Defaults to `"auto"`.
         statistics: `"norms"`, `"full"`, `"cosine"`, `"histograms"`, or a sequence of these. Norms
             are always measured; "cosine" holds one more copy of the gradients on the device.
             Defaults to `"full"`.
@@ -100,7 +101,7 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        every: int | str = 16,
+        every: int | str = "auto",
         statistics: str | Sequence[str] = "full",
         variables: Sequence[str] = (),
         probe: Any = None,

@@ -1,5 +1,6 @@
 """Observed steps on TensorFlow: a ring of variables takes the statistics out of the graph."""
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -112,6 +113,17 @@ class BackendSession(Session):
     def run(self, iterator: Any) -> Any:
         """Run up to `steps_per_execution` steps."""
         return self._observed(iterator)
+
+    def peek(self, iterator: Any) -> tuple[Any, tuple]:
+        """Return the next batch and arguments that still hold it.
+
+        Only a function that has run before takes batches from a list without a new trace.
+        """
+        replicas = self.model.distribute_strategy.num_replicas_in_sync
+        if replicas > 1 or self._wanted not in self._ran:
+            return None, (iterator,)
+        batches = list(itertools.islice(iterator, self.model.steps_per_execution))
+        return (batches[0], (iter(batches),)) if batches else (None, (iterator,))
 
     def take_tables(self) -> Sequence[np.ndarray]:
         """Return the tables of all steps since the last time, in order."""

@@ -45,6 +45,7 @@ class Session:
         self.batch: Any = None
         self.calls: list[int] = []
         self._armed = self._wanted = False
+        self._ran: set[bool] = set()
         self._tables: list[Tensor] = []
         self._warned = False
 
@@ -107,10 +108,10 @@ class Session:
         if self.batch is WANTED:
             batch, arguments = self.peek(*arguments)
             self.batch = WANTED if batch is None else batch
-        if not self._wanted:
-            return self.original(*arguments)
-        result = self.run(*arguments)
-        self._report_failure()
+        result = self.run(*arguments) if self._wanted else self.original(*arguments)
+        self._ran.add(self._wanted)
+        if self._wanted:
+            self._report_failure()
         return result
 
     def keep(self, table: Tensor | None) -> None:
