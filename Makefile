@@ -4,7 +4,7 @@ PYTHON ?= python3
 BACKENDS := tensorflow jax torch
 WORKERS ?= 2
 # The benchmarks that run on every backend, with one thread and with two.
-CLAIMS := dropout batch_normalization folding optimizer_update training_step
+CLAIMS := dropout batch_normalization folding optimizer_update training_step gradient_monitor
 
 ifeq ($(filter $(BACKEND),$(BACKENDS)),)
 $(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))
@@ -45,7 +45,7 @@ test-all:
 	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
-	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS)
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS) -m "not newest"
 
 lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m ruff check
@@ -59,7 +59,8 @@ bench:
 	$(RUN) benchmarks/batch_normalization_accuracy.py
 
 bench-backend: $(VENV)/test-$(BACKEND)
-	$(RUN) benchmarks/backward_memory.py
+	for claim in backward_memory gradient_monitor_compile gradient_monitor_growth; do \
+		$(RUN) benchmarks/$$claim.py || exit; done
 	for threads in 1 2; do for claim in $(CLAIMS); do \
 		THREADS=$$threads $(RUN) benchmarks/$$claim.py || exit; \
 	done || exit; done

@@ -52,14 +52,14 @@ def bandwidth_floor(array: np.ndarray, streams: int) -> Run:
 
 def print_ratios(title: str, contenders: Contenders, reference: str) -> None:
     """Print each contender's ratio to `reference`: the median over rounds, and p10 and p90."""
-    seconds = _measured(contenders)
+    seconds = measured(contenders)
     for name, values in seconds.items():
         if name != reference:
             low, median, high = np.percentile(values / seconds[reference], [10, 50, 90])
             print(f"{title:28} {name:26} {median:6.3f}  [{low:.3f} {high:.3f}]", flush=True)
 
 
-def _measured(contenders: Contenders) -> dict[str, np.ndarray]:
+def measured(contenders: Contenders) -> dict[str, np.ndarray]:
     """Return CPU seconds by contender and round; each round runs all of them in a new order."""
     repetitions = {}
     for name, run in contenders.items():

@@ -61,7 +61,7 @@ def build_model(steps_per_epoch: int) -> keras.Model:
 def train(train_data: Split, validation_data: Split) -> tuple[keras.Model, GradientMonitor]:
     """Fit until the validation loss has stopped falling; return the best model and the monitor."""
     model = build_model(steps_per_epoch=-(-len(train_data[0]) // BATCH_SIZE))
-    monitor = GradientMonitor(every=1)
+    monitor = GradientMonitor(probe=validation_data[0])
     model.fit(
         *train_data,
         batch_size=BATCH_SIZE,

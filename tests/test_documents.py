@@ -75,6 +75,7 @@ def test_vanishing_gradient_is_shown_and_cured(tmp_path):
     assert (tmp_path / "gradient_by_depth.png").exists()
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("name", "case"),
     [
@@ -83,14 +84,24 @@ def test_vanishing_gradient_is_shown_and_cured(tmp_path):
         ("folding.py", "2,2"),
         ("optimizer_update.py", "adam,2,8,16"),
         ("training_step.py", "mlp-512"),
+        ("gradient_monitor.py", "mlp-512"),
+        ("gradient_monitor_compile.py", "mlp-512"),
     ],
 )
 def test_benchmarks_print_ratios_beside_a_control(name, case):
-    printed = run_script("benchmarks", name, case, ROUNDS="1")
-    assert re.search(r"A/A +\d\.\d{3}  \[\d\.\d{3} \d\.\d{3}\]", printed)
-    assert re.search(r"(ours|folded) +\d\.\d{3}  \[", printed)
+    printed = run_script("benchmarks", name, case, ROUNDS="1", STEPS="2")
+    assert re.search(r"A/A +-?\d+\.\d{3}  \[-?\d+\.\d{3} -?\d+\.\d{3}\]", printed)
+    assert re.search(r"(ours|folded|default|full) +-?\d+\.\d{3}  \[", printed)
 
 
+@pytest.mark.newest
+def test_growth_of_the_monitors_cost_is_printed_by_size():
+    printed = run_script("benchmarks", "gradient_monitor_growth.py", "variables 2 6", ROUNDS="1")
+    sizes = [line.split()[:3] for line in printed.splitlines()]
+    assert sizes == [["2", "variables", "1.0"], ["6", "variables", "3.0"]]
+
+
+@pytest.mark.newest
 def test_the_backward_pass_keeps_no_more_than_the_readme_says():
     dropout, normalization = (
         {line.split()[-3]: line.split()[-2:] for line in printed.splitlines() if "(" in line}
@@ -137,6 +148,7 @@ def test_parity_page_maps_every_argument_of_a_rule(rule):
     assert own == defaults_on_the_parity_page(rule)
 
 
+@pytest.mark.newest
 def test_parity_script_finds_the_switches_of_keras():
     printed = run_script("benchmarks", "optimizer_parity.py", "Adam", STEPS="20")
     rows = re.findall(r"^Adam +(Keras|torch|optax)\S* +(\S+) +(\S+)", printed, re.MULTILINE)

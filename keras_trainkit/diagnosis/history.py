@@ -226,10 +226,10 @@ def layer_of(variable: str) -> str:
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
-    """Return the paths without a first part that they all share: the name of the model."""
-    heads = {path.partition("/")[0] for path in paths}
-    tails = [path.partition("/")[2] for path in paths]
-    return tails if len(heads) == 1 and all(tails) else list(paths)
+    """Return the paths without a first part that all longer ones share: the name of the model."""
+    heads = {path.partition("/")[0] for path in paths if "/" in path}
+    tails = [path.partition("/")[2] or path for path in paths]
+    return tails if len(heads) == 1 and len(set(tails)) == len(set(paths)) else list(paths)
 
 
 def root_sum_square(norms: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ class Summary:
             known.append("noise scale too large to measure: consecutive gradients disagree")
         elif not math.isnan(self.noise_scale):
             known.append(f"noise scale {self.noise_scale:,.0f} examples, the batch size that pays")
-        if not math.isnan(self.clipping):
+        if self.clipping > 0:
             known.append(f"{100 * self.clipping:.1f} % of the steps clipped")
         return ("; ".join(known),) if known else ()
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import STATISTICS, History
+from keras_trainkit.diagnosis.history import short_names
 from tests.diagnosis.samples import full_history, history, with_values
 
 
@@ -137,3 +138,17 @@ def test_noise_scale_from_the_documented_estimates_is_that_of_the_data():
     noise = half * 2 / (1 / sizes[1:] + 1 / sizes[:-1])
     record = dataclasses.replace(history(steps=4000), signal=signal, noise=noise)
     assert record.noise_scale() == pytest.approx(50 * 2.0**2 / (50 * 0.3**2), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["net/dense/kernel", "net/out/bias"], ["dense/kernel", "out/bias"]),
+        (["net/dense", "dropout"], ["dense", "dropout"]),
+        (["one/dense", "two/dense"], ["one/dense", "two/dense"]),
+        (["net/dense", "dense"], ["net/dense", "dense"]),
+        (["dense", "out"], ["dense", "out"]),
+    ],
+)
+def test_short_names_lack_the_name_of_the_model(paths, names):
+    assert short_names(paths) == names

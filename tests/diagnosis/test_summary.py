@@ -86,7 +86,8 @@ def test_what_was_not_recorded_is_a_dash():
         ),
         (2.0, np.nan, "noise scale 1,500 examples, the batch size that pays"),
         (-1.0, np.nan, "noise scale too large to measure: consecutive gradients disagree"),
-        (np.nan, 1.0, "0.0 % of the steps clipped"),
+        (np.nan, 0.5, "100.0 % of the steps clipped"),
+        (2.0, 1.0, "noise scale 1,500 examples, the batch size that pays"),
     ],
 )
 def test_noise_scale_and_clipping_are_the_second_line_when_known(signal, clipped, line):

@@ -13,6 +13,8 @@ from sklearn.datasets import load_digits
 
 from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam
 
+pytestmark = pytest.mark.newest
+
 EPOCHS, STEPS, BATCH_SIZE = 20, 45, 32
 WIDTHS = (64, 64, 32, 10)
 

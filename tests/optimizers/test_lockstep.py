@@ -12,6 +12,8 @@ from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam
 from tests import contracts
 from tests.references import optimizers as references
 
+pytestmark = pytest.mark.newest
+
 BACKEND = keras.backend.backend()
 # "general" is the rule in Keras's operations, "foreach" what PyTorch runs where there is no CPU.
 PATHS = {
