@@ -35,6 +35,7 @@ class RuntimeNumber:
                 autocast=False,
                 name=name,
             )
+        self.variable.holds_runtime_number = True
 
     def assign(self, value: float) -> None:
         """Set the number; the next training step reads it."""
@@ -63,6 +64,11 @@ def running(owner: Any, name: str) -> Any:
     """Return `owner.name` as the running step computes with it: a tensor if it can change."""
     number = vars(owner).get(NUMBERS, {}).get(name)
     return getattr(owner, name) if number is None else number.read()
+
+
+def is_runtime_number(variable: Any) -> bool:
+    """Say whether a variable among a layer's or an optimizer's only repeats a number of Python."""
+    return getattr(variable, "holds_runtime_number", False)
 
 
 def held_by_jax_trainer(variable: keras.Variable) -> bool:

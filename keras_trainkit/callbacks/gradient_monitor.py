@@ -1,8 +1,9 @@
 """The true training gradients, seen from inside `fit`."""
 
 import importlib
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,12 +14,12 @@ from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit.callbacks._monitor.event_file import EventFile
 from keras_trainkit.callbacks._monitor.nonfinite import Watch
 from keras_trainkit.callbacks._monitor.probe import ActivationProbe
-from keras_trainkit.callbacks._monitor.record import Record, Step
-from keras_trainkit.callbacks._monitor.rollback import Rollback
+from keras_trainkit.callbacks._monitor.record import Record
+from keras_trainkit.callbacks._monitor.response import Response
 from keras_trainkit.callbacks._monitor.sampling import Sampling
 from keras_trainkit.callbacks._monitor.session import WANTED, Options, Session, warn_unobserved
 from keras_trainkit.callbacks._monitor.update import GROUPS
-from keras_trainkit.diagnosis import History, NonFinite, Summary, plot_history, summarize
+from keras_trainkit.diagnosis import History, Summary, plot_history, summarize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,8 +72,8 @@ class GradientMonitor(keras.callbacks.Callback):
             the device, `grad_norm` in the progress bar is renewed and non-finite numbers are
             noticed. Defaults to `32`.
         max_steps: integer >= 2. The record's memory: with V variables it takes 40 V bytes per
-            step, with histograms 168 V. Of more steps, every second one of the older half is
-            forgotten. Defaults to `2000`.
+            step, with histograms 168 V, and less than 1,000 more. Of more steps, every second one
+            of the older half is forgotten; so with the logs of more epochs. Defaults to `2000`.
 
     Attributes:
         history: `diagnosis.History`, the record of the latest `fit`, also of an interrupted one.
@@ -112,20 +113,20 @@ class GradientMonitor(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.fetch_every = integer("fetch_every", fetch_every, low=1)
-        chosen = (statistics,) if isinstance(statistics, str) else tuple(statistics)
+        several = isinstance(statistics, Iterable) and not isinstance(statistics, str)
+        chosen = tuple(statistics) if several else (statistics,)
         self.statistics = tuple(one_of("statistics", name, GROUPS) for name in chosen)
         self.variables = checked_patterns("variables", variables)
         self.on_nonfinite = one_of("on_nonfinite", on_nonfinite, ("record", "stop", "rollback"))
         self.max_steps = integer("max_steps", max_steps, low=2)
-        self.probe = probe
+        self.probe = one_of("probe", probe, (FIRST_BATCH,)) if isinstance(probe, str) else probe
         self._sampling = Sampling(every, in_pairs="cosine" in self.statistics)
         self._event_file = EventFile(log_dir) if log_dir is not None else None
         self._record = Record(self.max_steps)
         self._session: Session | None = None
-        self._watch = Watch(loss_scaled=False)
-        self._rollback = Rollback()
+        self._response = Response(self.on_nonfinite, self.fetch_every, Watch())
         self._shown: dict[str, float] = {}
-        self._first_step = self._calls = 0
+        self._first_step = self._next_step = self._calls = 0
 
     @property
     def every(self) -> int | str:
@@ -136,7 +137,7 @@ class GradientMonitor(keras.callbacks.Callback):
     def history(self) -> History:
         """The record of the latest `fit`, up to now if it is still running."""
         self._fetch()
-        history = self._record.history()
+        history = self._record.history(self._response.events)
         if not len(history.steps):
             raise RuntimeError("GradientMonitor has recorded nothing: no `fit` has trained with it")
         return history
@@ -153,8 +154,9 @@ class GradientMonitor(keras.callbacks.Callback):
         """Put an observed function in the place of the model's train function."""
         model = self.model
         _check(model)
-        self._record, self._rollback, self._shown = Record(self.max_steps), Rollback(), {}
-        self._watch = Watch(isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer))
+        self._record, self._shown, self._next_step = Record(self.max_steps), {}, 0
+        watch = Watch.of(model.optimizer)
+        self._response = Response(self.on_nonfinite, self.fetch_every, watch)
         backend = session_class()
         obstacle = backend.obstacle(model)
         if obstacle:
@@ -170,22 +172,26 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin the epoch's means."""
-        self._shown = {}
         iterations = getattr(self.model.optimizer, "iterations", 0)
-        self._first_step = int(keras.ops.convert_to_numpy(iterations))
+        # They fall behind after a rollback, and with accumulation or several optimizers.
+        iterations = int(keras.ops.convert_to_numpy(iterations))
+        self._first_step = max(iterations, self._next_step)
         self._record.begin_epoch(epoch)
-        if self._session and self.on_nonfinite == "rollback":
-            self._rollback.save(self.model, self._session.recorder.optimizers)
+        if self._session:
+            self._response.begin_epoch(self, self._session.recorder.optimizers)
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Announce the step to the session, after fetching if it is time."""
         if self._session:
-            if self._calls >= self.fetch_every:
+            if self._calls >= self._response.due:
                 self._fetch(in_training=True)
             self._calls += 1
             step = self._first_step + batch
             count = self._session.model.steps_per_execution
-            self._session.announce(step, self._sampling.wants(step, count))
+            last = min(batch + count, (self.params or {}).get("steps") or math.inf)
+            self._next_step = self._first_step + int(last)
+            wanted = self._response.suspicious or self._sampling.wants(step, count)
+            self._session.announce(step, wanted)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Show the epoch's means as of the latest fetch."""
@@ -221,53 +227,37 @@ class GradientMonitor(keras.callbacks.Callback):
             return
         self._calls = 0
         steps = self._record.add(self._session.fetch(), self._session.recorder.variables)
-        self._shown = self._record.means()
-        found = [self._look(step) for step in steps]
-        events = [event for event in found if event]
-        self._record.events += events
-        if self._event_file:
-            for step in steps:
+        self._shown = self._record.means() or self._shown
+        for step in steps:
+            self._response.look(step, self._first_step, self._record.names)
+            if self._event_file:
                 self._event_file.write(step.step, self._record.names, step.rows, step.counts)
         if in_training:
-            self._act(events)
-
-    def _look(self, step: Step) -> NonFinite | None:
-        return self._watch.look(step, self._first_step, self._record.names, self.on_nonfinite)
-
-    def _act(self, events: Sequence[NonFinite]) -> None:
-        if self._session is None or self.on_nonfinite == "record":
-            return
-        optimizers = self._session.recorder.optimizers
-        broken = [event for event in events if event.action != "record"]
-        if not broken and self.on_nonfinite == "rollback":
-            self._rollback.save(self.model, optimizers)
-        for event in broken:
-            warnings.warn(str(event), stacklevel=2)
-            if self.on_nonfinite == "rollback":
-                cut = event.cause != "data"
-                if self._rollback.restore(self.model, optimizers, cut):
-                    self._watch.mended()
-                    continue
-            self.model.stop_training = True
+            self._response.answer(self, self._session.recorder.optimizers)
 
     def _probes_first_batch(self) -> bool:
-        return isinstance(self.probe, str) and self.probe == FIRST_BATCH
+        return isinstance(self.probe, str)
 
     def _measure_activations(self) -> None:
-        batch = self._session.batch if self._session else None
-        if batch is None or batch is WANTED:
+        session = self._session
+        batch = session.batch if session else None
+        if session is None or batch is None or batch is WANTED:
             return
         inputs = (
             keras.utils.unpack_x_y_sample_weight(batch)[0] if self._probes_first_batch() else batch
         )
         try:
-            self._record.add_activations(ActivationProbe(self.model, inputs).measure())
+            rows = ActivationProbe(self.model, inputs).measure()
         except Exception as error:
             warnings.warn(
                 f"GradientMonitor cannot probe the activations: {error}. Training goes on.",
                 stacklevel=2,
             )
-            self._session.batch = None
+            session.batch = None
+            return
+        self._record.add_activations(rows)
+        if self._event_file:
+            self._event_file.write_activations(self._next_step - 1, rows)
 
 
 def _check(model: keras.Model) -> None:

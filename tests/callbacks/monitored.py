@@ -69,8 +69,13 @@ def fit(model, callbacks=(), rows=20, **arguments):
 
 
 def assert_same_training(model, history, twin, expected):
-    """Compare weights, optimizer variables and logs bit for bit."""
+    """Compare weights, variables of all optimizers, and logs bit for bit."""
     assert_same_weights(model, twin)
-    for mine, theirs in zip(model.optimizer.variables, twin.optimizer.variables, strict=True):
+    for mine, theirs in zip(optimizer_variables(model), optimizer_variables(twin), strict=True):
         np.testing.assert_array_equal(array(mine), array(theirs))
     assert {name: history[name] for name in expected} == expected
+
+
+def optimizer_variables(model):
+    optimizers = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
+    return [variable for optimizer in optimizers for variable in optimizer.variables]

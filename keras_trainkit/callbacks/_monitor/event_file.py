@@ -4,11 +4,13 @@ import math
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_trainkit.callbacks._monitor.probe import Row
+from keras_trainkit.diagnosis.activations import ACTIVATION_STATISTICS
 from keras_trainkit.diagnosis.history import LOWEST_EXPONENT, STATISTICS, History
 
 
@@ -18,7 +20,8 @@ class EventFile:
     TensorBoard groups the tags by what stands before the first slash:
         gradient_norm/<variable>, gradient_max_abs/<variable>, ... as in `diagnosis.STATISTICS`,
         weight_norm/<variable>, update_norm/<variable>, update_ratio/<variable>, global_norm,
-        gradient_log2/<variable>: histogram of log2 |g_i| over the elements that are not zero
+        gradient_log2/<variable>: histogram of log2 |g_i| over the elements that are not zero,
+        activation_std/<layer>, ... as in `diagnosis.ACTIVATION_STATISTICS`
     The file is opened at the first write. A copy of an `EventFile`, also one made by pickle, writes
     to a file of its own in the same folder.
 
@@ -58,6 +61,16 @@ class EventFile:
                 if counts.any():
                     values.append({"tag": f"gradient_log2/{variable}", "histo": _log2(counts)})
         self._add(step, values)
+
+    def write_activations(self, step: int, rows: Iterable[tuple[str, str, Row]]) -> None:
+        """Write what `ActivationProbe` measured; NaN, what a layer has not, is left out."""
+        scalars = {
+            f"activation_{statistic}/{layer}": value
+            for layer, _, values in rows
+            for statistic, value in zip(ACTIVATION_STATISTICS, values, strict=True)
+            if not math.isnan(value)
+        }
+        self.write_scalars(step, scalars)
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Write numbers under their own names, NaN too."""

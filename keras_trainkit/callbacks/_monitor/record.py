@@ -3,11 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from keras_trainkit._selection import path_of
 from keras_trainkit.callbacks._monitor.facts import FACTS
 from keras_trainkit.callbacks._monitor.statistics import REDUCTIONS, derive
 from keras_trainkit.diagnosis import Activations, History, NonFinite
@@ -16,7 +17,7 @@ from keras_trainkit.diagnosis.history import BINS, STATISTICS, layer_of, root_su
 NORM, COSINE = STATISTICS.index("norm"), STATISTICS.index("cosine")
 
 
-@dataclass
+@dataclass(slots=True)
 class Step:
     """What was measured at one step: `rows (V, 10)`, `counts (V, BINS)` or None, and the facts."""
 
@@ -27,11 +28,11 @@ class Step:
     facts: dict[str, float]
     signal: float = math.nan
     noise: float = math.nan
-    norms: np.ndarray = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Keep the norms in double precision."""
-        self.norms = self.rows[:, NORM].astype("float64")
+    @property
+    def norms(self) -> np.ndarray:
+        """The norms in double precision."""
+        return self.rows[:, NORM].astype("float64")
 
     @classmethod
     def of(cls, step: int, epoch: int, table: np.ndarray, sizes: Sequence[int]) -> "Step":
@@ -69,27 +70,27 @@ class Record:
     """Collects the steps of one training until they are read as a `History`.
 
     Of more than `limit` steps every second one of the older half is forgotten, never the first: the
-    older a time is, the wider apart are the steps that are kept of it.
+    older a time is, the wider apart are the steps that are kept of it. So it is with epochs.
 
     Args:
-        limit: integer >= 2. Number of steps kept.
+        limit: integer >= 2. Number of steps, and of epochs, kept.
     """
 
     def __init__(self, limit: int) -> None:
         self.names: tuple[str, ...] = ()
-        self.events: list[NonFinite] = []
         self._limit = limit
         self._steps: list[Step] = []
         self._last: Step | None = None
         self._epoch = 0
-        self._of_epoch: list[tuple[float, float, float, float]] = []
+        self._sums = np.zeros(4)
+        self._counts = np.zeros(4)
         self._logs: list[dict[str, float]] = []
         self._sizes: list[int] = []
         self._activations: list[tuple[int, list[tuple[str, str, Sequence[float]]]]] = []
 
     def begin_epoch(self, epoch: int) -> None:
         """Count what follows to `epoch`."""
-        self._epoch, self._of_epoch = epoch, []
+        self._epoch, self._sums, self._counts = epoch, np.zeros(4), np.zeros(4)
 
     def add(self, tables: Sequence[tuple[int, np.ndarray]], variables: Sequence[Any]) -> list[Step]:
         """Append steps; `variables` belong to their rows and can only become more."""
@@ -100,34 +101,33 @@ class Record:
         for step in added:
             step.compare(self._last)
             self._last = step
-            self._steps.append(step)
-            self._of_epoch.append((*_global(step), step.signal, step.noise))
-            if len(self._steps) > self._limit:
-                half = len(self._steps) // 2
-                self._steps[:half] = self._steps[:half:2]
+            values = np.array([*_global(step), step.signal, step.noise])
+            self._sums += np.where(np.isfinite(values), values, 0.0)
+            self._counts += np.isfinite(values)
+            self._keep(self._steps, step)
         return added
 
     def add_activations(self, rows: list[tuple[str, str, Sequence[float]]]) -> None:
         """Append what a probe measured at the end of the epoch."""
-        self._activations.append((self._epoch, rows))
+        self._keep(self._activations, (self._epoch, rows))
 
     def end_epoch(self, logs: Mapping[str, float]) -> None:
         """Keep what `fit` logged for the epoch."""
-        self._logs.append({"epoch": self._epoch, **logs})
+        self._keep(self._logs, {"epoch": self._epoch, **logs})
 
     def means(self) -> dict[str, float]:
         """Return the epoch's mean global norm and update ratio, over finite steps, for the logs."""
-        if not self._of_epoch:
+        if self._last is None or self._last.epoch != self._epoch:
             return {}
-        norms, ratios, signals, noises = np.array(self._of_epoch).T
-        found = {"grad_norm": _finite_mean(norms), "update_ratio": _finite_mean(ratios)}
-        if np.isfinite(signals).any():
-            signal = _finite_mean(signals)
-            found["noise_scale"] = _finite_mean(noises) / signal if signal > 0 else math.inf
+        with np.errstate(invalid="ignore"):
+            norm, ratio, signal, noise = (self._sums / self._counts).tolist()
+        found = {"grad_norm": norm, "update_ratio": ratio}
+        if not math.isnan(signal):
+            found["noise_scale"] = noise / signal if signal > 0 else math.inf
         return found
 
-    def history(self) -> History:
-        """Return everything so far."""
+    def history(self, events: Sequence[NonFinite] = ()) -> History:
+        """Return everything so far, and the events."""
         names = dict.fromkeys(name for logs in self._logs for name in logs)
         has_counts = any(step.counts is not None for step in self._steps)
         return History(
@@ -143,8 +143,15 @@ class Record:
             if has_counts
             else None,
             activations=self._probed(),
-            events=tuple(self.events),
+            events=tuple(events),
         )
+
+    def _keep(self, kept: list, item: Any) -> None:
+        """Append to a list of at most `limit`."""
+        kept.append(item)
+        if len(kept) > self._limit:
+            half = max(2, len(kept) // 2)
+            kept[:half] = kept[:half:2]
 
     def _filled(self, parts: Sequence[Any], width: int, absent: float) -> np.ndarray:
         """Stack arrays that may lack the last variables."""
@@ -174,7 +181,7 @@ def unique_paths(variables: Sequence[Any]) -> tuple[str, ...]:
     seen: Counter[str] = Counter()
     names = []
     for variable in variables:
-        path = getattr(variable, "path", variable.name)
+        path = path_of(variable)
         seen[path] += 1
         layer = layer_of(path)
         again = f"#{seen[path]}" if seen[path] > 1 else ""
@@ -190,8 +197,3 @@ def _global(step: Step) -> tuple[float, float]:
     )
     ratio = moves / weights if weights > 0 and math.isfinite(weights) else math.nan
     return float(root_sum_square(step.norms)), ratio
-
-
-def _finite_mean(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else math.nan

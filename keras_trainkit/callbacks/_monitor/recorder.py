@@ -48,18 +48,25 @@ class Recorder:
         self._warned = False
         # Replicas run in threads of their own, which take turns inside an update.
         self._step = threading.local()
+        self._watching, self._hooks = 0, ExitStack()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Shadow the optimizers' methods while one step runs or is traced."""
         self.begin_step()
-        with ExitStack() as stack:
+        if not self._watching:
             for optimizer in self.optimizers:
                 apply = self._hooked_apply(optimizer)
                 stateless_apply = self._hooked_stateless_apply(optimizer)
                 hooks = shadowed(optimizer, apply=apply, stateless_apply=stateless_apply)
-                stack.enter_context(hooks)
+                self._hooks.enter_context(hooks)
+        self._watching += 1
+        try:
             yield
+        finally:
+            self._watching -= 1
+            if not self._watching:  # The last replica to leave.
+                self._hooks.close()
 
     def begin_step(self) -> None:
         """Forget the rows of the last step."""
@@ -87,16 +94,16 @@ class Recorder:
         """Return the positions of the variables to measure."""
         return [i for i, variable in enumerate(variables) if self._is_wanted(variable)]
 
-    def keep(self, blocks: Sequence[tuple[list[Any], Tensor]]) -> None:
-        """Hold rows until `table`; those of a later update of a variable replace the earlier."""
+    def keep(self, update: Update, weights: Sequence[Tensor]) -> None:
+        """Hold an update's rows until `table`; those of a variable's later update replace them."""
         known = {id(variable) for variable in self.variables}
-        for variables, rows in blocks:
+        for variables, rows in update.finish(weights):
             first = 2 + sum(block.shape[0] for block in self._step.blocks)
             repeated = [v for v in variables if id(v) in self._step.place]
             self._step.repeated = self._step.repeated or next(iter(repeated), None)
             self._step.blocks.append(rows)
             self._step.place.update((id(v), first + i) for i, v in enumerate(variables))
-            self.variables += [v for v in variables if id(v) not in known]
+        self.variables += [v for v in update.variables if id(v) not in known]
 
     @contextmanager
     def harmless(self) -> Iterator[None]:
@@ -127,9 +134,9 @@ class Recorder:
         def apply(grads: Any, trainable_variables: Any = None) -> Any:
             if self._step.inside:
                 return original(grads, trainable_variables)
-            grads, given = list(grads), trainable_variables and list(trainable_variables)
-            variables = given or trained_variables(optimizer)
-            with self._measured(optimizer, [], variables, grads, variables) as after:
+            grads, given = _reusable(grads), _reusable(trainable_variables)
+            variables = list(given or trained_variables(optimizer))
+            with self._measured(optimizer, [], variables, list(grads), variables) as after:
                 result = original(grads, given)
                 after += variables
             return result
@@ -165,7 +172,8 @@ class Recorder:
         after: list[Tensor] = []
         with self.harmless():
             with keras.StatelessScope(state) if state else ExitStack():
-                settings = Settings.of(optimizer, len(chosen) == len(variables))
+                complete = len(chosen) == len(variables)
+                settings = Settings.of(optimizer, complete, self.kernels.replicas())
             update.begin([before[i] for i in chosen])
             update.see([gradients[i] for i in chosen], settings, self.exchange)
         self._step.inside = True
@@ -174,7 +182,12 @@ class Recorder:
         finally:
             self._step.inside = False
         with self.harmless():
-            self.keep(update.finish([after[i] for i in chosen]))
+            self.keep(update, [after[i] for i in chosen])
+
+
+def _reusable(values: Any) -> Any:
+    """Return what was given, for an optimizer may keep it; as a list if it can be read but once."""
+    return list(values) if isinstance(values, Iterator) else values
 
 
 def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._runtime import is_runtime_number
+
 CUT = 0.5
 MOST_CUTS = 10
 
@@ -16,7 +18,7 @@ class Rollback:
 
     def __init__(self) -> None:
         self._values: list[np.ndarray] | None = None
-        self.cuts = 0
+        self._cuts = 0
 
     def save(self, model: keras.Model, optimizers: Sequence[Any]) -> None:
         """Copy all variables if they are finite."""
@@ -31,25 +33,30 @@ class Rollback:
     def restore(self, model: keras.Model, optimizers: Sequence[Any], cut: bool) -> bool:
         """Go back, with half the present learning rate if `cut`; return whether it was possible.
 
-        A learning rate that a schedule gives stays.
+        The means of the epoch's metrics begin anew. A learning rate that a schedule gives stays.
         """
         variables = _variables(model, optimizers)
-        if self._values is None or len(self._values) != len(variables) or self.cuts >= MOST_CUTS:
+        if self._values is None or len(self._values) != len(variables) or self._cuts >= MOST_CUTS:
             return False
         rates = [float(keras.ops.convert_to_numpy(o.learning_rate)) for o in optimizers]
         for variable, value in zip(variables, self._values, strict=True):
             variable.assign(value)
-        if cut:
-            self.cuts += 1
-            for optimizer, rate in zip(optimizers, rates, strict=True):
-                with contextlib.suppress(TypeError, AttributeError):  # The rate of a schedule.
-                    optimizer.learning_rate = CUT * rate
+        for optimizer, rate in zip(optimizers, rates, strict=True):
+            with contextlib.suppress(TypeError, AttributeError):  # The rate of a schedule.
+                optimizer.learning_rate = CUT * rate if cut else rate
+        self._cuts += cut
         model.reset_metrics()
         return True
 
+    def __getstate__(self) -> dict:
+        """Leave the copy, which is as large as the model."""
+        return {**vars(self), "_values": None}
+
 
 def _variables(model: keras.Model, optimizers: Sequence[Any]) -> list[Any]:
-    return [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
+    """Return what training changes; what the user or a callback assigns stays as it is."""
+    state = [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
+    return [variable for variable in state if not is_runtime_number(variable)]
 
 
 def _is_number(values: np.ndarray) -> bool:

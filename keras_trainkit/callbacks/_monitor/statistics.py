@@ -56,6 +56,10 @@ class Kernels:
         """Return what the backend calls a gradient as one tensor."""
         return ops.convert_to_tensor(gradient)
 
+    def replicas(self) -> int:
+        """Return how many replicas run the step at once."""
+        return 1
+
     def total(self, values: Tensor) -> Tensor:
         """Return the sum over replicas."""
         return values
@@ -172,13 +176,14 @@ def derive(reductions: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """
     r = dict(zip(REDUCTIONS, reductions.astype("float64").T, strict=True))
     present, broken = ~np.isnan(r["nonfinite"]), r["nonfinite"] > 0
+    full = ~np.isnan(r["zero_fraction"])  # The mean of a broken gradient may be NaN itself.
     with np.errstate(all="ignore"):
         long = np.sqrt(np.maximum(r["norm"] ** 2 - sizes * r["mean"] ** 2, 0.0))
         deviation = np.where(np.isnan(r["deviation"]), long, r["deviation"])
         clipped = np.where(np.isnan(r["clipped"]), r["norm"], r["clipped"]) / r["scale"]
         derived = {
             "norm": np.where(broken, math.inf, r["norm"] / r["scale"]),
-            "max_abs": np.where(broken & ~np.isnan(r["mean"]), math.inf, r["peak"] / r["scale"]),
+            "max_abs": np.where(broken & full, math.inf, r["peak"] / r["scale"]),
             "mean": np.where(broken, math.nan, r["mean"] / r["scale"]),
             "std": np.where(broken, math.nan, deviation / np.sqrt(sizes) / r["scale"]),
             "zero_fraction": np.where(broken, math.nan, r["zero_fraction"]),

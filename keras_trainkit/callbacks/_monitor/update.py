@@ -38,25 +38,34 @@ class Settings:
     clips_otherwise: bool
 
     @classmethod
-    def of(cls, optimizer: keras.optimizers.Optimizer, all_measured: bool) -> "Settings":
+    def of(
+        cls, optimizer: keras.optimizers.Optimizer, all_measured: bool, replicas: int = 1
+    ) -> "Settings":
         """Read them, before the update changes the scale."""
         scale: Any = optimizer.loss_scale_factor or 1.0
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
         rule = getattr(optimizer, "inner_optimizer", optimizer)
         thresholds = {name: running(rule, name) for name in THRESHOLDS}
+        thresholds = {n: v for n, v in thresholds.items() if v is not None and not _is_off(v)}
         scale = scale if isinstance(scale, float | int) else ops.cast(ops.copy(scale), "float32")
         otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
-        partly = rule.global_clipnorm is not None and not all_measured
+        partly = "global_clipnorm" in thresholds and not all_measured
+        # Keras's own optimizers clip what each replica has, this package's clip the sum.
+        apart = thresholds and replicas > 1 and not hasattr(rule, "clipped_by_threshold")
         return cls(
             scale,
             {
                 n: v if isinstance(v, float | int) else ops.cast(v, "float32")
                 for n, v in thresholds.items()
-                if v is not None
             },
-            bool(otherwise or partly),
+            bool(otherwise or partly or apart),
         )
+
+
+def _is_off(threshold: Any) -> bool:
+    """Say whether Keras takes a threshold for none."""
+    return isinstance(threshold, float | int) and threshold <= 0
 
 
 class Update:

@@ -1,0 +1,109 @@
+"""What is done about a training whose numbers are not finite."""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from keras_trainkit.callbacks._monitor.nonfinite import Watch
+from keras_trainkit.callbacks._monitor.record import Step
+from keras_trainkit.callbacks._monitor.rollback import Rollback
+from keras_trainkit.diagnosis import NonFinite
+
+MOST_EVENTS = 20
+
+
+class Response:
+    """Looks at every measured step of one training, and does what `on_nonfinite` says.
+
+    Steps that the optimizer left out are only recorded. Of these, and of the others, the first
+    `MOST_EVENTS` are kept; all are acted upon. After a rollback the training is looked at twice as
+    often, so that a batch which comes again and again costs ever fewer steps.
+
+    Args:
+        action: string, `"record"`, `"stop"` or `"rollback"`.
+        fetch_every: integer >= 1. Calls of the train function between two looks.
+        watch: `Watch`.
+
+    Attributes:
+        due: integer. The next look comes after so many calls.
+        suspicious: bool. Whether every step should be measured.
+    """
+
+    def __init__(self, action: str, fetch_every: int, watch: Watch) -> None:
+        # A rollback needs a first copy of the variables, some of which the first step may create.
+        self.due = 1 if action == "rollback" else fetch_every
+        self.suspicious = False
+        self._action = action
+        self._fetch_every = fetch_every
+        self._watch = watch
+        self._rollback = Rollback()
+        self._kept: list[NonFinite] = []
+        self._counts: Counter[bool] = Counter()
+        self._unanswered: list[tuple[NonFinite, bool]] = []
+        self._warned = False
+
+    @property
+    def events(self) -> tuple[NonFinite, ...]:
+        """The events so far."""
+        return (*self._kept, *(event for event, _ in self._unanswered))
+
+    def begin_epoch(self, host: keras.callbacks.Callback, optimizers: Sequence[Any]) -> None:
+        """Copy the variables if it may be needed."""
+        if self._action == "rollback":
+            _build_optimizer(host.model)
+            self._rollback.save(host.model, optimizers)
+
+    def look(self, step: Step, first_step: int, names: Sequence[str]) -> None:
+        """Note what is new about the step; `first_step` is the first of its epoch."""
+        event = self._watch.look(step, first_step, names)
+        if event:
+            self._unanswered.append((event, self._watch.left_out))
+
+    def answer(self, host: keras.callbacks.Callback, optimizers: Sequence[Any]) -> None:
+        """Act on what was noted; `host.model` is asked for only where JAX must give it back."""
+        noted, self._unanswered = self._unanswered, []
+        broken = [event for event, left_out in noted if not left_out]
+        action = self._act(broken, host, optimizers)
+        for event, left_out in noted:
+            self._keep(event if left_out else replace(event, action=action), left_out)
+        self.due = self._fetch_every
+
+    def _act(
+        self, broken: Sequence[NonFinite], host: keras.callbacks.Callback, optimizers: Sequence[Any]
+    ) -> str:
+        """Return what was done."""
+        if self._action == "rollback":
+            if not broken:
+                self._rollback.save(host.model, optimizers)
+            elif self._rollback.restore(
+                host.model, optimizers, cut=any(event.cause != "data" for event in broken)
+            ):
+                self._watch.mended()
+                self._fetch_every = max(1, self._fetch_every // 2)
+                self.suspicious = True
+                return "rollback"
+        if broken and self._action != "record":
+            host.model.stop_training = True
+            return "stop"
+        return "record"
+
+    def _keep(self, event: NonFinite, left_out: bool) -> None:
+        self._counts[left_out] += 1
+        if self._counts[left_out] > MOST_EVENTS:
+            return
+        self._kept.append(event)
+        if not (left_out or (self._warned and self._action == "record")):
+            self._warned = True
+            warnings.warn(str(event), stacklevel=2)
+
+
+def _build_optimizer(model: keras.Model) -> None:
+    """Create an optimizer's variables before the first step, as TensorFlow's trainer does in it."""
+    optimizer = model.optimizer
+    if model.built and isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(model.trainable_variables)
