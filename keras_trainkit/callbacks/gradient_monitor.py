@@ -47,13 +47,15 @@ class GradientMonitor(keras.callbacks.Callback):
     those of each batch, and clipped_norm is not known; on several replicas they are the sums.
 
     `fit` logs the means over an epoch's sampled, finite steps as `grad_norm` and `update_ratio`
-    (and `noise_scale`): the progress bar shows them, and callbacks placed after this one can
-    monitor them. A second `fit` begins a new record; its steps go on from `optimizer.iterations`.
+    (and `noise_scale`), those of the last epoch where none was sampled: the progress bar shows
+    them, and callbacks placed after this one can monitor them. A second `fit` begins a new record;
+    its steps go on from `optimizer.iterations`.
 
     Args:
         every: which steps are sampled. Integer n >= 1: steps 0, n, 2 n, ...; `"log"`: eight of each
             octave, which are all steps up to 8; `"auto"`: as `"log"` until these are 100 steps
-            apart, then every 100th. With "cosine" the step before each, too. Defaults to `"auto"`.
+            apart, then every 100th, and the first step of each epoch. With "cosine" the step
+            before each, too. Defaults to `"auto"`.
         statistics: `"norms"`, `"full"`, `"cosine"`, `"histograms"`, or a sequence of these. Norms
             are always measured; "cosine" holds one more copy of the gradients on the device.
             Defaults to `"full"`.
@@ -63,10 +65,12 @@ class GradientMonitor(keras.callbacks.Callback):
             batch that can be seen. After each epoch the outputs of all layers are measured on it
             by one eager forward pass at inference. Defaults to `None`: no such pass.
         on_nonfinite: `"record"`, `"stop"` or `"rollback"`: what to do when gradients or weights
-            are NaN or infinite. "rollback" goes back to the last finite state that was fetched (a
-            copy of all variables in host memory) and halves the learning rate, unless the data
-            is to blame. Steps that the optimizer leaves out are only recorded. Defaults to
-            `"record"`.
+            are NaN or infinite, besides a warning. "rollback" goes back to the last finite state
+            that was fetched (a copy of all variables in host memory), halves the learning rate
+            unless the data is to blame or a schedule gives it, and from then on measures every
+            step and fetches twice as often; it stops where there is no such state, and after ten
+            halvings. Put the monitor in front of callbacks that swap weights at the end of an
+            epoch. Steps that the optimizer leaves out are only recorded. Defaults to `"record"`.
         log_dir: path of a folder for TensorBoard, or `None`. Defaults to `None`.
         fetch_every: integer >= 1, in calls of the train function. How often the statistics leave
             the device, `grad_norm` in the progress bar is renewed and non-finite numbers are
@@ -190,7 +194,7 @@ class GradientMonitor(keras.callbacks.Callback):
             count = self._session.model.steps_per_execution
             last = min(batch + count, (self.params or {}).get("steps") or math.inf)
             self._next_step = self._first_step + int(last)
-            wanted = self._response.suspicious or self._sampling.wants(step, count)
+            wanted = self._response.suspicious or self._sampling.wants(step, count, batch == 0)
             self._session.announce(step, wanted)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:

@@ -38,6 +38,11 @@ def test_auto_is_the_same_until_the_steps_are_a_hundred_apart():
     assert max(np.diff(auto)) == 100
 
 
+@pytest.mark.parametrize(("every", "measured"), [("auto", True), ("log", False), (100, False)])
+def test_only_auto_measures_the_first_step_of_each_epoch(every, measured):
+    assert Sampling(every, False).wants(1234, begins_epoch=True) is measured
+
+
 @pytest.mark.parametrize("every", [5, "log", "auto"])
 def test_in_pairs_the_step_before_is_measured_too(every):
     single = wanted(every, 2001)

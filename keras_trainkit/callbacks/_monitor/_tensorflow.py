@@ -90,7 +90,8 @@ class GraphKernels(XLAKernels):
 
     def zero_fractions(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the share of each row's entries that are zero."""
-        return 1.0 - self.plain_norms(tf.sign(rows)) ** 2 / rows.shape[1]
+        shares = 1.0 - self.plain_norms(tf.sign(rows)) ** 2 / rows.shape[1]
+        return tf.where(tf.math.is_nan(shares), 0.0, shares)
 
 
 class BackendSession(Session):

@@ -22,12 +22,8 @@ class Rollback:
 
     def save(self, model: keras.Model, optimizers: Sequence[Any]) -> None:
         """Copy all variables if they are finite."""
-        # On JAX and PyTorch the arrays would share the memory that training overwrites.
-        values = [
-            np.array(keras.ops.convert_to_numpy(variable))
-            for variable in _variables(model, optimizers)
-        ]
-        if all(np.isfinite(v.astype("float32")).all() for v in values if _is_number(v)):
+        values = [keras.ops.convert_to_numpy(v) for v in _variables(model, optimizers)]
+        if all(np.isfinite(v).all() for v in values if _is_floating(v)):
             self._values = values
 
     def restore(self, model: keras.Model, optimizers: Sequence[Any], cut: bool) -> bool:
@@ -59,5 +55,5 @@ def _variables(model: keras.Model, optimizers: Sequence[Any]) -> list[Any]:
     return [variable for variable in state if not is_runtime_number(variable)]
 
 
-def _is_number(values: np.ndarray) -> bool:
+def _is_floating(values: np.ndarray) -> bool:
     return values.dtype.kind == "f" or values.dtype.name == "bfloat16"

@@ -14,7 +14,8 @@ class Sampling:
 
     Args:
         every: integer n >= 1: steps 0, n, 2 n, ...; `"log"`: eight of each octave, which are all
-            steps up to 8; `"auto"`: as `"log"` until they are 100 steps apart, then every 100th.
+            steps up to 8; `"auto"`: as `"log"` until they are 100 steps apart, then every 100th,
+            and the first step of each epoch.
         in_pairs: bool. Whether the step before is measured, too, to compare two gradients.
     """
 
@@ -24,8 +25,10 @@ class Sampling:
         self.every = every if isinstance(every, str) else integer("every", every, low=1)
         self._offsets = (0, 1) if in_pairs else (0,)
 
-    def wants(self, step: int, count: int = 1) -> bool:
+    def wants(self, step: int, count: int = 1, begins_epoch: bool = False) -> bool:
         """Say whether one of `count` steps from `step` on is measured."""
+        if begins_epoch and self.every == "auto":
+            return True
         return any(self._wants(s + i) for s in range(step, step + count) for i in self._offsets)
 
     def _wants(self, step: int) -> bool:
