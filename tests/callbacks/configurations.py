@@ -206,7 +206,7 @@ def clipping(rule, name, limit):
 
 ROWS = {
     "plain": Row(network),
-    "functional, batch normalization, Adam": Row(normalized, lambda: keras.optimizers.Adam(0.01)),
+    "batch normalization, Adam": Row(normalized, lambda: keras.optimizers.Adam(0.01)),
     "subclassed, built by its first batch": Row(Subclassed),
     # On JAX the first is what Keras does by itself, the second is the same as the third.
     "jit": Row(compile={"jit_compile": True}, backends=("tensorflow",)),

@@ -53,14 +53,14 @@ class Witness(keras.callbacks.Callback):
 
 @dataclass
 class Expected:
-    """The arrays of a `diagnosis.History`."""
+    """What a `diagnosis.History` should hold, step by step."""
 
-    steps: list
-    epochs: list
-    table: np.ndarray
-    signal: np.ndarray
-    noise: np.ndarray
-    histograms: np.ndarray
+    steps: list = field(default_factory=list)
+    epochs: list = field(default_factory=list)
+    table: list = field(default_factory=list)
+    signal: list = field(default_factory=list)
+    noise: list = field(default_factory=list)
+    histograms: list = field(default_factory=list)
 
 
 def expected_of(looks, model, x, y, clips=lambda step: {}):
@@ -69,7 +69,7 @@ def expected_of(looks, model, x, y, clips=lambda step: {}):
     `clips` gives the arguments of `clip` at a step, or None where clipping is not known.
     """
     differentiate, last, last_gradients = gradient_function(model), None, None
-    found = Expected([], [], [], [], [], [])
+    found = Expected()
     for look in looks:
         gradients = differentiate(look.trainable, look.non_trainable, x[look.rows], y[look.rows])
         follows = last is not None and last.step == look.step - 1
