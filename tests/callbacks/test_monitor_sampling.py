@@ -158,6 +158,15 @@ def test_pattern_that_fits_no_variable_warns():
         fit(compiled(), GradientMonitor(1, variables=["fist", "out"]), steps=1)
 
 
+def test_patterns_that_fit_nothing_bring_one_warning():
+    with (
+        pytest.warns(UserWarning, match="which no variable fits") as caught,
+        pytest.raises(RuntimeError, match="recorded nothing"),
+    ):
+        fit(compiled(), GradientMonitor(1, variables=["fist"]), steps=1)
+    assert len(caught) == 1
+
+
 # Arguments.
 
 PARTS = "one of 'norms', 'full', 'cosine', 'histograms'"

@@ -130,6 +130,7 @@ class BackendSession(Session):
         variables = [variables[i] for i in recorder.wanted(variables)]
         update = Update(variables, recorder.kernels, recorder.parts)
         recorder.begin_step()
+        recorder.sees_updates = True
         with recorder.harmless():
             settings = Settings.of(optimizer, len(variables) == len(self.model.trainable_variables))
             update.begin(variables)

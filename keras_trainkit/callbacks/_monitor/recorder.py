@@ -42,6 +42,7 @@ class Recorder:
         self.exchange: Exchange = lambda variables, units: ops.zeros_like(units)
         self.variables: list[Any] = []
         self.failure: Exception | None = None
+        self.sees_updates = False
         self.parts = parts
         self.kernels = kernels
         self._patterns = patterns
@@ -168,6 +169,7 @@ class Recorder:
     ) -> Iterator[list]:
         """Measure one update; the caller fills the list it is given with the new weights."""
         chosen = self.wanted(variables)
+        self.sees_updates = True
         update = Update([variables[i] for i in chosen], self.kernels, self.parts)
         after: list[Tensor] = []
         with self.harmless():

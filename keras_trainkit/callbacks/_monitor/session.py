@@ -127,7 +127,7 @@ class Session:
 
     def _report_failure(self) -> None:
         reason = str(self.recorder.failure or "")
-        if not (reason or self.recorder.variables):
+        if not (reason or self.recorder.sees_updates):
             reason = "its train step calls no Keras optimizer"
         if reason and not self._warned:
             warn_unobserved(reason.splitlines()[0])

@@ -46,26 +46,23 @@ class Settings:
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
         rule = getattr(optimizer, "inner_optimizer", optimizer)
-        thresholds = {name: running(rule, name) for name in THRESHOLDS}
-        thresholds = {n: v for n, v in thresholds.items() if v is not None and not _is_off(v)}
-        scale = scale if isinstance(scale, float | int) else ops.cast(ops.copy(scale), "float32")
+        found = {name: running(rule, name) for name in THRESHOLDS}
+        thresholds = {name: _fixed(value) for name, value in found.items() if _is_on(value)}
         otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
         partly = "global_clipnorm" in thresholds and not all_measured
         # Keras's own optimizers clip what each replica has, this package's clip the sum.
         apart = thresholds and replicas > 1 and not hasattr(rule, "clipped_by_threshold")
-        return cls(
-            scale,
-            {
-                n: v if isinstance(v, float | int) else ops.cast(v, "float32")
-                for n, v in thresholds.items()
-            },
-            bool(otherwise or partly or apart),
-        )
+        return cls(_fixed(scale), thresholds, bool(otherwise or partly or apart))
 
 
-def _is_off(threshold: Any) -> bool:
-    """Say whether Keras takes a threshold for none."""
-    return isinstance(threshold, float | int) and threshold <= 0
+def _fixed(value: Any) -> Any:
+    """Return a number as it is, and of a variable what it holds now."""
+    return value if isinstance(value, float | int) else ops.cast(ops.copy(value), "float32")
+
+
+def _is_on(threshold: Any) -> bool:
+    """Say whether a threshold is one: Keras takes numbers up to 0 for none."""
+    return threshold is not None and not (isinstance(threshold, float | int) and threshold <= 0)
 
 
 class Update:
