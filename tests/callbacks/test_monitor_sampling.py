@@ -158,13 +158,13 @@ def test_pattern_that_fits_no_variable_warns():
         fit(compiled(), GradientMonitor(1, variables=["fist", "out"]), steps=1)
 
 
-def test_patterns_that_fit_nothing_bring_one_warning():
+def test_patterns_that_fit_nothing_are_not_taken_for_a_missing_optimizer():
     with (
         pytest.warns(UserWarning, match="which no variable fits") as caught,
         pytest.raises(RuntimeError, match="recorded nothing"),
     ):
         fit(compiled(), GradientMonitor(1, variables=["fist"]), steps=1)
-    assert len(caught) == 1
+    assert not [w for w in caught if "cannot observe" in str(w.message)]
 
 
 # Arguments.
