@@ -55,8 +55,13 @@ def print_ratios(title: str, contenders: Contenders, reference: str) -> None:
     seconds = measured(contenders)
     for name, values in seconds.items():
         if name != reference:
-            low, median, high = np.percentile(values / seconds[reference], [10, 50, 90])
-            print(f"{title:28} {name:26} {median:6.3f}  [{low:.3f} {high:.3f}]", flush=True)
+            print_ratio(title, name, values / seconds[reference])
+
+
+def print_ratio(title: str, name: str, ratios: np.ndarray) -> None:
+    """Print the median of the rounds' ratios, and p10 and p90."""
+    low, median, high = np.percentile(ratios, [10, 50, 90])
+    print(f"{title:28} {name:26} {median:6.3f}  [{low:.3f} {high:.3f}]", flush=True)
 
 
 def measured(contenders: Contenders) -> dict[str, np.ndarray]:

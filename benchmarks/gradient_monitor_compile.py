@@ -29,8 +29,7 @@ def compare(case: str) -> None:
     seconds = [[first_calls(case, parts) for parts in kinds.values()] for _ in range(ROUNDS)]
     ratios = np.array(seconds) / np.array(seconds)[:, :1]
     for name, values in list(zip(kinds, ratios.T, strict=True))[1:]:
-        low, median, high = np.percentile(values, [10, 50, 90])
-        print(f"{case:28} {name:26} {median:6.3f}  [{low:.3f} {high:.3f}]", flush=True)
+        _harness.print_ratio(case, name, values)
 
 
 def first_calls(case: str, statistics: tuple[str, ...] | None) -> float:

@@ -116,7 +116,7 @@ class History:
         """Return one statistic as a float64 array of shape `(S, V)`."""
         check_known(statistic, (*STATISTICS, "update_ratio"))
         if statistic == "update_ratio":
-            return _ratio(self["update_norm"], self["weight_norm"])
+            return ratio(self["update_norm"], self["weight_norm"])
         return column(self.table, STATISTICS, statistic)
 
     @property
@@ -127,7 +127,7 @@ class History:
     @property
     def global_update_ratio(self) -> np.ndarray:
         """The update ratio of all variables together at each step, shape `(S,)`."""
-        return _ratio(root_sum_square(self["update_norm"]), root_sum_square(self["weight_norm"]))
+        return ratio(root_sum_square(self["update_norm"]), root_sum_square(self["weight_norm"]))
 
     @property
     def clipping(self) -> float:
@@ -179,7 +179,7 @@ class History:
     def by_layer(self, statistic: str) -> np.ndarray:
         """Return a norm, or `update_ratio`, over all variables of each layer, shape `(S, L)`."""
         if statistic == "update_ratio":
-            return _ratio(self.by_layer("update_norm"), self.by_layer("weight_norm"))
+            return ratio(self.by_layer("update_norm"), self.by_layer("weight_norm"))
         values = self[statistic]
         owners = np.array([layer_of(name) for name in self.variables])
         columns = [root_sum_square(values[:, owners == layer]) for layer in self.layers]
@@ -238,7 +238,8 @@ def root_sum_square(norms: np.ndarray) -> np.ndarray:
     return np.where(absent, np.nan, np.sqrt(np.nansum(norms**2, axis=-1)))
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part / whole; NaN where the whole is zero or not finite."""
     usable = (whole != 0) & np.isfinite(whole)
     return np.divide(part, whole, out=np.full_like(whole, np.nan), where=usable)
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._numbers import float64_if_readable, float64_of
 from keras_trainkit._shadowing import shadowed
 from keras_trainkit._validation import boolean, integer, invalid, positive
 from keras_trainkit.initializers.kernels import Kernel, kernels_of
@@ -173,7 +174,7 @@ def _fits(model: keras.Model, orthonormalize: bool, seed: int | None) -> list[_F
     if not by_layer:
         raise invalid("model", "a model with a trainable kernel", model.name)
     if not orthonormalize:
-        return [_Fit(ks, [_numbers(k.variable) for k in ks]) for ks in by_layer.values()]
+        return [_Fit(ks, [float64_of(k.variable) for k in ks]) for ks in by_layer.values()]
     if seed is None:
         seed = random.getrandbits(32)
     generator = np.random.default_rng(integer("seed", seed, low=0))
@@ -226,12 +227,7 @@ def _seen_by_activation(layer: keras.Layer) -> Iterator[list]:
 
 def _variance(z: Any) -> float | None:
     """Return the variance, NaN if a value is not finite, None if there are no values to read."""
-    try:
-        values = _numbers(z)
-    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
-        return None  # a tensor of a traced or mapped function, or no tensor
+    values = float64_if_readable(z)
+    if values is None:
+        return None
     return float(values.var()) if np.isfinite(values).all() else math.nan
-
-
-def _numbers(x: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(x).astype("float64")

@@ -1,7 +1,6 @@
 """What the layers of a model put out on one batch, seen between two training steps."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,8 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_trainkit._numbers import float64_if_readable
 from keras_trainkit._shadowing import shadowed
 from keras_trainkit.callbacks._monitor._apart import apart
+from keras_trainkit.callbacks._monitor.names import repeats
 from keras_trainkit.diagnosis.history import layer_of
 
 # What an activation function or layer is called, in lower case, and its kind.
@@ -63,14 +64,11 @@ class ActivationProbe:
                 stack.enter_context(shadowed(layer, call=_measuring(layer, log)))
             self.model(self.batch, training=False)
         latest = {id(layer): (layer, row) for layer, row in log}
-        seen: Counter[str] = Counter()
-        measured = []
-        for layer, row in latest.values():
-            path = _path(layer)
-            seen[path] += 1
-            again = f"#{seen[path]}" if seen[path] > 1 else ""
-            measured.append((path + again, _kind(layer), row))
-        return measured
+        paths = [_path(layer) for layer, _ in latest.values()]
+        return [
+            (path + mark, _kind(layer), row)
+            for path, mark, (layer, row) in zip(paths, repeats(paths), latest.values(), strict=True)
+        ]
 
 
 @contextmanager
@@ -115,10 +113,7 @@ def _values(outputs: Any) -> np.ndarray | None:
     """Return a floating tensor as float64, None for anything else."""
     if not ops.is_tensor(outputs) or not keras.backend.is_float_dtype(outputs.dtype):
         return None
-    try:
-        return ops.convert_to_numpy(outputs).astype("float64")
-    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
-        return None  # a tensor of a traced or mapped function
+    return float64_if_readable(outputs)
 
 
 def _row(y: np.ndarray, layer: keras.Layer) -> Row:

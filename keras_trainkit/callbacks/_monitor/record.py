@@ -1,18 +1,17 @@
 """The host's side of a training record while it grows."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from keras_trainkit._selection import path_of
 from keras_trainkit.callbacks._monitor.facts import FACTS
+from keras_trainkit.callbacks._monitor.names import unique_paths
 from keras_trainkit.callbacks._monitor.statistics import REDUCTIONS, derive
-from keras_trainkit.diagnosis import Activations, History, NonFinite
-from keras_trainkit.diagnosis.history import BINS, STATISTICS, layer_of, root_sum_square
+from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, History, NonFinite
+from keras_trainkit.diagnosis.history import BINS, STATISTICS, ratio, root_sum_square
 
 NORM, COSINE = STATISTICS.index("norm"), STATISTICS.index("cosine")
 
@@ -166,7 +165,7 @@ class Record:
         if not self._activations:
             return None
         kinds = {layer: kind for _, rows in self._activations for layer, kind, _ in rows}
-        blank = [math.nan] * 5
+        blank = [math.nan] * len(ACTIVATION_STATISTICS)
         tables = [{layer: row for layer, _, row in rows} for _, rows in self._activations]
         return Activations(
             epochs=np.array([epoch for epoch, _ in self._activations]),
@@ -176,24 +175,10 @@ class Record:
         )
 
 
-def unique_paths(variables: Sequence[Any]) -> tuple[str, ...]:
-    """Return the paths; the second `layer/kernel` becomes `layer#2/kernel`."""
-    seen: Counter[str] = Counter()
-    names = []
-    for variable in variables:
-        path = path_of(variable)
-        seen[path] += 1
-        layer = layer_of(path)
-        again = f"#{seen[path]}" if seen[path] > 1 else ""
-        names.append(layer + again + path[len(layer) :])
-    return tuple(names)
-
-
 def _global(step: Step) -> tuple[float, float]:
     """Return the norm over all variables and the update ratio."""
     weights, moves = (
-        float(root_sum_square(step.rows[:, STATISTICS.index(name)].astype("float64")))
+        root_sum_square(step.rows[:, STATISTICS.index(name)].astype("float64"))
         for name in ("weight_norm", "update_norm")
     )
-    ratio = moves / weights if weights > 0 and math.isfinite(weights) else math.nan
-    return float(root_sum_square(step.norms)), ratio
+    return float(root_sum_square(step.norms)), float(ratio(moves, weights))

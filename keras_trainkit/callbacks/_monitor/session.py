@@ -38,7 +38,6 @@ class Session:
 
     def __init__(self, model: keras.Model, options: Options) -> None:
         self.model = model
-        self.options = options
         self.original = model.train_function
         self.recorder = Recorder(model, self.kernels(model), options.parts, options.patterns)
         self.fit: Any = None

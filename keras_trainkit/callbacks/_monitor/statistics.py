@@ -91,14 +91,6 @@ class Kernels:
         """Return the share of each row's entries that are zero."""
         return along_rows(ops.mean, ops.cast(ops.equal(rows, 0.0), "float32"))
 
-    def products(self, rows: Tensor, others: Tensor) -> Tensor:
-        """Return the inner product of each row with the other."""
-        return along_rows(ops.sum, rows * others)
-
-    def clipped(self, rows: Tensor, limit: Tensor) -> Tensor:
-        """Return the rows with every entry moved into [-limit, limit]."""
-        return ops.clip(rows, -limit, limit)
-
     def full(self, count: int, value: Any) -> Tensor:
         """Return a vector of one number."""
         return ops.full((count,), ops.cast(value, "float32"), "float32")

@@ -14,6 +14,7 @@ from keras_trainkit.callbacks._monitor.statistics import (
     REDUCTIONS,
     Kernels,
     Tensor,
+    along_rows,
     groups_of,
     log2_counts,
 )
@@ -98,12 +99,12 @@ class Update:
             if "cosine" in self._parts:
                 units = rows / found["norm"][:, None]
                 last = exchange([self.variables[i] for i in group], units)
-                found["cosine"] = kernels.products(units, last)
+                found["cosine"] = along_rows(ops.sum, units * last)
             if "histograms" in self._parts:
                 found["counts"] = log2_counts(rows, settings.scale)
             if "clipvalue" in settings.thresholds:
                 limit = settings.thresholds["clipvalue"] * settings.scale
-                found["clipped"], _ = kernels.norms(kernels.clipped(rows, limit))
+                found["clipped"], _ = kernels.norms(ops.clip(rows, -limit, limit))
         self._see_settings(settings)
 
     def finish(self, weights: Sequence[Tensor]) -> list[tuple[list[Any], Tensor]]:
