@@ -1,4 +1,4 @@
-"""What is to happen when `fit` raises, a moment that Keras reports to no callback.
+"""What Keras reports to no callback: the arguments of `fit`, and that it raised.
 
 An exception leaves `fit` from a step, the data, a validation or another callback, and Ctrl-C from
 between any two lines; on JAX, `fit` then still writes its last state into the model. One place
@@ -9,40 +9,70 @@ The wrapper passes everything through, and runs what a callback of that very `fi
 import contextlib
 import contextvars
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-_running: contextvars.ContextVar[tuple[keras.Model, contextlib.ExitStack] | None]
-_running = contextvars.ContextVar("running", default=None)
+
+class Fit:
+    """One running `fit`.
+
+    Args:
+        model: the model that trains.
+        arguments: dict. What `fit` was called with.
+    """
+
+    def __init__(self, model: keras.Model, arguments: dict[str, Any]) -> None:
+        self.model = model
+        self.arguments = arguments
+        self.when_it_raises = contextlib.ExitStack()
+
+
+_running: contextvars.ContextVar[Fit | None] = contextvars.ContextVar("running", default=None)
 
 
 def guard_fit() -> None:
-    """Let every `fit` that starts from now on serve `when_fit_fails`."""
-    if not hasattr(keras.Model.fit, "serves_when_fit_fails"):
+    """Let every `fit` that starts from now on serve `running_fit`."""
+    if not hasattr(keras.Model.fit, "serves_running_fit"):
         keras.Model.fit = _guarded(keras.Model.fit)
 
 
-def when_fit_fails(model: keras.Model, action: Callable[[], None]) -> None:
-    """Call `action` if the `fit` of `model` that is running now ends by an exception."""
+def running_fit(model: keras.Model) -> Fit | None:
+    """Return the `fit` of `model` that is running now, None in a loop of the user's own."""
     running = _running.get()
-    if running is not None and running[0] is model:
-        running[1].callback(action)
+    return running if running is not None and running.model is model else None
+
+
+def when_fit_fails(model: keras.Model, action: Callable[[], None]) -> None:
+    """Call `action` if the running `fit` of `model` ends by an exception."""
+    running = running_fit(model)
+    if running is not None:
+        running.when_it_raises.callback(action)
 
 
 def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(fit)
+
     @functools.wraps(fit)
     def guarded(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        actions = contextlib.ExitStack()
-        token = _running.set((model, actions))
+        running = Fit(model, _bound(signature, model, *args, **kwargs))
+        token = _running.set(running)
         try:
             return fit(model, *args, **kwargs)
         except BaseException:
-            actions.close()
+            running.when_it_raises.close()
             raise
         finally:
             _running.reset(token)
 
-    guarded.serves_when_fit_fails = True  # type: ignore[attr-defined]
+    guarded.serves_running_fit = True  # type: ignore[attr-defined]
     return guarded
+
+
+def _bound(signature: inspect.Signature, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments by name; wrong ones are for `fit` itself to refuse."""
+    with contextlib.suppress(TypeError):
+        return signature.bind(*args, **kwargs).arguments
+    return {}

@@ -1,9 +1,13 @@
-"""Which way a metric improves. Keras keeps this in a private attribute of its metrics."""
+"""Which way a metric improves. Keras keeps this in a private attribute of most of its metrics."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
+
+COUNTS_OF_ERRORS = (keras.metrics.FalsePositives, keras.metrics.FalseNegatives)
+COUNTS_OF_HITS = (keras.metrics.TruePositives, keras.metrics.TrueNegatives)
+LOSSES = vars(keras.losses).values()
 
 
 def metric_direction(model: keras.Model, monitor: str) -> str | None:
@@ -11,10 +15,22 @@ def metric_direction(model: keras.Model, monitor: str) -> str | None:
     name = monitor.removeprefix("val_")
     if name == "loss":
         return "min"
-    for metric in _flat(getattr(model, "metrics", ())):
-        if metric.name == name and hasattr(metric, "_direction"):
-            return "max" if metric._direction == "up" else "min"
-    return None
+    metrics = list(_flat(getattr(model, "metrics", ())))
+    # A model with several outputs puts the output's name in front of the metric's.
+    for fits in (name.__eq__, lambda own: name.endswith(f"_{own}")):
+        for metric in metrics:
+            direction = _direction(metric) if fits(metric.name) else None
+            if direction:
+                return direction
+    return "min" if name.endswith("_loss") else None
+
+
+def _direction(metric: Any) -> str | None:
+    if hasattr(metric, "_direction"):
+        return "max" if metric._direction == "up" else "min"
+    if isinstance(metric, COUNTS_OF_ERRORS) or getattr(metric, "_fn", None) in LOSSES:
+        return "min"
+    return "max" if isinstance(metric, COUNTS_OF_HITS) else None
 
 
 def _flat(metrics: Iterable[Any]) -> Iterator[Any]:

@@ -1,16 +1,37 @@
 """Early stopping that gives the best weights back however `fit` ends."""
 
 import math
-import warnings
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
+from keras_trainkit.callbacks._callback_list import calling_list
+from keras_trainkit.callbacks._fit_guard import guard_fit, running_fit, when_fit_fails
+from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._metric_direction import metric_direction
+from keras_trainkit.callbacks._snapshot.host_copy import InMemory, OnDisk
+from keras_trainkit.callbacks._snapshot.variables import (
+    assign,
+    build_optimizer,
+    end_training,
+    final_weights,
+    state_variables,
+    values_of,
+)
+from keras_trainkit.callbacks._stopping.criteria import Criteria, Margin, Smoothing
+from keras_trainkit.callbacks._stopping.limits import Limits
+from keras_trainkit.callbacks._stopping.report import StoppingReport
+from keras_trainkit.callbacks._stopping.validation import check_can_validate, validation_logs
+
+BEST_FILE = "best.npz"
+# How `keras.callbacks.SwapEMAWeights` notes that the model holds the moving average.
+SWAPPED = "_ema_weights_in_model"
+_STATE = ("wait", "best", "best_epoch", "best_step", "best_logs", "checks", "stopped_epoch")
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -20,41 +41,61 @@ class EarlyStopping(keras.callbacks.Callback):
         stop:        `patience` checks in a row without an improvement
 
     A check is an epoch that has the metric, so with `validation_freq=5` a patience of 2 is ten
-    epochs. The best weights are those the model held when the best value was measured. They come
-    back when `fit` ends, whether by itself, by this callback, by Ctrl-C or by an exception in a
-    step, the data, the validation or another callback. NaN and infinity are never an improvement.
+    epochs. NaN and infinity are never an improvement. The best weights come back when `fit` ends,
+    whether by itself, by this callback, by Ctrl-C or by an exception in a step, the data, the
+    validation or another callback. They are what `fit` would have left had it ended at the best
+    check: the moving average where the optimizer has `use_ema`, and the iterate of NAG.
 
     Args:
-        monitor: str. Name of a scalar in the epoch's logs. Defaults to `"val_loss"`.
-        min_delta: float >= 0, in the metric's unit. What a value must gain on the best one to be
-            an improvement. Defaults to `0`.
+        monitor: str, or sequence of str. Name of a scalar in the epoch's logs. Of several, the
+            next decides where those before it are as good as before, give or take `min_delta`.
+            Defaults to `"val_loss"`.
+        min_delta: float >= 0 in the metric's unit, or a percentage of the best value such as
+            `"1%"`. What a value must gain on the best one to be an improvement. Defaults to `0`.
         patience: int >= 0. Checks without an improvement after which training stops; 0 and 1 are
             the same. Defaults to `0`.
         verbose: 0 (silent) or 1 (say when training stops and what is restored). Defaults to `0`.
-        mode: "min", "max", or "auto": the direction that Keras gives the metric.
-            Defaults to `"auto"`.
+        mode: "min", "max", or "auto": the direction of Keras's metrics. Defaults to `"auto"`.
         baseline: float or `None`. Only improvements that also improve on this value reset the
             count of checks. Defaults to `None`.
         restore_best_weights: bool. Give the best weights back. Defaults to `True`.
         start_from_epoch: int >= 0. First epoch (0-based) that is checked. Defaults to `0`.
+        restore: "weights", or "state": also the optimizer with the position of its schedule, and
+            the seeds of layers, so that a later `fit` goes on from the best epoch. Defaults to
+            `"weights"`.
+        smoothing: float in [0, 1). Share of the past in a moving average of the values (without
+            the bias of its start) that is compared in their place. Defaults to `0.0`.
+        target: float or `None`. Stop as soon as the (first) metric is this good.
+        divergence: float or `None`. Stop as soon as the (first) metric is worse than this.
+        max_gap: float >= 0 or `None`. Stop when the (first) metric, which must be one of
+            validation, has been worse than in training by more than this in `patience` checks in
+            a row. Defaults to `None`.
+        stop_on_nonfinite: bool. Stop at the first NaN or infinity. Defaults to `False`.
+        every: int >= 1 or `None`. Check after every so many training steps, in place of the ends
+            of epochs: a metric of validation by validating on the `validation_data` of `fit`, one
+            of training by its mean over the epoch so far. Defaults to `None`.
+        directory: path or `None`. Folder for the best weights, in place of host memory.
+        reset_on_fit: bool. Begin anew at every `fit`; else best value, weights and patience last.
+            Defaults to `True`.
 
     Attributes:
-        best: float or `None`. Best value so far.
+        best: float or `None`. Best value so far (smoothed if asked for), of the first metric.
         best_epoch: int. Epoch (0-based) of the best value.
-        best_weights: list of arrays or `None`. `model.get_weights()` at the best epoch.
+        best_weights: list of arrays or `None`. `model.get_weights()` at the best check, as `fit`
+            would leave them; one copy in host memory, renewed in place.
         wait: int. Checks since the last improvement.
         stopped_epoch: int. Epoch (0-based) at which this callback stopped training, else 0.
+        report: `StoppingReport`. Why training ended, and the best epoch and values; `print` it.
 
     Raises:
-        ValueError: if an argument is outside its interval; at the end of the first epoch, if
-            `mode="auto"` and Keras knows no direction for the metric.
+        ValueError: if an argument is outside its interval; at the end of the first epoch, if it
+            has no such metric, or if `mode="auto"` and the direction is not known.
 
     Differs from Keras: weights are restored by default, and also when `fit` raises; a NaN is not
-    kept as the best value; a missing metric is reported once, not every epoch; a wrong `mode` or a
-    negative `min_delta` is an error. As in Keras, a moving average of the weights that `use_ema`
-    puts in place when `fit` ends gives way to the best weights, which were measured without it.
-    In a loop that does not run `keras.Model.fit` nothing is restored when it raises. On JAX a step
-    that fails while it runs leaves the optimizer without its state; `compile` gives a new one.
+    kept as the best value; a wrong `mode`, a negative `min_delta` or an unknown metric is an error;
+    with `use_ema` the average of the best epoch comes back, not its raw weights. In a loop that
+    does not run `keras.Model.fit` nothing is restored when it raises. On JAX a step that fails
+    while it runs leaves the optimizer without its state; `compile` or `restore="state"` gives one.
 
     Example:
         >>> import keras
@@ -68,6 +109,8 @@ class EarlyStopping(keras.callbacks.Callback):
         ... )
         >>> len(history.epoch), stopping.best_epoch, stopping.best
         (4, 0, 1.0)
+        >>> stopping.report.reason
+        'patience'
 
     Reference: Goodfellow, I., Bengio, Y. & Courville, A. (2016), Deep Learning, Algorithm 7.1.
     """
@@ -79,21 +122,31 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def __init__(
         self,
-        monitor: str = "val_loss",
-        min_delta: float = 0,
+        monitor: str | Sequence[str] = "val_loss",
+        min_delta: float | str = 0,
         patience: int = 0,
         verbose: int = 0,
         mode: str = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = True,
         start_from_epoch: int = 0,
+        *,
+        restore: str = "weights",
+        smoothing: float = 0.0,
+        target: float | None = None,
+        divergence: float | None = None,
+        max_gap: float | None = None,
+        stop_on_nonfinite: bool = False,
+        every: int | None = None,
+        directory: str | os.PathLike | None = None,
+        reset_on_fit: bool = True,
     ) -> None:
         """Check and keep the arguments."""
         super().__init__()
-        if not isinstance(monitor, str):
-            raise _validation.invalid("monitor", "the name of a metric", monitor)
         self.monitor = monitor
-        self.min_delta = _validation.real("min_delta", min_delta, low=0.0)
+        self.monitors = _names(monitor)
+        self.min_delta = min_delta
+        self._margin = Margin(min_delta)
         self.patience = _validation.integer("patience", patience, low=0)
         self.verbose = _validation.one_of("verbose", verbose, (0, 1))
         self.mode = _validation.one_of("mode", mode, ("auto", "min", "max"))
@@ -102,97 +155,278 @@ class EarlyStopping(keras.callbacks.Callback):
             "restore_best_weights", restore_best_weights
         )
         self.start_from_epoch = _validation.integer("start_from_epoch", start_from_epoch, low=0)
+        self.restore = _validation.one_of("restore", restore, ("weights", "state"))
+        self.smoothing = _validation.real("smoothing", smoothing, low=0.0, high=1.0, high_open=True)
+        self._limits = Limits(target, divergence, max_gap, stop_on_nonfinite)
+        if max_gap is not None and not self.monitors[0].startswith("val_"):
+            raise _validation.invalid("monitor", "a metric of validation for `max_gap`", monitor)
+        self.every = None if every is None else _validation.integer("every", every, low=1)
+        self.async_safe = every is None  # Else a step is only over when it has been checked.
+        self.directory = directory
+        self.reset_on_fit = _validation.boolean("reset_on_fit", reset_on_fit)
         self._reset()
 
     def _reset(self) -> None:
         self.monitor_op: Any = None
-        self.wait = 0
+        self.wait = self.checks = 0
         self.stopped_epoch = 0
         self.best: float | None = None
-        self.best_epoch = 0
-        self.best_weights: Any = None
-        self._reported_missing = False
+        self.best_epoch = self.best_step = 0
+        self.best_logs: dict[str, float] = {}
+        self._criteria: Criteria | None = None
+        self._references: tuple[float, ...] | None = None
+        self._smoothing = Smoothing(self.smoothing)
+        self._limits.wide = 0
+        self._store: Any = (
+            InMemory()
+            if self.directory is None
+            else OnDisk(os.path.join(self.directory, BEST_FILE))
+        )
+
+    @property
+    def best_weights(self) -> Any:
+        """The weights of the best check."""
+        return self._store.arrays if self.restore == "weights" else None
+
+    @best_weights.setter
+    def best_weights(self, weights: Any) -> None:
+        self._store = InMemory()
+        self._store.arrays = weights
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Forget the last `fit`."""
-        self._reset()
-        if self.restore_best_weights:
-            when_fit_fails(self.model, self._restore)
+        """Forget the last `fit`, unless told not to."""
+        self._continues = not self.reset_on_fit and self.checks > 0
+        if not self._continues:
+            self._reset()
+        self.stopped_epoch = 0
+        self._reason, self._message = "running", "Training is running."
+        self._restored = False
+        self._step = self._first_step = 0
+        self._epoch = 0
+        callbacks = calling_list()
+        self._neighbours = callbacks.callbacks if callbacks else []
+        if self.every and self._validates:
+            check_can_validate(running_fit(self.model))
+        if self.restore == "state":
+            build_optimizer(self.model)
+        when_fit_fails(self.model, self._on_failure)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Remember where the epoch begins."""
+        self._epoch, self._first_step = epoch, self._step
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Count steps, and check if it is time."""
+        before, self._step = self._step, self._first_step + batch + 1
+        if self.every and self._step // self.every > before // self.every:
+            fit = running_fit(self.model)
+            logs = dict(logs or {})
+            if self._validates and fit is not None:
+                logs |= validation_logs(self.model, fit)
+            self._check(self._epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check the epoch's value; keep the weights if it is the best, stop if patience is out."""
-        if self.monitor_op is None:
-            self.monitor_op = self._comparison(logs or {})
-        current = self.get_monitor_value(logs)
-        if current is None or epoch < self.start_from_epoch:
-            return
-        self.wait += 1
-        if self._improves(current, self.best):
-            self._keep(current, epoch)
-        elif self.wait >= self.patience and epoch > 0:
-            self.stopped_epoch = epoch
-            self.model.stop_training = True
+        if not self.every:
+            self._check(epoch, logs or {})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Give the best weights back."""
+        if self._reason == "running":
+            self._reason, self._message = "end", "Training ran to its end."
         if self.stopped_epoch > 0 and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: stopped, {self.wait} checks without a gain")
-        if self.restore_best_weights:
-            self._restore()
+            print(f"Epoch {self.stopped_epoch + 1}: stopped, {self._brief}")
+        self._restore()
 
     def get_monitor_value(self, logs: Mapping[str, Any] | None) -> float | None:
-        """Return the monitored value of an epoch, or `None` where the epoch has none."""
-        logs = logs or {}
-        if self.monitor in logs:
-            value = np.asarray(logs[self.monitor])
-            if value.size != 1:
-                raise _validation.invalid("monitor", "the name of a scalar", self.monitor)
-            return float(value.item())
-        if not self._reported_missing:
-            self._reported_missing = True
-            warnings.warn(
-                f"EarlyStopping does not find `{self.monitor}` among the epoch's metrics: "
-                f"{', '.join(sorted(logs))}. Epochs without it are not checked.",
-                stacklevel=2,
-            )
-        return None
+        """Return the (first) monitored value of an epoch, or `None` where the epoch has none."""
+        return _scalar(logs or {}, self.monitors[0])
 
-    def _comparison(self, logs: Mapping[str, Any]) -> Any:
-        """Return `keras.ops.less` or `keras.ops.greater`: what a better value is to a worse one."""
-        direction = self.mode
-        if direction == "auto":
-            direction = metric_direction(self.model, self.monitor)
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training needs: nested numbers and arrays."""
+        state = {name: getattr(self, name) for name in _STATE}
+        state |= {
+            "references": self._references,
+            "wide": self._limits.wide,
+            "sums": self._smoothing.sums,
+            "count": self._smoothing.count,
+            "step": self._step,
+            "reason": [self._reason, self._message, self._brief],
+            "arrays": self._store.arrays,
+        }
+        return state
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+        self._references, self._limits.wide = state["references"], state["wide"]
+        self._smoothing.sums, self._smoothing.count = state["sums"], state["count"]
+        self._step = self._first_step = state["step"]
+        self._reason, self._message, self._brief = state["reason"]
+        if state["arrays"] is not None:
+            self._store.take(lambda: state["arrays"])
+
+    @property
+    def report(self) -> StoppingReport:
+        """Why training ended, and the best epoch and values."""
+        found = self._references is not None
+        return StoppingReport(
+            reason=self._reason,
+            message=self._message,
+            checks=self.checks,
+            wait=self.wait,
+            best_epoch=self.best_epoch if found else None,
+            best_step=self.best_step if found else None,
+            best=self.best_logs,
+            restored=self._restored,
+        )
+
+    _reason, _message, _brief = "running", "No training has begun.", ""
+    _restored = _continues = False
+    _step = _first_step = _epoch = 0
+    _neighbours: Iterable[Any] = ()
+
+    @property
+    def _validates(self) -> bool:
+        return any(name.startswith("val_") for name in self.monitors)
+
+    def _check(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        found = [_scalar(logs, name) for name in self.monitors]
+        values = [value for value in found if value is not None]
+        criteria = self._criteria or self._settled(logs)
+        if criteria is None or len(values) < len(found) or epoch < self.start_from_epoch:
+            return
+        finite = all(math.isfinite(value) for value in values)
+        compared = self._smoothing.add(values) if finite else tuple(values)
+        self.checks += 1
+        self.wait += 1
+        improved = criteria.improves(compared, self._references)
+        if improved:
+            self._keep(criteria, compared, values, epoch)
+        in_training = _scalar(logs, self.monitors[0].removeprefix("val_"))
+        passed = self._limits.passed(criteria, values, compared, in_training, self.patience)
+        if passed:
+            self._stop(epoch, *passed)
+        elif not improved and self.wait >= self.patience and (epoch > 0 or self._continues):
+            self._stop(epoch, "patience", f"{self.wait} checks without a gain")
+
+    def _settled(self, logs: Mapping[str, Any]) -> Criteria | None:
+        """Find which way the metrics improve, as soon as the logs show that they exist."""
+        missing = [name for name in self.monitors if name not in logs]
+        if missing and (not logs or self._awaits_validation(logs)):
+            return None
+        if missing:
+            raise _validation.invalid(
+                "monitor", f"among what an epoch logs: {', '.join(sorted(logs))}", missing[0]
+            )
+        directions = [self._direction(name, logs) for name in self.monitors]
+        self._criteria = Criteria(directions, self._margin)
+        self.monitor_op = keras.ops.less if directions[0] == "min" else keras.ops.greater
+        return self._criteria
+
+    def _awaits_validation(self, logs: Mapping[str, Any]) -> bool:
+        """Say whether an epoch to come is validated, and this one was not."""
+        fit = running_fit(self.model)
+        arguments = fit.arguments if fit else {}
+        validates = arguments.get("validation_data") is not None or arguments.get(
+            "validation_split"
+        )
+        return bool(
+            self._validates
+            and validates
+            and arguments.get("validation_freq", 1) != 1
+            and not any(name.startswith("val_") for name in logs)
+        )
+
+    def _direction(self, name: str, logs: Mapping[str, Any]) -> str:
+        """Return "min" or "max" for one metric."""
+        direction = self.mode if self.mode != "auto" else metric_direction(self.model, name)
         if direction is None:
             raise _validation.invalid(
                 "mode",
-                f'"min" or "max" for monitor={self.monitor!r}, whose direction Keras does not know '
+                f'"min" or "max" for monitor={name!r}, whose direction Keras does not know '
                 f"(the epoch's metrics are {', '.join(sorted(logs))})",
                 self.mode,
             )
-        return keras.ops.less if direction == "min" else keras.ops.greater
+        return direction
 
-    def _improves(self, current: float, reference: float | None) -> bool:
-        if not math.isfinite(current):
-            return False
-        if reference is None:
-            return True
-        if self.monitor_op is keras.ops.less:
-            return current + self.min_delta < reference
-        return current - self.min_delta > reference
-
-    def _keep(self, current: float, epoch: int) -> None:
-        self.best = current
-        self.best_epoch = epoch
+    def _keep(
+        self,
+        criteria: Criteria,
+        compared: Sequence[float],
+        values: Sequence[float],
+        epoch: int,
+    ) -> None:
+        self._references = criteria.references(compared, self._references)
+        self.best = compared[0]
+        self.best_logs = dict(zip(self.monitors, values, strict=True))
+        self.best_epoch, self.best_step = epoch, self._step
         if self.restore_best_weights:
-            self.best_weights = self.model.get_weights()
-        if self.baseline is None or self._improves(current, self.baseline):
+            self._copy()
+        if self.baseline is None or criteria.beats(self.best, self.baseline):
             self.wait = 0
 
+    def _copy(self) -> None:
+        model = self.model
+        if not isinstance(model, keras.Model):
+            self.best_weights = model.get_weights()  # Something that stands in for a model.
+        elif self.restore == "state":
+            self._store.take(lambda: values_of(state_variables(model)))
+        else:
+            at_average = any(getattr(c, SWAPPED, False) for c in self._neighbours)
+            self._store.take(lambda: final_weights(model, at_average))
+
+    def _stop(self, epoch: int, reason: str, brief: str) -> None:
+        self.stopped_epoch = epoch
+        self._reason, self._brief = reason, brief
+        self._message = f"Stopped in epoch {epoch + 1} ({self.monitors[0]}): {brief}."
+        self.model.stop_training = True
+
+    def _on_failure(self) -> None:
+        kind = sys.exc_info()[0]
+        self._reason = "interrupted"
+        self._message = (
+            f"Training was interrupted in epoch {self._epoch + 1} by "
+            f"{kind.__name__ if kind else 'an exception'}."
+        )
+        self._restore()
+
     def _restore(self) -> None:
-        if self.best_weights is None:
+        model, arrays = self.model, self._store.arrays
+        if arrays is None:
             return
-        self.model.set_weights(self.best_weights)
+        if not isinstance(model, keras.Model):
+            model.set_weights(arrays)
+        else:
+            with uninterrupted():
+                if self.restore == "state":
+                    assign(state_variables(model), arrays)
+                    end_training(model)
+                else:
+                    end_training(model)
+                    assign(model.weights, arrays)
+        self._restored = True
         if self.verbose:
             print(
-                f"Restored the weights of epoch {self.best_epoch + 1}: {self.monitor} {self.best:g}"
+                f"Restored the {self.restore} of epoch {self.best_epoch + 1}: "
+                f"{self.monitors[0]} {self.best:g}"
             )
+
+
+def _names(monitor: Any) -> tuple[str, ...]:
+    several = isinstance(monitor, Iterable) and not isinstance(monitor, str)
+    names = tuple(monitor) if several else (monitor,)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise _validation.invalid("monitor", "the name of a metric, or several", monitor)
+    return names
+
+
+def _scalar(logs: Mapping[str, Any], name: str) -> float | None:
+    """Return a value of the logs, or `None` where they have none."""
+    if name not in logs:
+        return None
+    value = np.asarray(logs[name])
+    if value.size != 1:
+        raise _validation.invalid("monitor", "the name of a scalar", name)
+    return float(value.item())

@@ -268,11 +268,14 @@ class NAG(Optimizer):
     @property
     def velocities(self) -> list[Any]:
         """The tensors v of the rule, in the order of the trained variables."""
-        unit = float(ops.convert_to_numpy(self._unit))
-        return [
-            None if slot is None else unit * self._share(i) * ops.convert_to_tensor(slot)
-            for i, slot in enumerate(self._velocities)
-        ]
+        return [self._velocity(index) for index in range(len(self._velocities))]
+
+    def iterate_of(self, index: int) -> Any:
+        """Return the tensor w of a trained variable, wherever the model is; nothing is moved."""
+        variable, velocity = self._trainable_variables[index], self._velocity(index)
+        if velocity is None or self.holds_iterate:
+            return ops.convert_to_tensor(variable)
+        return variable + ops.cast(self.lead * velocity, variable.dtype)
 
     def at_iterate(self) -> AtIterate:
         """Return a context in which the model holds the iterate; after it, every bit of before.
@@ -307,6 +310,14 @@ class NAG(Optimizer):
         for variable, velocity in zip(self._trainable_variables, self.velocities, strict=True):
             if velocity is not None:
                 variable.assign_add(ops.cast(velocities * velocity, variable.dtype))
+
+    def _velocity(self, index: int) -> Any:
+        """Return the tensor v of a trained variable, None where it has none."""
+        slot = self._velocities[index]
+        if slot is None:
+            return None
+        unit = float(ops.convert_to_numpy(self._unit)) * self._share(index)
+        return unit * ops.convert_to_tensor(slot)
 
     def _share(self, index: int) -> float:
         """Return the factor of the unit for a variable: that of its rate, if this is the unit."""

@@ -11,6 +11,7 @@ import keras
 from keras_trainkit.callbacks._monitor.nonfinite import Watch
 from keras_trainkit.callbacks._monitor.record import Step
 from keras_trainkit.callbacks._monitor.rollback import Rollback
+from keras_trainkit.callbacks._snapshot.variables import build_optimizer
 from keras_trainkit.diagnosis import NonFinite
 
 MOST_EVENTS = 20
@@ -54,7 +55,7 @@ class Response:
     def begin_epoch(self, host: keras.callbacks.Callback, optimizers: Sequence[Any]) -> None:
         """Copy the variables if it may be needed."""
         if self._action == "rollback":
-            _build_optimizer(host.model)
+            build_optimizer(host.model)
             self._rollback.save(host.model, optimizers)
 
     def look(self, step: Step, first_step: int, names: Sequence[str]) -> None:
@@ -99,11 +100,3 @@ class Response:
         if not (left_out or (self._warned and self._action == "record")):
             self._warned = True
             warnings.warn(str(event), stacklevel=2)
-
-
-def _build_optimizer(model: keras.Model) -> None:
-    """Create an optimizer's variables before the first step, as TensorFlow's trainer does in it."""
-    optimizer = model.optimizer
-    if model.built and isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(model.trainable_variables)

@@ -1,0 +1,79 @@
+"""The variables of a training, as they are and as `fit` will leave them."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit._model_optimizers import optimizers_of
+from keras_trainkit._runtime import is_runtime_number
+
+
+def state_variables(model: keras.Model) -> list[Any]:
+    """Return what training changes: weights, seeds, metrics, and what the optimizers hold.
+
+    Numbers that the user or a callback assigns are not among them.
+    """
+    held = [*model.variables]
+    for optimizer in optimizers_of(model):
+        held.extend(optimizer.variables)
+    unique = {id(variable): variable for variable in held}
+    return [variable for variable in unique.values() if not is_runtime_number(variable)]
+
+
+def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
+    """Yield the values, one by one, as arrays of NumPy that may share memory with the variable."""
+    for variable in variables:
+        yield keras.ops.convert_to_numpy(variable)
+
+
+def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
+    """Give every variable its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def final_weights(model: keras.Model, at_average: bool) -> Iterator[np.ndarray]:
+    """Yield `model.get_weights()` as it would be if `fit` ended now.
+
+    That is the moving average where an optimizer has `use_ema`, unless the model is `at_average`
+    already, and the iterate of NAG.
+    """
+    final: dict[int, Callable[[], Any]] = {}
+    for optimizer in optimizers_of(model):
+        if getattr(optimizer, "built", False):
+            final.update(_final_values(optimizer, at_average))
+    for variable in model.weights:
+        value = final.get(id(variable))
+        yield keras.ops.convert_to_numpy(value() if value else variable)
+
+
+def end_training(model: keras.Model) -> None:
+    """Bring model and optimizer to where `fit` leaves them at its end."""
+    optimizer = model.optimizer
+    if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
+        # A step that failed while it ran has taken the optimizer's arrays on JAX.
+        with contextlib.suppress(RuntimeError):
+            optimizer.finalize_variable_values(model.trainable_weights)
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Create an optimizer's variables before the first step, as TensorFlow's trainer does in it."""
+    optimizer = model.optimizer
+    if model.built and isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
+        with keras.name_scope(optimizer.name, caller=optimizer):
+            optimizer.build(model.trainable_variables)
+
+
+def _final_values(optimizer: Any, at_average: bool) -> Iterator[tuple[int, Callable[[], Any]]]:
+    if getattr(optimizer, "use_ema", False):
+        averages = getattr(optimizer, "_model_variables_moving_average", ())
+        for variable, average in zip(optimizer._trainable_variables, averages, strict=False):
+            if not at_average:
+                yield id(variable), partial(keras.ops.convert_to_tensor, average)
+    elif hasattr(optimizer, "iterate_of"):
+        for index, variable in enumerate(optimizer.trained_variables):
+            yield id(variable), partial(optimizer.iterate_of, index)

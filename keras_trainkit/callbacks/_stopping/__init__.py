@@ -1,0 +1,1 @@
+"""How early stopping decides: what improves, what ends a training, what is said about it."""
