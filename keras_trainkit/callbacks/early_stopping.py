@@ -195,11 +195,10 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Forget the last `fit`, unless told not to."""
-        self._continues = not self.reset_on_fit and self.checks > 0
-        if not self._continues:
+        if self.reset_on_fit:
             self._reset()
         self.stopped_epoch = 0
-        self._reason, self._message = "running", "Training is running."
+        self._reason, self._message, self._brief = "running", "Training is running.", ""
         self._restored = False
         self._step = self._first_step = 0
         self._epoch = 0
@@ -217,7 +216,9 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count steps, and check if it is time."""
-        before, self._step = self._step, self._first_step + batch + 1
+        # A last execution of fewer steps than the others counts as long in `batch`.
+        steps = (self.params or {}).get("steps") or math.inf
+        before, self._step = self._step, self._first_step + min(batch + 1, steps)
         if self.every and self._step // self.every > before // self.every:
             fit = running_fit(self.model)
             logs = dict(logs or {})
@@ -234,13 +235,18 @@ class EarlyStopping(keras.callbacks.Callback):
         """Give the best weights back."""
         if self._reason == "running":
             self._reason, self._message = "end", "Training ran to its end."
-        if self.stopped_epoch > 0 and self.verbose:
+        if self.has_stopped and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: stopped, {self._brief}")
         self._restore()
 
     def get_monitor_value(self, logs: Mapping[str, Any] | None) -> float | None:
         """Return the (first) monitored value of an epoch, or `None` where the epoch has none."""
         return _scalar(logs or {}, self.monitors[0])
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether this callback has stopped the training."""
+        return bool(self._brief)
 
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs: nested numbers and arrays."""
@@ -283,7 +289,7 @@ class EarlyStopping(keras.callbacks.Callback):
         )
 
     _reason, _message, _brief = "running", "No training has begun.", ""
-    _restored = _continues = False
+    _restored = False
     _step = _first_step = _epoch = 0
     _neighbours: Iterable[Any] = ()
 
@@ -303,12 +309,13 @@ class EarlyStopping(keras.callbacks.Callback):
         self.wait += 1
         improved = criteria.improves(compared, self._references)
         if improved:
-            self._keep(criteria, compared, values, epoch)
+            with uninterrupted():
+                self._keep(criteria, compared, values, epoch)
         in_training = _scalar(logs, self.monitors[0].removeprefix("val_"))
         passed = self._limits.passed(criteria, values, compared, in_training, self.patience)
         if passed:
             self._stop(epoch, *passed)
-        elif not improved and self.wait >= self.patience and (epoch > 0 or self._continues):
+        elif not improved and self.wait >= self.patience and (epoch > 0 or self.checks > 1):
             self._stop(epoch, "patience", f"{self.wait} checks without a gain")
 
     def _settled(self, logs: Mapping[str, Any]) -> Criteria | None:
@@ -358,12 +365,12 @@ class EarlyStopping(keras.callbacks.Callback):
         values: Sequence[float],
         epoch: int,
     ) -> None:
+        if self.restore_best_weights:
+            self._copy()
         self._references = criteria.references(compared, self._references)
         self.best = compared[0]
         self.best_logs = dict(zip(self.monitors, values, strict=True))
         self.best_epoch, self.best_step = epoch, self._step
-        if self.restore_best_weights:
-            self._copy()
         if self.baseline is None or criteria.beats(self.best, self.baseline):
             self.wait = 0
 

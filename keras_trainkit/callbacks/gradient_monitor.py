@@ -219,6 +219,26 @@ class GradientMonitor(keras.callbacks.Callback):
         if self._event_file:
             self._event_file.close()
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training needs: nested numbers and arrays."""
+        self._fetch(in_training=True)
+        return {
+            "record": self._record.get_state(),
+            "response": self._response.get_state(),
+            "shown": self._shown,
+            "steps": [self._first_step, self._next_step],
+            "directions": self._session.directions() if self._session else [],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue the record of a training; the probe's batch must come again."""
+        self._record.set_state(state["record"])
+        self._response.set_state(state["response"])
+        self._shown = dict(state["shown"])
+        self._first_step, self._next_step = state["steps"]
+        if self._session:
+            self._session.resume_directions(state["directions"])
+
     def __getstate__(self) -> dict:
         """Keep the record and leave the model, which a copy gets from its own `fit`."""
         self._fetch()

@@ -1,6 +1,5 @@
 """Validation and checkpoints of a model that trains with Nesterov's momentum."""
 
-from contextlib import ExitStack
 from typing import Any
 
 import keras
@@ -35,11 +34,11 @@ class SwapIterate(keras.callbacks.Callback):
     def __init__(self) -> None:
         """Start with the model where it is."""
         super().__init__()
-        self._visit = ExitStack()
+        self._visits: list[Any] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget a visit that an interruption left open; the optimizer has resumed."""
-        self._visit.pop_all()
+        self._visits = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Go back to the look-ahead point."""
@@ -59,9 +58,32 @@ class SwapIterate(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model at the iterate, where `fit` leaves it."""
-        self._visit.pop_all()
+        self._visits = []
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the visited models held, so that a resumed training goes back to it."""
+        return {"visits": [visit.get_state() for visit in self._visits]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue the visits."""
+        self._visits = []
+        optimizers = self._optimizers() if state["visits"] else []
+        for optimizer, held in zip(optimizers, state["visits"], strict=True):
+            visit = optimizer.at_iterate()
+            visit.set_state(held)
+            self._visits.append(visit)
 
     def _enter(self) -> None:
+        for optimizer in self._optimizers():
+            visit = optimizer.at_iterate()
+            visit.__enter__()
+            self._visits.append(visit)
+
+    def _leave(self) -> None:
+        while self._visits:
+            self._visits.pop().__exit__(None, None, None)
+
+    def _optimizers(self) -> list[Any]:
         # On JAX reading `self.model` brings the variables up to date.
         found = [o for o in optimizers_of(self.model) if hasattr(o, "at_iterate")]
         if not found:
@@ -69,8 +91,4 @@ class SwapIterate(keras.callbacks.Callback):
                 "`optimizer` must be NAG for SwapIterate. "
                 f"Received: optimizer={type(self.model.optimizer).__name__}"
             )
-        for optimizer in found:
-            self._visit.enter_context(optimizer.at_iterate())
-
-    def _leave(self) -> None:
-        self._visit.close()
+        return found

@@ -46,3 +46,14 @@ class AtIterate:
         self._optimizer.lead = self._lead
         self._held = None
         forget(self._model)
+
+    def get_state(self) -> Any:
+        """Return what the model held, as arrays of NumPy, and the lead; None if nothing."""
+        if self._held is None:
+            return None
+        return {"held": [ops.convert_to_numpy(x) for x in self._held], "lead": self._lead}
+
+    def set_state(self, state: Any) -> None:
+        """Take up a visit whose model is at the iterate."""
+        if state is not None:
+            self._held, self._lead = state["held"], state["lead"]

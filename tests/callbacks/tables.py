@@ -3,8 +3,8 @@
 import numpy as np
 
 from keras_trainkit.callbacks._monitor.facts import FACTS
-from keras_trainkit.callbacks._monitor.record import Step
 from keras_trainkit.callbacks._monitor.statistics import REDUCTIONS
+from keras_trainkit.callbacks._monitor.step import Step
 
 FINE = {
     "norm": 3.0,

@@ -40,7 +40,8 @@ class BackendSession(Session):
         super().__init__(model, options)
         self._train_step = model.train_step
         self._observed = self.remade(self._step, steps_per_execution=1)
-        self._directions = self._no_directions() if "cosine" in options.parts else {}
+        if "cosine" in options.parts:
+            self._begin_groups()
 
     @staticmethod
     def kernels(model: keras.Model) -> Kernels:
@@ -102,17 +103,15 @@ class BackendSession(Session):
             logs, state = self._train_step(state, data)
             return (logs, self.recorder.table(data, logs), directions), state
 
-    def _no_directions(self) -> Directions:
-        """Return zeros in the shapes of the directions."""
-        found: Directions = {}
+    def _begin_groups(self) -> None:
         for optimizer in self.recorder.optimizers:
             variables = trained_variables(optimizer)
             variables = [variables[i] for i in self.recorder.wanted(variables)]
             for group in groups_of(variables):
                 members = [variables[i] for i in group]
-                size = int(np.prod(members[0].shape))
-                found[_key(members)] = jax.numpy.zeros((len(members), size), "float32")
-        return found
+                shape = (len(members), int(np.prod(members[0].shape)))
+                key = _key(members)
+                self._directions[key] = jax.numpy.asarray(self.begin_group(key, shape))
 
 
 def _key(variables: Sequence[Any]) -> tuple[int, ...]:

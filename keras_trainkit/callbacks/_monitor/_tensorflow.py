@@ -106,7 +106,6 @@ class BackendSession(Session):
         self._buffer: tf.Variable | None = None
         self._cursor = private_variable(tf.zeros((), "int64"))
         self._length = options.capacity * model.steps_per_execution
-        self._directions: dict[tuple[int, ...], tf.Variable] = {}
         self.recorder.exchange = self._exchange
         self._train_step = model.train_step
         self._observed = self.remade(self._step)
@@ -130,6 +129,10 @@ class BackendSession(Session):
             return None, (iterator,)
         batches = list(itertools.islice(iterator, self.model.steps_per_execution))
         return (batches[0], (iter(batches),)) if batches else (None, (iterator,))
+
+    def put_direction(self, group: tuple[int, ...], direction: np.ndarray) -> None:
+        """Assign to the variable that the traced step reads."""
+        self._directions[group].assign(direction)
 
     def take_tables(self) -> Sequence[np.ndarray]:
         """Return the tables of all steps since the last time, in order."""
@@ -161,7 +164,8 @@ class BackendSession(Session):
         key = tuple(id(variable) for variable in variables)
         if key not in self._directions:
             with tf.init_scope():
-                self._directions[key] = private_variable(tf.zeros(units.shape))
+                first = self.begin_group(key, units.shape)
+                self._directions[key] = private_variable(tf.constant(first))
         last = tf.identity(self._directions[key])
         with tf.control_dependencies([last]):
             self._directions[key].assign(units)

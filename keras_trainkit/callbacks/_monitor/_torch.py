@@ -102,7 +102,6 @@ class BackendSession(Session):
 
     def __init__(self, model: keras.Model, options: Options) -> None:
         super().__init__(model, options)
-        self._directions: dict[tuple[int, ...], torch.Tensor] = {}
         self.recorder.exchange = self._exchange
 
     @staticmethod
@@ -144,5 +143,7 @@ class BackendSession(Session):
     def _exchange(self, variables: Sequence[Any], units: torch.Tensor) -> torch.Tensor:
         key = tuple(id(variable) for variable in variables)
         last = self._directions.get(key)
+        if last is None:
+            last = torch.as_tensor(self.begin_group(key, units.shape), device=units.device)
         self._directions[key] = units
-        return torch.zeros_like(units) if last is None else last
+        return last

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from keras_trainkit.callbacks._monitor.record import Step
+from keras_trainkit.callbacks._monitor.step import Step
 from keras_trainkit.diagnosis import NonFinite
 from keras_trainkit.diagnosis.history import STATISTICS, layer_of
 

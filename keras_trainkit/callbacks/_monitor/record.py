@@ -2,67 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from keras_trainkit.callbacks._monitor.facts import FACTS
 from keras_trainkit.callbacks._monitor.names import unique_paths
-from keras_trainkit.callbacks._monitor.statistics import REDUCTIONS, derive
+from keras_trainkit.callbacks._monitor.step import Step, packed, unpacked
 from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, History, NonFinite
 from keras_trainkit.diagnosis.history import BINS, STATISTICS, ratio, root_sum_square
-
-NORM, COSINE = STATISTICS.index("norm"), STATISTICS.index("cosine")
-
-
-@dataclass(slots=True)
-class Step:
-    """What was measured at one step: `rows (V, 10)`, `counts (V, BINS)` or None, and the facts."""
-
-    step: int
-    epoch: int
-    rows: np.ndarray
-    counts: np.ndarray | None
-    facts: dict[str, float]
-    signal: float = math.nan
-    noise: float = math.nan
-
-    @property
-    def norms(self) -> np.ndarray:
-        """The norms in double precision."""
-        return self.rows[:, NORM].astype("float64")
-
-    @classmethod
-    def of(cls, step: int, epoch: int, table: np.ndarray, sizes: Sequence[int]) -> "Step":
-        """Take a table apart: a row of facts, and a row of reductions for each variable."""
-        width = len(REDUCTIONS)
-        rows = table[1:]
-        counts = rows[:, width:].astype("uint16") if table.shape[1] > width else None
-        return cls(
-            step,
-            epoch,
-            derive(rows[:, :width], np.array(sizes[: len(rows)])),
-            counts,
-            dict(zip(FACTS, table[0, : len(FACTS)].tolist(), strict=True)),
-        )
-
-    def compare(self, last: "Step | None") -> None:
-        """Estimate |G|^2 and tr(Sigma) from this gradient and the last; forget a cosine of older.
-
-        For batches of B and B' examples, E |g|^2 = |G|^2 + tr(Sigma) / B and E g . g' = |G|^2.
-        """
-        if last is None or last.step != self.step - 1:
-            self.rows[:, COSINE] = math.nan
-            return
-        shared = min(len(self.norms), len(last.norms))
-        products = self.rows[:shared, COSINE] * self.norms[:shared] * last.norms[:shared]
-        if np.isnan(products).all():
-            return
-        self.signal = float(np.nansum(products))
-        squares = (np.nansum(self.norms**2) + np.nansum(last.norms**2)) / 2
-        examples = (1 / self.facts["batch_size"] + 1 / last.facts["batch_size"]) / 2
-        self.noise = float((squares - self.signal) / examples)
 
 
 class Record:
@@ -144,6 +91,28 @@ class Record:
             activations=self._probed(),
             events=tuple(events),
         )
+
+    def get_state(self) -> dict[str, Any]:
+        """Return everything so far as nested lists, numbers and arrays."""
+        return {
+            "steps": packed(self._steps),
+            "names": self.names,
+            "sizes": self._sizes,
+            "epoch": self._epoch,
+            "sums": self._sums,
+            "counts": self._counts,
+            "logs": self._logs,
+            "activations": self._activations,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue a record."""
+        self._steps = unpacked(state["steps"])
+        self._last = self._steps[-1] if self._steps else None
+        self.names, self._sizes = tuple(state["names"]), list(state["sizes"])
+        self._epoch = state["epoch"]
+        self._sums, self._counts = state["sums"].copy(), state["counts"].copy()
+        self._logs, self._activations = list(state["logs"]), list(state["activations"])
 
     def _keep(self, kept: list, item: Any) -> None:
         """Append to a list of at most `limit`."""

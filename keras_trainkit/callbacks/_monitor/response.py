@@ -3,14 +3,14 @@
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import keras
 
 from keras_trainkit.callbacks._monitor.nonfinite import Watch
-from keras_trainkit.callbacks._monitor.record import Step
 from keras_trainkit.callbacks._monitor.rollback import Rollback
+from keras_trainkit.callbacks._monitor.step import Step
 from keras_trainkit.callbacks._snapshot.variables import build_optimizer
 from keras_trainkit.diagnosis import NonFinite
 
@@ -51,6 +51,28 @@ class Response:
     def events(self) -> tuple[NonFinite, ...]:
         """The events so far."""
         return (*self._kept, *(event for event, _ in self._unanswered))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training needs, but the copy that each epoch makes anew."""
+        return {
+            "due": self.due,
+            "suspicious": self.suspicious,
+            "fetch_every": self._fetch_every,
+            "cuts": self._rollback.cuts,
+            "watch": dict(vars(self._watch)),
+            "events": [asdict(event) for event in self._kept],
+            "counts": [self._counts[False], self._counts[True]],
+            "warned": self._warned,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        self.due, self.suspicious = state["due"], state["suspicious"]
+        self._fetch_every, self._warned = state["fetch_every"], state["warned"]
+        self._rollback.cuts = state["cuts"]
+        vars(self._watch).update(state["watch"])
+        self._kept = [NonFinite(**event) for event in state["events"]]
+        self._counts = Counter(dict(zip((False, True), state["counts"], strict=True)))
 
     def begin_epoch(self, host: keras.callbacks.Callback, optimizers: Sequence[Any]) -> None:
         """Copy the variables if it may be needed."""

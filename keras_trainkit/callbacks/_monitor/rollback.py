@@ -14,11 +14,15 @@ MOST_CUTS = 10
 
 
 class Rollback:
-    """A copy of a model's and its optimizers' variables in the memory of the host."""
+    """A copy of a model's and its optimizers' variables in the memory of the host.
+
+    Attributes:
+        cuts: integer. How often the learning rate was halved.
+    """
 
     def __init__(self) -> None:
         self._values: list[np.ndarray] | None = None
-        self._cuts = 0
+        self.cuts = 0
 
     def save(self, model: keras.Model, optimizers: Sequence[Any]) -> None:
         """Copy all variables if they are finite."""
@@ -32,7 +36,7 @@ class Rollback:
         The means of the epoch's metrics begin anew. A learning rate that a schedule gives stays.
         """
         variables = _variables(model, optimizers)
-        if self._values is None or len(self._values) != len(variables) or self._cuts >= MOST_CUTS:
+        if self._values is None or len(self._values) != len(variables) or self.cuts >= MOST_CUTS:
             return False
         rates = [float(keras.ops.convert_to_numpy(o.learning_rate)) for o in optimizers]
         for variable, value in zip(variables, self._values, strict=True):
@@ -40,7 +44,7 @@ class Rollback:
         for optimizer, rate in zip(optimizers, rates, strict=True):
             with contextlib.suppress(TypeError, AttributeError):  # The rate of a schedule.
                 optimizer.learning_rate = CUT * rate if cut else rate
-        self._cuts += cut
+        self.cuts += cut
         model.reset_metrics()
         return True
 

@@ -47,6 +47,9 @@ class Session:
         self._ran: set[bool] = set()
         self._tables: list[Tensor] = []
         self._warned = False
+        self._directions: dict[tuple[int, ...], Any] = {}
+        self._groups: list[tuple[int, ...]] = []
+        self._resumed: list[np.ndarray] = []
 
     @staticmethod
     def obstacle(model: keras.Model) -> str | None:
@@ -79,6 +82,27 @@ class Session:
         """Return the tables of all steps since the last time, in order."""
         tables, self._tables = self._tables, []
         return [keras.ops.convert_to_numpy(table) for table in tables]
+
+    def directions(self) -> list[np.ndarray]:
+        """Return the directions of the last gradients, one array for each group of variables."""
+        held = [self._directions[group] for group in self._groups]
+        return [np.array(keras.ops.convert_to_numpy(direction)) for direction in held]
+
+    def resume_directions(self, directions: Sequence[np.ndarray]) -> None:
+        """Compare the next gradient with these, also in groups that the next step begins."""
+        self._resumed = list(directions)
+        for group in self._groups:
+            if self._resumed:
+                self.put_direction(group, self._resumed.pop(0))
+
+    def put_direction(self, group: tuple[int, ...], direction: np.ndarray) -> None:
+        """Take an array for the direction of the last gradient of a group."""
+        self._directions[group] = keras.ops.convert_to_tensor(direction)
+
+    def begin_group(self, group: tuple[int, ...], shape: Sequence[int]) -> Any:
+        """Return the first direction that a group is compared with."""
+        self._groups.append(group)
+        return self._resumed.pop(0) if self._resumed else np.zeros(shape, "float32")
 
     def attach(self) -> None:
         """Take the place of the train function in the fit that begins now."""

@@ -17,6 +17,7 @@ import numpy as np
 
 FORMAT = "keras_trainkit.state"
 VERSION = 1
+UNFINISHED = ".part"
 _ARRAY = "__array__"
 _TUPLE = "__tuple__"
 _TREE = "tree"
@@ -48,12 +49,16 @@ def write(path: str, state: Any) -> None:
     Args:
         path: path of the file.
         state: nested lists, tuples, dicts with string keys, arrays, numbers, strings and None.
+
+    Raises:
+        TypeError: if the state holds anything else.
+        OSError: if the file cannot be written; what was there before is untouched.
     """
     arrays: list[np.ndarray] = []
     tree = {"format": FORMAT, "version": VERSION, "state": _taken_apart(state, arrays)}
     members: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)}
     members[_TREE] = np.frombuffer(json.dumps(tree).encode(), "uint8")
-    handle, unfinished = tempfile.mkstemp(".part", os.path.basename(path), os.path.dirname(path))
+    handle, unfinished = tempfile.mkstemp(UNFINISHED, os.path.basename(path), os.path.dirname(path))
     try:
         with open(handle, "wb") as file:
             np.savez(file, **members)
@@ -89,6 +94,11 @@ def read(path: str) -> Any:
     return _put_together(tree["state"], content)
 
 
+def check(state: Any) -> None:
+    """Raise the TypeError that writing the state would raise."""
+    _taken_apart(state, [])
+
+
 def _taken_apart(state: Any, arrays: list[np.ndarray]) -> Any:
     """Return the state as JSON can hold it, and move its arrays into the list."""
     if isinstance(state, np.ndarray):
@@ -102,7 +112,9 @@ def _taken_apart(state: Any, arrays: list[np.ndarray]) -> Any:
         return {_TUPLE: [_taken_apart(item, arrays) for item in state]}
     if isinstance(state, list):
         return [_taken_apart(item, arrays) for item in state]
-    return state
+    if state is None or isinstance(state, (bool, int, float, str)):
+        return state
+    raise TypeError(f"a {type(state).__name__} cannot be saved")
 
 
 def _put_together(tree: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -12,13 +12,20 @@ from keras_trainkit._model_optimizers import optimizers_of
 from keras_trainkit._runtime import is_runtime_number
 
 
+def state_optimizers(model: keras.Model) -> list[Any]:
+    """Return the optimizers of a model: that of `compile`, and those in attributes of its own."""
+    own = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
+    unique = {id(optimizer): optimizer for optimizer in [*optimizers_of(model), *own]}
+    return list(unique.values())
+
+
 def state_variables(model: keras.Model) -> list[Any]:
-    """Return what training changes: weights, seeds, metrics, and what the optimizers hold.
+    """Return what training changes: weights, seeds, and what the optimizers hold.
 
     Numbers that the user or a callback assigns are not among them.
     """
     held = [*model.variables]
-    for optimizer in optimizers_of(model):
+    for optimizer in state_optimizers(model):
         held.extend(optimizer.variables)
     unique = {id(variable): variable for variable in held}
     return [variable for variable in unique.values() if not is_runtime_number(variable)]

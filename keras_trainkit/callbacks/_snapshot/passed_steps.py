@@ -1,0 +1,70 @@
+"""The first steps of an epoch that was trained in part before."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+
+class PassedSteps:
+    """Lets the data of some steps pass without training and without calling a callback.
+
+    Stands in for `model.train_function`, and for two methods of the list of callbacks, until the
+    first step that is new.
+
+    Args:
+        model: the model whose epoch begins.
+        callbacks: its `keras.callbacks.CallbackList`.
+        steps: integer. How many steps of the epoch are done.
+        logs: dict. What the last of these logged.
+        prepare: function of the first batch that passes.
+        then: function without arguments, called before the first new step.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        callbacks: keras.callbacks.CallbackList,
+        steps: int,
+        logs: dict[str, Any],
+        prepare: Callable[[Any], None],
+        then: Callable[[], None],
+    ) -> None:
+        self._model = model
+        self._callbacks = callbacks
+        self._steps = steps
+        self._logs = logs
+        self._prepare: Callable[[Any], None] | None = prepare
+        self._then = then
+        self._train = model.train_function
+        model.train_function = self
+        callbacks.on_train_batch_begin = self._begin
+        callbacks.on_train_batch_end = self._end
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Take the data of one call, and return what training would have returned last time."""
+        backend = keras.backend.backend()
+        batches = arguments[-1]
+        if backend != "torch":  # There the loop takes the batches itself.
+            count = self._model.steps_per_execution
+            batches = list(itertools.islice(batches, count))
+        if self._prepare and batches:
+            self._prepare(batches[0])
+            self._prepare = None
+        return (self._logs, arguments[0]) if backend == "jax" else self._logs
+
+    def end(self) -> None:
+        """Give every place back; doing it again changes nothing."""
+        if self._model.train_function is self:
+            self._model.train_function = self._train
+            del self._callbacks.on_train_batch_begin, self._callbacks.on_train_batch_end
+            self._then()
+
+    def _begin(self, batch: int, logs: Any = None) -> None:
+        if batch >= self._steps:
+            self.end()
+            self._callbacks.on_train_batch_begin(batch, logs)
+
+    def _end(self, batch: int, logs: Any = None) -> None:
+        pass

@@ -1,0 +1,288 @@
+"""Training that goes on where it was killed."""
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Self
+
+import keras
+
+from keras_trainkit import _validation
+from keras_trainkit.callbacks._callback_list import calling_list
+from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
+from keras_trainkit.callbacks._snapshot.companions import (
+    companion_states,
+    has_ended_training,
+    set_companion_states,
+)
+from keras_trainkit.callbacks._snapshot.fingerprint import difference, fingerprint
+from keras_trainkit.callbacks._snapshot.folder import SnapshotFolder
+from keras_trainkit.callbacks._snapshot.generators import generator_states, set_generator_states
+from keras_trainkit.callbacks._snapshot.numbers import assign_numbers, numbers_of
+from keras_trainkit.callbacks._snapshot.passed_steps import PassedSteps
+from keras_trainkit.callbacks._snapshot.variables import (
+    assign,
+    build_optimizer,
+    state_variables,
+    values_of,
+)
+
+EPOCH = "epoch"
+# How many trainings this process has finished in each folder.
+_finished: Counter[str] = Counter()
+
+
+class TrainingState(keras.callbacks.Callback):
+    """Makes `fit` resumable: run the same script again, and it goes on as if never interrupted.
+
+    A snapshot is written after every epoch, and with an integer `save_freq` also after every so
+    many steps. It holds
+
+        the model's weights, seeds and metrics; the optimizer, and so the position of its schedule;
+        hyperparameters assigned meanwhile; `History`; the state of every other callback;
+        the generators of Python, NumPy and PyTorch; the position in epochs and steps.
+
+    At the next `fit` with the same folder all of it is put back, and training goes on from there,
+    bit for bit if the data comes in the same order: as arrays with `shuffle=False` (on JAX and
+    PyTorch also shuffled), or a `keras.utils.PyDataset` whose order depends on nothing but the
+    epoch. Steps of an epoch that are done already are passed over: their data is loaded, not
+    trained on. A training that has come to its end is not trained again; with more `epochs` it goes
+    on, unless early stopping has ended it.
+
+    Callbacks keep their state if they are of this package or Keras's `EarlyStopping`,
+    `ReduceLROnPlateau`, `ModelCheckpoint`, `SwapEMAWeights`, `TensorBoard` and `History`, or have
+    methods `get_state()`, which returns nested lists, dicts, numbers and arrays, and
+    `set_state(state)`. `CSVLogger` needs its `append=True`. Callbacks of your own that have set
+    `stop_training` in a certain epoch do so again: training goes on before them.
+
+    A snapshot is written beside the last one and then takes its place, so that a kill at any time
+    leaves a whole one; checksums tell a damaged file, and the one before is taken, with a warning.
+    Several `fit`s in one script each have a folder of their own within `directory`, in their order,
+    and so have the trials of KerasTuner.
+
+    Args:
+        directory: path of a folder for the snapshots of one script.
+        save_freq: `"epoch"`, or int >= 1: also after every so many steps of an epoch. Defaults to
+            `"epoch"`.
+        keep: int >= 1. How many snapshots are kept. Defaults to `2`.
+        delete_checkpoint: bool. Delete the snapshots when `fit` ends by itself. Defaults to
+            `False`.
+        verbose: 0 (silent) or 1 (say where training goes on). Defaults to `0`.
+
+    Raises:
+        ValueError: if an argument is outside its interval; when `fit` begins, if the snapshot is
+            one of another model or of another version of this package. Nothing is changed then.
+
+    Differs from Keras: `keras.callbacks.BackupAndRestore`, which may run beside it, resumes weights
+    and optimizer at an epoch and knows no other callback, history or generator.
+
+    Example:
+        >>> import keras, numpy as np, tempfile
+        >>> from keras_trainkit.callbacks import TrainingState
+        >>> def train(epochs):
+        ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        ...     model.compile("adam", "mse")
+        ...     state = TrainingState(directory)
+        ...     x = np.ones((8, 2))
+        ...     return model.fit(x, x[:, :1], epochs=epochs, verbose=0, callbacks=[state])
+        >>> directory = tempfile.mkdtemp()
+        >>> len(train(epochs=2).epoch)
+        2
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Guard `fit` also for an instance that was copied or unpickled, not constructed."""
+        guard_fit()
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        save_freq: str | int = EPOCH,
+        keep: int = 2,
+        delete_checkpoint: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        """Check and keep the arguments."""
+        super().__init__()
+        if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
+            raise _validation.invalid("directory", "the path of a folder", directory)
+        self.directory = os.fspath(directory)
+        if isinstance(save_freq, str):
+            self.save_freq: str | int = _validation.one_of("save_freq", save_freq, (EPOCH,))
+        else:
+            self.save_freq = _validation.integer("save_freq", save_freq, low=1)
+        # A step after which there may be a snapshot is only over when it has been written.
+        self.async_safe = self.save_freq == EPOCH
+        self.keep = _validation.integer("keep", keep, low=1)
+        self.delete_checkpoint = _validation.boolean("delete_checkpoint", delete_checkpoint)
+        self.verbose = _validation.one_of("verbose", verbose, (0, 1))
+        self._callbacks: Any = None
+        self._passed: PassedSteps | None = None
+        self._resumed: dict[str, Any] | None = None
+        self._complaint = ""
+        self._fingerprint: dict[str, Any] = {}
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Move behind all other callbacks; called there, continue from the last snapshot."""
+        self._callbacks = calling_list()
+        if self._callbacks is None:
+            raise RuntimeError("TrainingState must be called by a `keras.callbacks.CallbackList`")
+        if not self._is_last():
+            return self._move_to_the_end()
+        key = self._key()
+        self._folder = SnapshotFolder(os.path.join(key, f"fit-{_finished[key]:03d}"), self.keep)
+        when_fit_fails(self.model, self._clean_up)
+        self._fingerprint = {}
+        self._resumed = self._folder.load()
+        if self._resumed is not None:
+            self._resume(self._resumed)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Pass over what is done of the epoch."""
+        model, resumed, self._resumed = self.model, self._resumed, None
+        model._initial_epoch = None
+        self._epoch, self._done = epoch, 0
+        self._epoch_generators = generator_states()
+        if resumed is not None and resumed["batch"]:
+            self._pass_over(resumed)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Write a snapshot if it is time."""
+        before, self._done = self._done, batch + 1
+        every = self.save_freq
+        if isinstance(every, int) and self._done // every > before // every:
+            self._save(self._epoch, self._done, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Write a snapshot, after all other callbacks have ended the epoch."""
+        self._clean_up()
+        self._save(epoch + 1, 0, {})
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Count the training as finished."""
+        self._clean_up()
+        _finished[self._key()] += 1
+        if self.delete_checkpoint:
+            self._folder.delete()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what belongs to a running `fit`, of which a copy has its own."""
+        return {**vars(self), "_model": None, "_callbacks": None, "_passed": None}
+
+    def _is_last(self) -> bool:
+        callbacks = self._callbacks.callbacks
+        behind = callbacks[callbacks.index(self) + 1 :]
+        return all(isinstance(callback, TrainingState) for callback in behind)
+
+    def _move_to_the_end(self) -> None:
+        """Leave an empty callback behind, so that the list which is being called stays in step."""
+        callbacks = self._callbacks.callbacks
+        callbacks[callbacks.index(self)] = keras.callbacks.Callback()
+        callbacks.append(self)
+
+    def _others(self) -> list[keras.callbacks.Callback]:
+        return [c for c in self._callbacks.callbacks if not isinstance(c, TrainingState)]
+
+    def _key(self) -> str:
+        """Return the folder of the script, or of the trial of KerasTuner that is running."""
+        tuning = (c for c in self._others() if type(c).__name__ == "TunerCallback")
+        trials: list[Any] = [getattr(callback, "trial", None) for callback in tuning]
+        names = [f"trial-{trial.trial_id}" for trial in trials if trial is not None]
+        return os.path.join(os.path.abspath(self.directory), *names)
+
+    def _save(self, epoch: int, batch: int, logs: Mapping[str, Any]) -> None:
+        model = self.model
+        self._fingerprint = self._fingerprint or fingerprint(model)
+        state = {
+            "model": self._fingerprint,
+            "epoch": epoch,
+            "batch": batch,
+            "ended": any(has_ended_training(callback) for callback in self._others()),
+            "logs": {name: float(value) for name, value in logs.items()},
+            "variables": list(values_of(state_variables(model))),
+            "metrics": list(values_of(model.metrics_variables)) if batch else [],
+            "numbers": numbers_of(model),
+            "callbacks": companion_states(self._others()),
+            "generators": generator_states(),
+            "epoch_generators": self._epoch_generators if batch else None,
+        }
+        try:
+            self._folder.save(state)
+        except OSError as error:
+            complaint = (
+                f"TrainingState cannot write to {self._folder.path}: "
+                f"{error.strerror or error}. Training goes on without a new snapshot."
+            )
+            if complaint != self._complaint:
+                warnings.warn(complaint, stacklevel=2)
+            self._complaint = complaint
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        model = self.model
+        if not model.built:
+            raise _validation.invalid(
+                "model", "built before a training is resumed: call it on a batch", model.name
+            )
+        build_optimizer(model)
+        self._fingerprint = fingerprint(model)
+        unlike = difference(state["model"], self._fingerprint)
+        if unlike:
+            raise ValueError(
+                f"`directory` must hold snapshots of this model, or nothing: {unlike}. "
+                f"Received: directory={self.directory!r}"
+            )
+        self._put_back(state)
+        epochs = self.params["epochs"]
+        model._initial_epoch = epochs if state["ended"] else state["epoch"]
+        if model._initial_epoch >= epochs:
+            warnings.warn(
+                f"TrainingState: the training in {self._folder.path} has ended after epoch "
+                f"{state['epoch']}. Its end is restored, and nothing is trained. Delete the folder "
+                "to train anew.",
+                stacklevel=2,
+            )
+        elif self.verbose:
+            print(
+                f"TrainingState: training goes on with step {state['batch'] + 1} of epoch "
+                f"{state['epoch'] + 1} of {epochs}."
+            )
+
+    def _pass_over(self, state: dict[str, Any]) -> None:
+        """Begin an epoch in its middle."""
+        model = self.model
+        self._put_back(state)
+        self._done, self._epoch_generators = state["batch"], state["epoch_generators"]
+        set_generator_states(self._epoch_generators)
+
+        def prepare(batch: Any) -> None:
+            # TensorFlow's trainer creates the metrics in the first step, which may trace layers.
+            if len(model.metrics_variables) != len(state["metrics"]):
+                model._symbolic_build(data_batch=batch)
+                self._put_back(state)
+
+        self._passed = PassedSteps(
+            model,
+            self._callbacks,
+            state["batch"],
+            state["logs"],
+            prepare,
+            lambda: set_generator_states(state["generators"]),
+        )
+
+    def _put_back(self, state: dict[str, Any]) -> None:
+        model = self.model
+        assign(state_variables(model), state["variables"])
+        if len(model.metrics_variables) == len(state["metrics"]):
+            assign(model.metrics_variables, state["metrics"])
+        assign_numbers(model, state["numbers"])
+        set_companion_states(self._others(), state["callbacks"])
+        set_generator_states(state["generators"])
+
+    def _clean_up(self) -> None:
+        """Take everything back that is only for the time of one `fit`."""
+        self.model._initial_epoch = None
+        if self._passed is not None:
+            self._passed.end()
+            self._passed = None
