@@ -1,6 +1,7 @@
 """The optimizers that train a model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 
@@ -14,3 +15,18 @@ def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
             yield optimizer
             pending.append(getattr(optimizer, "inner_optimizer", None))
             pending.extend(getattr(optimizer, "optimizers", ()))
+
+
+def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:
+    """Yield optimizers among attributes, also those in lists and dicts."""
+    for value in values:
+        if isinstance(value, keras.optimizers.Optimizer):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            inner = value.values() if isinstance(value, dict) else value
+            yield from (v for v in inner if isinstance(v, keras.optimizers.Optimizer))
+
+
+def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
+    """Return the variables the optimizer was built for; Keras has no public name for them."""
+    return list(optimizer._trainable_variables)

@@ -238,6 +238,7 @@ class EarlyStopping(keras.callbacks.Callback):
         if self.has_stopped and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: stopped, {self._brief}")
         self._restore()
+        self._neighbours = ()
 
     def get_monitor_value(self, logs: Mapping[str, Any] | None) -> float | None:
         """Return the (first) monitored value of an epoch, or `None` where the epoch has none."""
@@ -398,6 +399,7 @@ class EarlyStopping(keras.callbacks.Callback):
             f"{kind.__name__ if kind else 'an exception'}."
         )
         self._restore()
+        self._neighbours = ()
 
     def _restore(self) -> None:
         model, arrays = self.model, self._store.arrays

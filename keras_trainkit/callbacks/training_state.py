@@ -24,8 +24,8 @@ from keras_trainkit.callbacks._snapshot.passed_steps import PassedSteps
 from keras_trainkit.callbacks._snapshot.variables import (
     assign,
     build_optimizer,
+    fetched,
     state_variables,
-    values_of,
 )
 
 EPOCH = "epoch"
@@ -152,7 +152,9 @@ class TrainingState(keras.callbacks.Callback):
         """Write a snapshot if it is time."""
         before, self._done = self._done, batch + 1
         every = self.save_freq
-        if isinstance(every, int) and self._done // every > before // every:
+        due = isinstance(every, int) and self._done // every > before // every
+        # Where training has been stopped here, the epoch's end comes next.
+        if due and not self.model.stop_training:
             self._save(self._epoch, self._done, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -200,9 +202,9 @@ class TrainingState(keras.callbacks.Callback):
             "epoch": epoch,
             "batch": batch,
             "ended": any(has_ended_training(callback) for callback in self._others()),
-            "logs": {name: float(value) for name, value in logs.items()},
-            "variables": list(values_of(state_variables(model))),
-            "metrics": list(values_of(model.metrics_variables)) if batch else [],
+            "logs": dict(logs),
+            "variables": fetched(state_variables(model)),
+            "metrics": fetched(model.metrics_variables) if batch else [],
             "numbers": numbers_of(model),
             "callbacks": companion_states(self._others()),
             "generators": generator_states(),

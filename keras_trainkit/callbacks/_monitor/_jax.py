@@ -8,7 +8,7 @@ import jax
 import keras
 import numpy as np
 
-from keras_trainkit.callbacks._monitor.recorder import trained_variables
+from keras_trainkit._model_optimizers import trained_variables
 from keras_trainkit.callbacks._monitor.session import Options, Session
 from keras_trainkit.callbacks._monitor.statistics import SAFE, Kernels, careful_norms, groups_of
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._model_optimizers import optimizers_in, trained_variables
 from keras_trainkit._selection import matches, path_of
 from keras_trainkit._shadowing import shadowed
 from keras_trainkit.callbacks._monitor.facts import FACTS, facts_of
@@ -38,7 +39,7 @@ class Recorder:
         parts: frozenset[str],
         patterns: Sequence[str],
     ) -> None:
-        self.optimizers = list({id(o): o for o in _optimizers_in(vars(model).values())}.values())
+        self.optimizers = list({id(o): o for o in optimizers_in(vars(model).values())}.values())
         self.exchange: Exchange = lambda variables, units: ops.zeros_like(units)
         self.variables: list[Any] = []
         self.failure: Exception | None = None
@@ -190,18 +191,3 @@ class Recorder:
 def _reusable(values: Any) -> Any:
     """Return what was given, for an optimizer may keep it; as a list if it can be read but once."""
     return list(values) if isinstance(values, Iterator) else values
-
-
-def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
-    """Return the variables the optimizer was built for; Keras has no public name for them."""
-    return list(optimizer._trainable_variables)
-
-
-def _optimizers_in(values: Any) -> Iterator[keras.optimizers.Optimizer]:
-    """Yield optimizers among attributes, also those in lists and dicts."""
-    for value in values:
-        if isinstance(value, keras.optimizers.Optimizer):
-            yield value
-        elif isinstance(value, list | tuple | dict):
-            inner = value.values() if isinstance(value, dict) else value
-            yield from (v for v in inner if isinstance(v, keras.optimizers.Optimizer))

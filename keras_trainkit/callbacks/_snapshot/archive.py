@@ -5,11 +5,13 @@ format keeps a checksum of each, which reading compares.
 """
 
 import contextlib
+import io
 import json
 import os
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes  # noqa: F401  (names bfloat16 and the float8 types for NumPy)
@@ -20,7 +22,8 @@ VERSION = 1
 UNFINISHED = ".part"
 _ARRAY = "__array__"
 _TUPLE = "__tuple__"
-_TREE = "tree"
+_PAIRS = "__pairs__"
+_TREE = "tree.npy"
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -39,7 +42,7 @@ class DamagedError(Exception):
     """The file cannot be read as it was written."""
 
 
-class WrongVersionError(Exception):
+class WrongVersionError(ValueError):
     """The file was written by a version of this package that counts its format otherwise."""
 
 
@@ -48,20 +51,18 @@ def write(path: str, state: Any) -> None:
 
     Args:
         path: path of the file.
-        state: nested lists, tuples, dicts with string keys, arrays, numbers, strings and None.
+        state: nested lists, tuples, dicts, arrays, numbers, strings and None; in place of an array
+            also a function that returns it.
 
     Raises:
         TypeError: if the state holds anything else.
         OSError: if the file cannot be written; what was there before is untouched.
     """
-    arrays: list[np.ndarray] = []
-    tree = {"format": FORMAT, "version": VERSION, "state": _taken_apart(state, arrays)}
-    members: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)}
-    members[_TREE] = np.frombuffer(json.dumps(tree).encode(), "uint8")
     handle, unfinished = tempfile.mkstemp(UNFINISHED, os.path.basename(path), os.path.dirname(path))
     try:
         with open(handle, "wb") as file:
-            np.savez(file, **members)
+            with zipfile.ZipFile(file, "w") as archive:
+                _write_members(archive, state)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -79,42 +80,70 @@ def read(path: str) -> Any:
         WrongVersionError: if it was written in another version of the format.
     """
     try:
-        with np.load(path, allow_pickle=False) as members:
-            content = {name: members[name] for name in members.files}
+        with zipfile.ZipFile(path) as members:
+            content = {name: _array(members.read(name)) for name in members.namelist()}
         tree = json.loads(content.pop(_TREE).tobytes())
         if tree["format"] != FORMAT:
             raise ValueError(f"its format is {tree['format']}")
+        version = tree["version"]
+        state = _put_together(tree["state"], content) if version == VERSION else None
     except _UNREADABLE as error:
         raise DamagedError(f"{path} is damaged: {error or type(error).__name__}") from error
-    if tree["version"] != VERSION:
+    if version != VERSION:
         raise WrongVersionError(
-            f"{path} was written in format {tree['version']} of this package, and this version "
-            f"reads format {VERSION}"
+            f"{path} was written in format {version} of this package, and this version reads "
+            f"format {VERSION}"
         )
-    return _put_together(tree["state"], content)
+    return state
 
 
 def check(state: Any) -> None:
     """Raise the TypeError that writing the state would raise."""
-    _taken_apart(state, [])
+    _taken_apart(state, lambda array: "")
 
 
-def _taken_apart(state: Any, arrays: list[np.ndarray]) -> Any:
-    """Return the state as JSON can hold it, and move its arrays into the list."""
+def _write_members(archive: zipfile.ZipFile, state: Any) -> None:
+    """Write one array after the other, each fetched when its turn comes, and the tree at last."""
+
+    def write_member(name: str, array: np.ndarray) -> None:
+        with archive.open(name, "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, array, allow_pickle=False)
+
+    def keep(array: np.ndarray) -> str:
+        name = f"{len(archive.namelist())}.npy"
+        write_member(name, array)
+        return name
+
+    tree = {"format": FORMAT, "version": VERSION, "state": _taken_apart(state, keep)}
+    write_member(_TREE, np.frombuffer(json.dumps(tree).encode(), "uint8"))
+
+
+def _taken_apart(state: Any, keep: Callable[[np.ndarray], str]) -> Any:
+    """Return the state as JSON can hold it; `keep` takes each array and returns its name."""
+    if callable(state):
+        state = state()
     if isinstance(state, np.ndarray):
-        arrays.append(state.view(f"u{state.itemsize}") if state.dtype.kind == "V" else state)
-        return {_ARRAY: len(arrays) - 1, "dtype": state.dtype.name}
+        if state.dtype.hasobject or state.dtype.names:
+            raise TypeError(f"an array of {state.dtype} cannot be saved")
+        plain = state.view(f"u{state.itemsize}") if state.dtype.kind == "V" else state
+        return {_ARRAY: keep(plain), "dtype": state.dtype.name}
     if isinstance(state, np.generic):
-        return state.item()
+        state = state.item()
+    if isinstance(state, dict) and not all(isinstance(key, str) for key in state):
+        return {_PAIRS: [_taken_apart([*pair], keep) for pair in state.items()]}
     if isinstance(state, dict):
-        return {key: _taken_apart(value, arrays) for key, value in state.items()}
+        return {key: _taken_apart(value, keep) for key, value in state.items()}
     if isinstance(state, tuple):
-        return {_TUPLE: [_taken_apart(item, arrays) for item in state]}
+        return {_TUPLE: [_taken_apart(item, keep) for item in state]}
     if isinstance(state, list):
-        return [_taken_apart(item, arrays) for item in state]
+        return [_taken_apart(item, keep) for item in state]
     if state is None or isinstance(state, (bool, int, float, str)):
         return state
     raise TypeError(f"a {type(state).__name__} cannot be saved")
+
+
+def _array(content: bytes) -> np.ndarray:
+    return np.load(io.BytesIO(content), allow_pickle=False)
 
 
 def _put_together(tree: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -123,8 +152,10 @@ def _put_together(tree: Any, arrays: dict[str, np.ndarray]) -> Any:
     if not isinstance(tree, dict):
         return tree
     if _ARRAY in tree:
-        array = arrays[str(tree[_ARRAY])]
-        return array if array.dtype.kind in "USO" else array.view(np.dtype(tree["dtype"]))
+        array = arrays[tree[_ARRAY]]
+        return array if array.dtype.name == tree["dtype"] else array.view(tree["dtype"])
     if _TUPLE in tree:
         return tuple(_put_together(item, arrays) for item in tree[_TUPLE])
+    if _PAIRS in tree:
+        return dict(_put_together(pair, arrays) for pair in tree[_PAIRS])
     return {key: _put_together(value, arrays) for key, value in tree.items()}

@@ -26,7 +26,7 @@ def companion_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str,
     states = {}
     for name, callback in _named(callbacks):
         state = _state_of(callback)
-        if state:
+        if state is not None:
             try:
                 archive.check(state)
             except TypeError as error:
@@ -46,7 +46,7 @@ def set_companion_states(
     for name, callback in _named(callbacks):
         if name not in states:
             continue
-        if hasattr(callback, "set_state"):
+        if _has_own_state(callback):
             callback.set_state(states[name])
         else:
             for attribute, value in states[name].items():
@@ -58,11 +58,16 @@ def has_ended_training(callback: keras.callbacks.Callback) -> bool:
     return getattr(callback, "stopped_epoch", 0) > 0 or getattr(callback, "has_stopped", False)
 
 
-def _state_of(callback: keras.callbacks.Callback) -> Any:
-    if hasattr(callback, "get_state"):
+def _has_own_state(callback: Any) -> bool:
+    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
+
+
+def _state_of(callback: Any) -> Any:
+    """Return None if the callback has no state."""
+    if _has_own_state(callback):
         return callback.get_state()
-    known = next((_KNOWN[c.__name__] for c in type(callback).__mro__ if c.__name__ in _KNOWN), ())
-    return {name: vars(callback)[name] for name in known if name in vars(callback)}
+    known = next((_KNOWN[c.__name__] for c in type(callback).__mro__ if c.__name__ in _KNOWN), None)
+    return known and {name: vars(callback)[name] for name in known if name in vars(callback)}
 
 
 def _named(

@@ -11,7 +11,7 @@ class PassedSteps:
     """Lets the data of some steps pass without training and without calling a callback.
 
     Stands in for `model.train_function`, and for two methods of the list of callbacks, until the
-    first step that is new.
+    last of them is over.
 
     Args:
         model: the model whose epoch begins.
@@ -19,7 +19,7 @@ class PassedSteps:
         steps: integer. How many steps of the epoch are done.
         logs: dict. What the last of these logged.
         prepare: function of the first batch that passes.
-        then: function without arguments, called before the first new step.
+        then: function without arguments, called after the last of them.
     """
 
     def __init__(
@@ -62,9 +62,8 @@ class PassedSteps:
             self._then()
 
     def _begin(self, batch: int, logs: Any = None) -> None:
-        if batch >= self._steps:
-            self.end()
-            self._callbacks.on_train_batch_begin(batch, logs)
+        pass
 
     def _end(self, batch: int, logs: Any = None) -> None:
-        pass
+        if batch + 1 >= self._steps:  # Before the trainer loads the next step's data.
+            self.end()

@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit._model_optimizers import optimizers_of
+from keras_trainkit._model_optimizers import optimizers_in, optimizers_of, trained_variables
 from keras_trainkit._runtime import is_runtime_number
 
 
 def state_optimizers(model: keras.Model) -> list[Any]:
     """Return the optimizers of a model: that of `compile`, and those in attributes of its own."""
-    own = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
+    own = optimizers_in(vars(model).values())
     unique = {id(optimizer): optimizer for optimizer in [*optimizers_of(model), *own]}
     return list(unique.values())
 
@@ -35,6 +35,11 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
     """Yield the values, one by one, as arrays of NumPy that may share memory with the variable."""
     for variable in variables:
         yield keras.ops.convert_to_numpy(variable)
+
+
+def fetched(variables: Iterable[Any]) -> list[Callable[[], np.ndarray]]:
+    """Return functions that fetch the values, so that one at a time is in the host's memory."""
+    return [partial(keras.ops.convert_to_numpy, variable) for variable in variables]
 
 
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
@@ -78,9 +83,9 @@ def build_optimizer(model: keras.Model) -> None:
 def _final_values(optimizer: Any, at_average: bool) -> Iterator[tuple[int, Callable[[], Any]]]:
     if getattr(optimizer, "use_ema", False):
         averages = getattr(optimizer, "_model_variables_moving_average", ())
-        for variable, average in zip(optimizer._trainable_variables, averages, strict=False):
+        for variable, average in zip(trained_variables(optimizer), averages, strict=False):
             if not at_average:
                 yield id(variable), partial(keras.ops.convert_to_tensor, average)
     elif hasattr(optimizer, "iterate_of"):
-        for index, variable in enumerate(optimizer.trained_variables):
+        for index, variable in enumerate(trained_variables(optimizer)):
             yield id(variable), partial(optimizer.iterate_of, index)
