@@ -182,7 +182,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._first_step = max(iterations, self._next_step)
         self._record.begin_epoch(epoch)
         if self._session:
-            self._response.begin_epoch(self, self._session.recorder.optimizers)
+            self._response.begin_epoch(self)
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         """Announce the step to the session, after fetching if it is time."""
@@ -257,7 +257,7 @@ class GradientMonitor(keras.callbacks.Callback):
             if self._event_file:
                 self._event_file.write(step.step, self._record.names, step.rows, step.counts)
         if in_training:
-            self._response.answer(self, self._session.recorder.optimizers)
+            self._response.answer(self)
 
     def _probes_first_batch(self) -> bool:
         return isinstance(self.probe, str)

@@ -278,7 +278,7 @@ def respond(response, steps, host):
         warnings.simplefilter("always", UserWarning)
         for step in steps:
             response.look(step, 0, ("a/w", "b/w"))
-            response.answer(host, [host.model.optimizer])
+            response.answer(host)
     return [str(warning.message) for warning in caught]
 
 
@@ -302,7 +302,7 @@ def test_events_beyond_the_recorded_ones_are_acted_upon():
     host, response = Host(), Response("rollback", 8, Watch())
     data = {"broken_examples": 1.0, "broken_here": 1.0}
     steps = [a_step(step, nonfinite=1, facts=data) for step in range(MOST_EVENTS + 5)]
-    response.begin_epoch(host, [host.model.optimizer])
+    response.begin_epoch(host)
     before = host.model.get_weights()
     for step in steps:
         host.model.layers[0].kernel.assign(np.full((3, 3), np.nan))
@@ -314,7 +314,7 @@ def test_events_beyond_the_recorded_ones_are_acted_upon():
 
 def test_first_look_comes_early_and_each_rollback_halves_the_time_to_the_next():
     host, response = Host(), Response("rollback", 8, Watch())
-    response.begin_epoch(host, [host.model.optimizer])
+    response.begin_epoch(host)
     due = [response.due]
     for step in range(6):
         respond(response, [a_step(step, nonfinite=step > 0)], host)
@@ -541,7 +541,7 @@ def test_rollback_stops_after_many_cuts():
 
 def test_copies_do_not_hold_the_weights():
     host, rollback = Host(), Rollback()
-    rollback.save(host.model, [])
+    rollback.save(host.model)
     for made in (copy.deepcopy(rollback), pickle.loads(pickle.dumps(rollback))):
-        assert not made.restore(host.model, [], cut=False)
-    assert rollback.restore(host.model, [], cut=False)
+        assert not made.restore(host.model, cut=False)
+    assert rollback.restore(host.model, cut=False)

@@ -74,11 +74,11 @@ class Response:
         self._kept = [NonFinite(**event) for event in state["events"]]
         self._counts = Counter(dict(zip((False, True), state["counts"], strict=True)))
 
-    def begin_epoch(self, host: keras.callbacks.Callback, optimizers: Sequence[Any]) -> None:
+    def begin_epoch(self, host: keras.callbacks.Callback) -> None:
         """Copy the variables if it may be needed."""
         if self._action == "rollback":
             build_optimizer(host.model)
-            self._rollback.save(host.model, optimizers)
+            self._rollback.save(host.model)
 
     def look(self, step: Step, first_step: int, names: Sequence[str]) -> None:
         """Note what is new about the step; `first_step` is the first of its epoch."""
@@ -86,24 +86,22 @@ class Response:
         if event:
             self._unanswered.append((event, self._watch.left_out))
 
-    def answer(self, host: keras.callbacks.Callback, optimizers: Sequence[Any]) -> None:
+    def answer(self, host: keras.callbacks.Callback) -> None:
         """Act on what was noted; `host.model` is asked for only where JAX must give it back."""
         noted, self._unanswered = self._unanswered, []
         broken = [event for event, left_out in noted if not left_out]
-        action = self._act(broken, host, optimizers)
+        action = self._act(broken, host)
         for event, left_out in noted:
             self._keep(event if left_out else replace(event, action=action), left_out)
         self.due = self._fetch_every
 
-    def _act(
-        self, broken: Sequence[NonFinite], host: keras.callbacks.Callback, optimizers: Sequence[Any]
-    ) -> str:
+    def _act(self, broken: Sequence[NonFinite], host: keras.callbacks.Callback) -> str:
         """Return what was done."""
         if self._action == "rollback":
             if not broken:
-                self._rollback.save(host.model, optimizers)
+                self._rollback.save(host.model)
             elif self._rollback.restore(
-                host.model, optimizers, cut=any(event.cause != "data" for event in broken)
+                host.model, cut=any(event.cause != "data" for event in broken)
             ):
                 self._watch.mended()
                 self._fetch_every = max(1, self._fetch_every // 2)

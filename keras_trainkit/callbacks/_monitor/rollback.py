@@ -1,13 +1,16 @@
 """The last weights that were finite, and the way back to them."""
 
 import contextlib
-from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
-from keras_trainkit._runtime import is_runtime_number
+from keras_trainkit.callbacks._snapshot.variables import (
+    assign,
+    state_optimizers,
+    state_variables,
+    values_of,
+)
 
 CUT = 0.5
 MOST_CUTS = 10
@@ -24,23 +27,22 @@ class Rollback:
         self._values: list[np.ndarray] | None = None
         self.cuts = 0
 
-    def save(self, model: keras.Model, optimizers: Sequence[Any]) -> None:
+    def save(self, model: keras.Model) -> None:
         """Copy all variables if they are finite."""
-        values = [keras.ops.convert_to_numpy(v) for v in _variables(model, optimizers)]
+        values = list(values_of(state_variables(model)))
         if all(np.isfinite(v).all() for v in values if _is_floating(v)):
             self._values = values
 
-    def restore(self, model: keras.Model, optimizers: Sequence[Any], cut: bool) -> bool:
+    def restore(self, model: keras.Model, cut: bool) -> bool:
         """Go back, with half the present learning rate if `cut`; return whether it was possible.
 
         The means of the epoch's metrics begin anew. A learning rate that a schedule gives stays.
         """
-        variables = _variables(model, optimizers)
+        variables, optimizers = state_variables(model), state_optimizers(model)
         if self._values is None or len(self._values) != len(variables) or self.cuts >= MOST_CUTS:
             return False
         rates = [float(keras.ops.convert_to_numpy(o.learning_rate)) for o in optimizers]
-        for variable, value in zip(variables, self._values, strict=True):
-            variable.assign(value)
+        assign(variables, self._values)
         for optimizer, rate in zip(optimizers, rates, strict=True):
             with contextlib.suppress(TypeError, AttributeError):  # The rate of a schedule.
                 optimizer.learning_rate = CUT * rate if cut else rate
@@ -51,12 +53,6 @@ class Rollback:
     def __getstate__(self) -> dict:
         """Leave the copy, which is as large as the model."""
         return {**vars(self), "_values": None}
-
-
-def _variables(model: keras.Model, optimizers: Sequence[Any]) -> list[Any]:
-    """Return what training changes; what the user or a callback assigns stays as it is."""
-    state = [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
-    return [variable for variable in state if not is_runtime_number(variable)]
 
 
 def _is_floating(values: np.ndarray) -> bool:
