@@ -217,7 +217,7 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count steps, and check if it is time."""
         # A last execution of fewer steps than the others counts as long in `batch`.
-        steps = (self.params or {}).get("steps") or math.inf
+        steps = (self.params or {}).get("steps") or batch + 1
         before, self._step = self._step, self._first_step + min(batch + 1, steps)
         if self.every and self._step // self.every > before // self.every:
             fit = running_fit(self.model)

@@ -219,6 +219,11 @@ class GradientMonitor(keras.callbacks.Callback):
         if self._event_file:
             self._event_file.close()
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether this callback has stopped the training."""
+        return any(event.action == "stop" for event in self._response.events)
+
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs: nested numbers and arrays."""
         self._fetch(in_training=True)

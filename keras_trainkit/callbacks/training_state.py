@@ -16,7 +16,11 @@ from keras_trainkit.callbacks._snapshot.companions import (
     has_ended_training,
     set_companion_states,
 )
-from keras_trainkit.callbacks._snapshot.fingerprint import difference, fingerprint
+from keras_trainkit.callbacks._snapshot.fingerprint import (
+    configuration,
+    difference,
+    fingerprint,
+)
 from keras_trainkit.callbacks._snapshot.folder import SnapshotFolder
 from keras_trainkit.callbacks._snapshot.generators import generator_states, set_generator_states
 from keras_trainkit.callbacks._snapshot.numbers import assign_numbers, numbers_of
@@ -53,8 +57,8 @@ class TrainingState(keras.callbacks.Callback):
     Callbacks keep their state if they are of this package or Keras's `EarlyStopping`,
     `ReduceLROnPlateau`, `ModelCheckpoint`, `SwapEMAWeights`, `TensorBoard` and `History`, or have
     methods `get_state()`, which returns nested lists, dicts, numbers and arrays, and
-    `set_state(state)`. `CSVLogger` needs its `append=True`. Callbacks of your own that have set
-    `stop_training` in a certain epoch do so again: training goes on before them.
+    `set_state(state)`. `CSVLogger` needs its `append=True`. A stop by a callback of your own, as at
+    the end of the time of a job, is not the end of the training: the next run goes on.
 
     A snapshot is written beside the last one and then takes its place, so that a kill at any time
     leaves a whole one; checksums tell a damaged file, and the one before is taken, with a warning.
@@ -135,6 +139,7 @@ class TrainingState(keras.callbacks.Callback):
         self._folder = SnapshotFolder(os.path.join(key, f"fit-{_finished[key]:03d}"), self.keep)
         when_fit_fails(self.model, self._clean_up)
         self._fingerprint = {}
+        self._configured = configuration(self.model) if self.model.built else None
         self._resumed = self._folder.load()
         if self._resumed is not None:
             self._resume(self._resumed)
@@ -196,7 +201,7 @@ class TrainingState(keras.callbacks.Callback):
 
     def _save(self, epoch: int, batch: int, logs: Mapping[str, Any]) -> None:
         model = self.model
-        self._fingerprint = self._fingerprint or fingerprint(model)
+        self._fingerprint = self._fingerprint or fingerprint(model, self._configured)
         state = {
             "model": self._fingerprint,
             "epoch": epoch,

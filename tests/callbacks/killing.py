@@ -1,7 +1,8 @@
-"""Kills a training again and again: `python -m tests.callbacks.killing FOLDER KILLS SAVE_FREQ`.
+"""Kills trainings: `python -m tests.callbacks.killing FOLDER TRAININGS SAVE_FREQ [SAVE_FREQ...]`.
 
-Each training is a fork of this process, which has imported everything and computed nothing. Every
-second kill waits for a snapshot that is being written. A line says how each training has ended.
+Pairs of trainings have one `save_freq` after the other; none of them changes the result. Each is a
+fork of this process, which has imported everything and computed nothing. Every second waits for a
+snapshot that is being written. A line says how each training has ended.
 """
 
 import os
@@ -12,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -73,19 +75,20 @@ def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
     return sorted(n for n in names if n not in a or n not in b or a[n].tobytes() != b[n].tobytes())
 
 
-def main(root: pathlib.Path, kills: int, save_freq: int | str) -> None:
+def main(root: pathlib.Path, trainings: int, frequencies: list[int | str]) -> None:
     draw = random.Random(0)
     reference = root / "reference"
     reference.mkdir()
     began = time.monotonic()
-    os.waitpid(forked(lambda: resumable.train(str(reference), save_freq)), 0)
+    os.waitpid(forked(lambda: resumable.train(str(reference))), 0)
     duration = time.monotonic() - began
-    for i in range(kills):
+    for i in range(trainings):
+        save_freq = frequencies[i // 2 % len(frequencies)]
         folder = root / str(i)
         folder.mkdir()
         killed = 0
         while not (folder / resumable.RESULT).exists():
-            process = forked(lambda folder=folder: resumable.train(str(folder), save_freq))
+            process = forked(partial(resumable.train, str(folder), save_freq))
             if killed > draw.randint(0, 1):
                 os.waitpid(process, 0)
                 break
@@ -98,5 +101,5 @@ def main(root: pathlib.Path, kills: int, save_freq: int | str) -> None:
 
 
 if __name__ == "__main__":
-    freq = sys.argv[3]
-    main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(freq) if freq.isdigit() else freq)
+    given = [int(freq) if freq.isdigit() else freq for freq in sys.argv[3:]]
+    main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), given)

@@ -1,4 +1,6 @@
+import collections
 import copy
+import functools
 import inspect
 import math
 import os
@@ -14,105 +16,46 @@ import pytest
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._metric_direction import metric_direction
 from keras_trainkit.optimizers import NAG
-from tests.references.early_stopping import Outcome, early_stopping
-
-CALM = {
-    "mode": "min",
-    "min_delta": 0.0,
-    "patience": 2,
-    "baseline": None,
-    "start_from_epoch": 0,
-}
-SCORES = [5.0, 3.0, 4.0, 4.0, 4.0, 4.0]
-BEST = 1
-FAILING_EPOCH = 3
-
-
-class EpochCounter:
-    """Stands for a model: its only weight is the number of the epoch that it has finished."""
-
-    stop_training = False
-    weights = [-1]
-
-    def get_weights(self):
-        return list(self.weights)
-
-    def set_weights(self, weights):
-        self.weights = weights
+from tests.callbacks.histories import arguments_of, random_history, random_rules
+from tests.callbacks.stopped import (
+    BEST,
+    FAILING_EPOCH,
+    SCORES,
+    EpochCounter,
+    Failing,
+    Scores,
+    assert_holds,
+    data,
+    fit,
+    run,
+    simulate,
+    small_model,
+)
+from tests.references.early_stopping import Measured, Outcome, Rules, early_stopping
 
 
-class Scores(keras.callbacks.Callback):
-    """Write given values into the logs as `score`, and keep a copy of each epoch's weights."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.values = values
-
-    def on_train_begin(self, logs=None):
-        self.weights = []
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["score"] = self.values[epoch]
-        self.weights.append([np.array(weight) for weight in self.model.get_weights()])
+def outcome_of(history, rules) -> Outcome:
+    """Let the callback go through a history; the metrics are `val_0`, `val_1`, ..."""
+    callback = EarlyStopping(**arguments_of(rules))
+    metrics = [metric(mode, str(place)) for place, mode in enumerate(rules.modes)]
+    epochs = run([logs_of(measured) for measured in history], callback, metrics)
+    best, best_epoch = callback.best, callback.best_epoch
+    reason = callback.report.reason
+    (restored,) = callback.model.weights
+    return Outcome(epochs, callback.stopped_epoch, best, best_epoch, reason, restored)
 
 
-class Failing(keras.callbacks.Callback):
-    """Raise `error` when `hook` is called in the failing epoch."""
-
-    def __init__(self, hook, error):
-        super().__init__()
-        self.epoch = -1
-        setattr(self, hook, self.fail)
-        self.error = error
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def fail(self, index, logs=None):
-        if self.epoch == FAILING_EPOCH or index == FAILING_EPOCH:
-            raise self.error
+@functools.cache
+def metric(mode, name):
+    kind = keras.metrics.MeanSquaredError if mode == "min" else keras.metrics.BinaryAccuracy
+    return kind(name=name)
 
 
-def simulate(values, callback) -> int:
-    """Feed the callback one value per epoch until it stops; return the number of epochs."""
-    callback.set_model(EpochCounter())
-    callback.on_train_begin()
-    for epoch, value in enumerate(values):
-        callback.model.weights = [epoch]
-        callback.on_epoch_end(epoch, {} if value is None else {callback.monitor: value})
-        if callback.model.stop_training:
-            break
-    callback.on_train_end()
-    return epoch + 1
-
-
-def outcome_of(values, **arguments) -> Outcome:
-    callback = EarlyStopping("score", **arguments)
-    epochs = simulate(values, callback)
-    restored = callback.best_epoch if callback.best is not None else epochs - 1
-    assert callback.model.weights == [restored]
-    return Outcome(epochs, callback.stopped_epoch, callback.best, callback.best_epoch)
-
-
-def small_model(**compile_arguments) -> keras.Model:
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.1), loss="mse", **compile_arguments)
-    return model
-
-
-def data(samples=8):
-    return np.ones((samples, 2)), np.ones((samples, 1))
-
-
-def fit(model, *callbacks, x=None, **arguments):
-    x, y = data() if x is None else (x, None)
-    arguments = {"epochs": len(SCORES), "verbose": 0, "shuffle": False} | arguments
-    return model.fit(x, y, callbacks=list(callbacks), **arguments)
-
-
-def assert_holds(model, weights) -> None:
-    for mine, expected in zip(model.get_weights(), weights, strict=True):
-        np.testing.assert_array_equal(mine, expected)
+def logs_of(measured):
+    if measured is None:
+        return {}
+    logs = {f"val_{place}": value for place, value in enumerate(measured.values)}
+    return logs if measured.in_training is None else {"0": measured.in_training, **logs}
 
 
 # Contract
@@ -213,41 +156,77 @@ def test_refuses_a_metric_that_is_not_a_scalar():
 
 def test_follows_the_rules_on_random_histories():
     draw = random.Random(1)
-    for _ in range(200):
-        values = [
-            draw.choice([None, math.nan, math.inf, -math.inf])
-            if draw.random() < 0.15
-            else draw.randint(0, 8) / 4
-            for _ in range(draw.randint(1, 25))
-        ]
-        arguments = {
-            "mode": draw.choice(["min", "max"]),
-            "min_delta": draw.choice([0.0, 0.0, 0.25, 0.3]),
-            "patience": draw.randint(0, 5),
-            "baseline": draw.choice([None, None, 0.5, 1.5]),
-            "start_from_epoch": draw.choice([0, 0, 3]),
-        }
-        assert outcome_of(values, **arguments) == early_stopping(values, **arguments)
+    reasons = collections.Counter()
+    for _ in range(400):
+        rules = random_rules(draw)
+        history = random_history(draw, len(rules.modes))
+        expected = early_stopping(history, rules)
+        assert outcome_of(history, rules) == expected, (history, rules)
+        reasons[expected.reason] += 1
+    assert min(reasons.values()) >= 20
+    assert set(reasons) == {"end", "patience", "target", "divergence", "gap", "nonfinite"}
+
+
+NAN, INF = math.nan, math.inf
 
 
 @pytest.mark.parametrize(
     ("values", "changes", "expected"),
     [
-        ([3.0, 2.0, 2.0, 2.0, 1.0], {}, Outcome(4, 3, 2.0, 1)),
-        ([1.0, 1.0, 1.0, 2.0, 3.0], {"mode": "max"}, Outcome(3, 2, 1.0, 0)),
-        ([3.0, 2.9, 2.8, 1.0], {"min_delta": 0.5}, Outcome(3, 2, 3.0, 0)),
-        ([math.nan, 2.0, math.nan, 1.0], {}, Outcome(4, 0, 1.0, 3)),
-        ([math.nan, math.nan, math.nan], {}, Outcome(2, 1, None, 0)),
-        ([-math.inf, 2.0, 3.0, 4.0], {}, Outcome(4, 3, 2.0, 1)),
-        ([9.0, 8.0, 7.0, 7.5, 1.0], {"baseline": 5.0}, Outcome(4, 3, 7.0, 2)),
-        ([1.0, 9.0, 9.0, 3.0, 4.0, 5.0], {"start_from_epoch": 3}, Outcome(6, 5, 3.0, 3)),
-        ([2.0, None, None, None, 3.0, None, 3.0], {}, Outcome(7, 6, 2.0, 0)),
+        ([3.0, 2.0, 2.0, 2.0, 1.0], {}, (4, 3, 2.0, 1, "patience", 1)),
+        ([1.0, 1.0, 1.0, 2.0, 3.0], {"modes": ("max",)}, (3, 2, 1.0, 0, "patience", 0)),
+        ([3.0, 2.9, 2.8, 1.0], {"min_delta": 0.5}, (3, 2, 3.0, 0, "patience", 0)),
+        ([4.0, 3.5, 3.0, 2.9], {"min_delta": "20%"}, (4, 0, 3.0, 2, "end", 2)),
+        ([NAN, 2.0, NAN, 1.0], {}, (4, 0, 1.0, 3, "end", 3)),
+        ([NAN, NAN, NAN], {}, (2, 1, None, 0, "patience", 1)),
+        ([-INF, 2.0, 3.0, 4.0], {}, (4, 3, 2.0, 1, "patience", 1)),
+        ([9.0, 8.0, 7.0, 7.5, 1.0], {"baseline": 5.0}, (4, 3, 7.0, 2, "patience", 2)),
+        ([1.0, 9.0, 9.0, 3.0, 4.0, 5.0], {"start_from_epoch": 3}, (6, 5, 3.0, 3, "patience", 3)),
+        ([2.0, None, None, None, 3.0, None, 3.0], {}, (7, 6, 2.0, 0, "patience", 0)),
+        ([4.0, 2.0, 3.0, 1.0], {"smoothing": 0.5}, (4, 0, 28 / 15, 3, "end", 3)),
+        ([3.0, 2.0, 1.0], {"target": 2.0}, (2, 1, 2.0, 1, "target", 1)),
+        ([3.0, 2.0, 9.0, 1.0], {"divergence": 5.0}, (3, 2, 2.0, 1, "divergence", 1)),
+        ([3.0, NAN, 1.0], {"divergence": 5.0}, (2, 1, 3.0, 0, "divergence", 0)),
+        ([3.0, INF, 1.0], {"stop_on_nonfinite": True}, (2, 1, 3.0, 0, "nonfinite", 0)),
+        ([NAN, 1.0], {"stop_on_nonfinite": True}, (1, 0, None, 0, "nonfinite", 0)),
+        (
+            [(5.0, 5.0), (4.0, 2.0), (3.5, 3.5), (3.0, 1.0), (3.5, 0.5), (1.0, 1.0)],
+            {"max_gap": 1.0},
+            (5, 4, 3.0, 3, "gap", 3),
+        ),
+        ([(3.0, 0.0), (2.0, None), (1.0, 0.5)], {"max_gap": 1.0}, (3, 0, 1.0, 2, "end", 2)),
     ],
 )
 def test_decides_these_histories_as_worked_out_by_hand(values, changes, expected):
-    arguments = CALM | changes
-    assert early_stopping(values, **arguments) == expected
-    assert outcome_of(values, **arguments) == expected
+    rules = Rules(**{"patience": 2, **changes})
+    history = [measured(value) for value in values]
+    assert early_stopping(history, rules) == Outcome(*expected)
+    assert outcome_of(history, rules) == Outcome(*expected)
+
+
+def measured(value) -> Measured | None:
+    """Return an epoch with one metric, from `value` or from `(value, in training)`."""
+    value, in_training = value if isinstance(value, tuple) else (value, None)
+    return None if value is None else Measured((value,), in_training)
+
+
+@pytest.mark.parametrize(
+    ("values", "changes", "expected"),
+    [
+        # The second decides as long as the first is as good as before, give or take the margin.
+        ([(5.0, 0.5), (5.0, 0.6), (5.0, 0.4)], {}, (3, 0, 5.0, 1, "end", 1)),
+        ([(5.0, 0.5), (6.0, 0.9), (7.0, 0.9)], {}, (3, 2, 5.0, 0, "patience", 0)),
+        ([(5.0, 0.5), (4.0, 0.1), (4.0, 0.2)], {}, (3, 0, 4.0, 2, "end", 2)),
+        # Small losses in the first do not add up: its best of the three was 4, and 6 is worse.
+        ([(4.0, 1.0), (5.0, 3.0), (6.0, 5.0)], {"min_delta": 1.0}, (3, 0, 5.0, 1, "end", 1)),
+        ([(5.0, NAN), (6.0, 0.5), (6.0, 0.6)], {}, (3, 0, 6.0, 2, "end", 2)),
+    ],
+)
+def test_decides_by_several_metrics_as_worked_out_by_hand(values, changes, expected):
+    rules = Rules(("min", "max"), **{"patience": 2, **changes})
+    history = [Measured(each) for each in values]
+    assert early_stopping(history, rules) == Outcome(*expected)
+    assert outcome_of(history, rules) == Outcome(*expected)
 
 
 def test_takes_the_direction_that_keras_gives_a_metric():

@@ -9,17 +9,18 @@ import keras
 
 from keras_trainkit.callbacks._snapshot.variables import state_optimizers, state_variables
 
-_COUNTER = re.compile(r"_\d+\b")
+# An optimizer's variables hold the name of a layer and its weight in one: dense_2_kernel.
+_COUNTER = re.compile(r"_\d+(?=_|\b)")
 
 
-def fingerprint(model: keras.Model) -> dict[str, Any]:
+def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:
     """Return what must be equal for a snapshot to fit: configuration, optimizers, shapes.
 
     The numbers that Keras appends to names are left out: they count what else was built in the
-    process.
+    process. What the model `configured` before training may have been changed in it.
     """
     return {
-        "configuration": _configuration(model),
+        "configuration": configured or configuration(model),
         "optimizers": [type(optimizer).__name__ for optimizer in state_optimizers(model)],
         "variables": [_described(variable) for variable in state_variables(model)],
     }
@@ -32,7 +33,8 @@ def difference(snapshot: dict[str, Any], model: dict[str, Any]) -> str | None:
     return None
 
 
-def _configuration(model: keras.Model) -> Any:
+def configuration(model: keras.Model) -> Any:
+    """Return the configuration of a model as it is now, None if it does not tell."""
     try:
         config = json.dumps(model.get_config(), default=_serialized, sort_keys=True)
     except (NotImplementedError, TypeError, ValueError):

@@ -27,14 +27,19 @@ class SnapshotFolder:
 
     def load(self) -> Any:
         """Return the newest state that can be read, or None; warn of each that is damaged."""
-        for number in reversed(self._numbers()):
+        numbers = self._numbers()
+        for number in reversed(numbers):
             try:
                 return archive.read(self._file(number))
             except archive.DamagedError as error:
                 self._damaged.add(number)
+                instead = (
+                    "The one before is taken"
+                    if number != numbers[0]
+                    else "There is none before it, and training begins anew"
+                )
                 warnings.warn(
-                    f"TrainingState passes over a snapshot: {error}. The one before is taken.",
-                    stacklevel=2,
+                    f"TrainingState passes over a snapshot: {error}. {instead}.", stacklevel=2
                 )
         return None
 

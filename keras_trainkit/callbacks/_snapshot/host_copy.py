@@ -23,8 +23,8 @@ class InMemory:
 
     def take(self, arrays: Callable[[], Iterable[np.ndarray]]) -> None:
         """Copy what `arrays` returns; a Ctrl-C waits until all are copied."""
-        buffers, self.arrays = self.arrays or [], None  # After an error there is no copy.
         with uninterrupted():
+            buffers, self.arrays = self.arrays or [], None  # After an error there is no copy.
             count = 0
             for count, array in enumerate(arrays(), start=1):
                 if count > len(buffers):
@@ -63,10 +63,14 @@ class OnDisk:
 
     @property
     def arrays(self) -> list[np.ndarray] | None:
-        """The arrays, read from the file at each access."""
-        if self._memory:
-            return self._memory.arrays
-        return archive.read(self.path) if self._written else None
+        """The arrays, read from the file at each access; None with a warning if it is damaged."""
+        if self._memory or not self._written:
+            return self._memory.arrays if self._memory else None
+        try:
+            return archive.read(self.path)
+        except archive.DamagedError as error:
+            warnings.warn(f"EarlyStopping has lost the best weights: {error}.", stacklevel=2)
+            return None
 
 
 def _refilled(buffer: np.ndarray, array: Any) -> np.ndarray:
