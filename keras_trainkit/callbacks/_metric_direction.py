@@ -15,7 +15,8 @@ def metric_direction(model: keras.Model, monitor: str) -> str | None:
     name = monitor.removeprefix("val_")
     if name == "loss":
         return "min"
-    metrics = list(_flat(getattr(model, "metrics", ())))
+    found = _flat(getattr(model, "metrics", ()))
+    metrics = sorted(found, key=lambda metric: len(metric.name), reverse=True)
     # A model with several outputs puts the output's name in front of the metric's.
     for fits in (name.__eq__, lambda own: name.endswith(f"_{own}")):
         for metric in metrics:

@@ -14,23 +14,13 @@ from keras_trainkit.callbacks._callback_list import calling_list
 from keras_trainkit.callbacks._fit_guard import guard_fit, running_fit, when_fit_fails
 from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._metric_direction import metric_direction
-from keras_trainkit.callbacks._snapshot.host_copy import InMemory, OnDisk
-from keras_trainkit.callbacks._snapshot.variables import (
-    assign,
-    build_optimizer,
-    end_training,
-    final_weights,
-    state_variables,
-    values_of,
-)
+from keras_trainkit.callbacks._snapshot.best import BestState
+from keras_trainkit.callbacks._snapshot.variables import build_optimizer
 from keras_trainkit.callbacks._stopping.criteria import Criteria, Margin, Smoothing
 from keras_trainkit.callbacks._stopping.limits import Limits
 from keras_trainkit.callbacks._stopping.report import StoppingReport
 from keras_trainkit.callbacks._stopping.validation import check_can_validate, validation_logs
 
-BEST_FILE = "best.npz"
-# How `keras.callbacks.SwapEMAWeights` notes that the model holds the moving average.
-SWAPPED = "_ema_weights_in_model"
 _STATE = ("wait", "best", "best_epoch", "best_step", "best_logs", "checks", "stopped_epoch")
 
 
@@ -55,7 +45,8 @@ class EarlyStopping(keras.callbacks.Callback):
         patience: int >= 0. Checks without an improvement after which training stops; 0 and 1 are
             the same. Defaults to `0`.
         verbose: 0 (silent) or 1 (say when training stops and what is restored). Defaults to `0`.
-        mode: "min", "max", or "auto": the direction of Keras's metrics. Defaults to `"auto"`.
+        mode: "min", "max", or "auto": the direction of Keras's metrics; or a sequence of these, one
+            per metric. Defaults to `"auto"`.
         baseline: float or `None`. Only improvements that also improve on this value reset the
             count of checks. Defaults to `None`.
         restore_best_weights: bool. Give the best weights back. Defaults to `True`.
@@ -66,7 +57,8 @@ class EarlyStopping(keras.callbacks.Callback):
         smoothing: float in [0, 1). Share of the past in a moving average of the values (without
             the bias of its start) that is compared in their place. Defaults to `0.0`.
         target: float or `None`. Stop as soon as the (first) metric is this good.
-        divergence: float or `None`. Stop as soon as the (first) metric is worse than this.
+        divergence: float or `None`. Stop as soon as the (first) metric is worse than this, as NaN
+            is.
         max_gap: float >= 0 or `None`. Stop when the (first) metric, which must be one of
             validation, has been worse than in training by more than this in `patience` checks in
             a row. Defaults to `None`.
@@ -126,7 +118,7 @@ class EarlyStopping(keras.callbacks.Callback):
         min_delta: float | str = 0,
         patience: int = 0,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: str | Sequence[str] = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = True,
         start_from_epoch: int = 0,
@@ -149,7 +141,8 @@ class EarlyStopping(keras.callbacks.Callback):
         self._margin = Margin(min_delta)
         self.patience = _validation.integer("patience", patience, low=0)
         self.verbose = _validation.one_of("verbose", verbose, (0, 1))
-        self.mode = _validation.one_of("mode", mode, ("auto", "min", "max"))
+        self.mode = mode
+        self._modes = _modes(mode, len(self.monitors))
         self.baseline = None if baseline is None else _validation.real("baseline", baseline)
         self.restore_best_weights = _validation.boolean(
             "restore_best_weights", restore_best_weights
@@ -177,21 +170,16 @@ class EarlyStopping(keras.callbacks.Callback):
         self._references: tuple[float, ...] | None = None
         self._smoothing = Smoothing(self.smoothing)
         self._limits.wide = 0
-        self._store: Any = (
-            InMemory()
-            if self.directory is None
-            else OnDisk(os.path.join(self.directory, BEST_FILE))
-        )
+        self._kept = BestState(self.restore == "state", self.directory)
 
     @property
     def best_weights(self) -> Any:
         """The weights of the best check."""
-        return self._store.arrays if self.restore == "weights" else None
+        return self._kept.arrays if self.restore == "weights" else None
 
     @best_weights.setter
     def best_weights(self, weights: Any) -> None:
-        self._store = InMemory()
-        self._store.arrays = weights
+        self._kept.hold(weights)
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Forget the last `fit`, unless told not to."""
@@ -259,7 +247,7 @@ class EarlyStopping(keras.callbacks.Callback):
             "count": self._smoothing.count,
             "step": self._step,
             "reason": [self._reason, self._message, self._brief],
-            "arrays": self._store.arrays,
+            "kept": self._kept.get_state(),
         }
         return state
 
@@ -271,8 +259,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self._smoothing.sums, self._smoothing.count = state["sums"], state["count"]
         self._step = self._first_step = state["step"]
         self._reason, self._message, self._brief = state["reason"]
-        if state["arrays"] is not None:
-            self._store.take(lambda: state["arrays"])
+        self._kept.set_state(state["kept"])
 
     @property
     def report(self) -> StoppingReport:
@@ -328,7 +315,10 @@ class EarlyStopping(keras.callbacks.Callback):
             raise _validation.invalid(
                 "monitor", f"among what an epoch logs: {', '.join(sorted(logs))}", missing[0]
             )
-        directions = [self._direction(name, logs) for name in self.monitors]
+        directions = [
+            self._direction(name, mode, logs)
+            for name, mode in zip(self.monitors, self._modes, strict=True)
+        ]
         self._criteria = Criteria(directions, self._margin)
         self.monitor_op = keras.ops.less if directions[0] == "min" else keras.ops.greater
         return self._criteria
@@ -347,9 +337,9 @@ class EarlyStopping(keras.callbacks.Callback):
             and not any(name.startswith("val_") for name in logs)
         )
 
-    def _direction(self, name: str, logs: Mapping[str, Any]) -> str:
+    def _direction(self, name: str, mode: str, logs: Mapping[str, Any]) -> str:
         """Return "min" or "max" for one metric."""
-        direction = self.mode if self.mode != "auto" else metric_direction(self.model, name)
+        direction = mode if mode != "auto" else metric_direction(self.model, name)
         if direction is None:
             raise _validation.invalid(
                 "mode",
@@ -367,23 +357,13 @@ class EarlyStopping(keras.callbacks.Callback):
         epoch: int,
     ) -> None:
         if self.restore_best_weights:
-            self._copy()
+            self._kept.keep(self.model, self._neighbours)
         self._references = criteria.references(compared, self._references)
         self.best = compared[0]
         self.best_logs = dict(zip(self.monitors, values, strict=True))
         self.best_epoch, self.best_step = epoch, self._step
         if self.baseline is None or criteria.beats(self.best, self.baseline):
             self.wait = 0
-
-    def _copy(self) -> None:
-        model = self.model
-        if not isinstance(model, keras.Model):
-            self.best_weights = model.get_weights()  # Something that stands in for a model.
-        elif self.restore == "state":
-            self._store.take(lambda: values_of(state_variables(model)))
-        else:
-            at_average = any(getattr(c, SWAPPED, False) for c in self._neighbours)
-            self._store.take(lambda: final_weights(model, at_average))
 
     def _stop(self, epoch: int, reason: str, brief: str) -> None:
         self.stopped_epoch = epoch
@@ -402,21 +382,8 @@ class EarlyStopping(keras.callbacks.Callback):
         self._neighbours = ()
 
     def _restore(self) -> None:
-        model, arrays = self.model, self._store.arrays
-        if arrays is None:
-            return
-        if not isinstance(model, keras.Model):
-            model.set_weights(arrays)
-        else:
-            with uninterrupted():
-                if self.restore == "state":
-                    assign(state_variables(model), arrays)
-                    end_training(model)
-                else:
-                    end_training(model)
-                    assign(model.weights, arrays)
-        self._restored = True
-        if self.verbose:
+        self._restored = self._kept.put_back(self.model)
+        if self._restored and self.verbose:
             print(
                 f"Restored the {self.restore} of epoch {self.best_epoch + 1}: "
                 f"{self.monitors[0]} {self.best:g}"
@@ -429,6 +396,13 @@ def _names(monitor: Any) -> tuple[str, ...]:
     if not names or not all(isinstance(name, str) for name in names):
         raise _validation.invalid("monitor", "the name of a metric, or several", monitor)
     return names
+
+
+def _modes(mode: Any, count: int) -> tuple[str, ...]:
+    modes = (mode,) * count if isinstance(mode, str) else tuple(mode)
+    if len(modes) != count:
+        raise _validation.invalid("mode", f"one for each of {count} metrics", mode)
+    return tuple(_validation.one_of("mode", one, ("auto", "min", "max")) for one in modes)
 
 
 def _scalar(logs: Mapping[str, Any], name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 import inspect
 import random
+import re
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._metric_direction import metric_direction
 from tests.callbacks.histories import arguments_of, random_history, random_rules
-from tests.callbacks.stopped import Scores, assert_holds, data, small_model
+from tests.callbacks.stopped import EpochCounter, Scores, assert_holds, data, small_model
 from tests.references.early_stopping import Outcome, early_stopping
 
 ERRORS = {
@@ -186,3 +187,32 @@ def test_waits_for_the_first_validated_epoch_before_it_judges_names():
     assert stopping.report.checks == 2
     with pytest.raises(ValueError, match=r"^`monitor` must be among .* Received: monitor='val_x'"):
         model.fit(x, y, epochs=4, callbacks=[EarlyStopping(("loss", "val_x"))], **settings)
+
+
+def test_takes_a_direction_for_each_metric():
+    stopping = EarlyStopping(("a", "b"), mode=("max", "min"), patience=9)
+    stopping.set_model(EpochCounter())
+    stopping.on_train_begin()
+    for epoch, (a, b) in enumerate([(1.0, 5.0), (1.0, 4.0), (2.0, 9.0), (1.0, 0.0)]):
+        stopping.model.weights = [epoch]
+        stopping.on_epoch_end(epoch, {"a": a, "b": b})
+    assert (stopping.best_epoch, stopping.best_logs) == (2, {"a": 2.0, "b": 9.0})
+
+
+def test_refuses_another_number_of_directions_than_of_metrics():
+    message = "`mode` must be one for each of 2 metrics. Received: mode=('max',)"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        EarlyStopping(("a", "b"), mode=("max",))
+
+
+def test_tells_the_metric_of_an_output_from_one_whose_name_it_ends_with():
+    error = keras.metrics.MeanAbsoluteError(name="error")
+    my_error = keras.metrics.Accuracy(name="my_error")
+
+    class Custom(keras.Model):
+        @property
+        def metrics(self):
+            return [error, my_error]
+
+    assert metric_direction(Custom(), "val_out_my_error") == "max"
+    assert metric_direction(Custom(), "val_out_error") == "min"

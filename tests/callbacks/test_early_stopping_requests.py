@@ -16,7 +16,7 @@ import pytest
 
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._snapshot import archive
-from keras_trainkit.callbacks.early_stopping import BEST_FILE
+from keras_trainkit.callbacks._snapshot.best import BEST_FILE
 from tests.callbacks.stopped import (
     BEST,
     EpochCounter,

@@ -204,6 +204,7 @@ def flipped(content, bit):
     return bytes(changed)
 
 
+@pytest.mark.newest
 def test_tells_a_flipped_bit_in_every_byte_of_a_file(tmp_path):
     path = tmp_path / "state.npz"
     state = {
@@ -246,6 +247,7 @@ def damaged_copies(path):
         yield content[:length]
 
 
+@pytest.mark.newest
 def test_takes_the_snapshot_before_a_damaged_one_and_never_a_wrong_number(left):
     before, last = snapshots(left)
     sound = exactly(archive.read(str(last)))

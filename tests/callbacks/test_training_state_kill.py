@@ -5,12 +5,14 @@ import subprocess
 import sys
 
 import keras
+import pytest
 
 from tests.callbacks.killing import EQUAL
 
 TRAININGS = int(os.environ.get("KILLS", "5"))
 
 
+@pytest.mark.newest
 def test_a_killed_training_ends_as_if_never_killed(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.callbacks.killing", tmp_path, str(TRAININGS), "epoch", "7"],

@@ -26,11 +26,13 @@ class InMemory:
         with uninterrupted():
             buffers, self.arrays = self.arrays or [], None  # After an error there is no copy.
             count = 0
-            for count, array in enumerate(arrays(), start=1):
-                if count > len(buffers):
-                    buffers.append(np.array(array))
+            for array in arrays():
+                if count < len(buffers):
+                    buffers[count] = _refilled(buffers[count], array)
                 else:
-                    buffers[count - 1] = _refilled(buffers[count - 1], array)
+                    buffers.append(np.array(array))
+                count += 1
+                del array  # Before the next one is made.
             self.arrays = buffers[:count]
 
 
@@ -53,11 +55,12 @@ class OnDisk:
             archive.write(self.path, list(arrays()))
             self._written, self._memory = True, None
         except OSError as error:
-            warnings.warn(
-                f"EarlyStopping cannot write {self.path}: {error.strerror or error}. "
-                "The best weights are kept in memory.",
-                stacklevel=2,
-            )
+            if self._memory is None:
+                warnings.warn(
+                    f"EarlyStopping cannot write {self.path}: {error.strerror or error}. "
+                    "The best weights are kept in memory.",
+                    stacklevel=2,
+                )
             self._memory = self._memory or InMemory()
             self._memory.take(arrays)
 

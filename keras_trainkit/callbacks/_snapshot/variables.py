@@ -63,8 +63,14 @@ def final_weights(model: keras.Model, at_average: bool) -> Iterator[np.ndarray]:
         yield keras.ops.convert_to_numpy(value() if value else variable)
 
 
-def end_training(model: keras.Model) -> None:
-    """Bring model and optimizer to where `fit` leaves them at its end."""
+def end_training(model: keras.Model, at_average: bool = False) -> None:
+    """Bring model and optimizer to where `fit` leaves them at its end.
+
+    A model that is `at_average` holds the moving averages, and they hold its weights in exchange.
+    """
+    for optimizer in optimizers_of(model) if at_average else ():
+        for variable, average in _averaged(optimizer):
+            average.assign(variable)
     optimizer = model.optimizer
     if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
         # A step that failed while it ran has taken the optimizer's arrays on JAX.
@@ -82,10 +88,16 @@ def build_optimizer(model: keras.Model) -> None:
 
 def _final_values(optimizer: Any, at_average: bool) -> Iterator[tuple[int, Callable[[], Any]]]:
     if getattr(optimizer, "use_ema", False):
-        averages = getattr(optimizer, "_model_variables_moving_average", ())
-        for variable, average in zip(trained_variables(optimizer), averages, strict=False):
-            if not at_average:
-                yield id(variable), partial(keras.ops.convert_to_tensor, average)
+        for variable, average in _averaged(optimizer) if not at_average else ():
+            yield id(variable), partial(keras.ops.convert_to_tensor, average)
     elif hasattr(optimizer, "iterate_of"):
         for index, variable in enumerate(trained_variables(optimizer)):
             yield id(variable), partial(optimizer.iterate_of, index)
+
+
+def _averaged(optimizer: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the variables of which the optimizer keeps a moving average, and the averages."""
+    if getattr(optimizer, "use_ema", False):
+        averages = optimizer._model_variables_moving_average
+        pairs = zip(trained_variables(optimizer), averages, strict=True)
+        yield from ((variable, average) for variable, average in pairs if average is not None)
