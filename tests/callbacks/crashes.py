@@ -47,7 +47,7 @@ class Crash(keras.callbacks.Callback):
 
 
 class Calls(keras.callbacks.Callback):
-    """Counts the steps that were trained, and notes where the first epoch began."""
+    """Notes the epochs that were trained, and counts their calls of the train function."""
 
     def __init__(self):
         super().__init__()

@@ -157,6 +157,7 @@ CASES = {
     "custom step": Training(make=custom_step),
     "two optimizers": Training(make=two_optimizers),
     "changed rate": Training(callbacks=lambda folder: [ChangedRate()]),
+    "rates at random, in an epoch": Training(callbacks=lambda folder: [NoisyRate()]),
     "rates at random": Training(callbacks=lambda folder: [NoisyRate()], crash=(2, None)),
     "our early stopping": Training(
         callbacks=lambda folder: stopping(EarlyStopping), epochs=8, crash=(5, 4)

@@ -226,6 +226,18 @@ def test_tells_a_flipped_bit_in_every_byte_of_a_file(tmp_path):
     assert refused > 0.7 * len(content)
 
 
+def test_tells_a_shape_that_has_become_smaller(tmp_path):
+    """What is behind the part that is read has to agree with the checksum as well."""
+    path = tmp_path / "state.npz"
+    archive.write(str(path), np.arange(60000))
+    content = path.read_bytes()
+    bit = 8 * (content.index(b"(60000,)") + 1) + 2
+    path.write_bytes(flipped(content, bit))
+    assert b"(20000,)" in path.read_bytes()
+    with pytest.raises(archive.DamagedError, match="Bad CRC-32"):
+        archive.read(str(path))
+
+
 def loaded(path):
     """Return the state that a folder gives, as a text, and the warnings."""
     with complaints() as messages:
@@ -266,15 +278,18 @@ def test_takes_the_snapshot_before_a_damaged_one_and_never_a_wrong_number(left):
 
 def test_trains_on_from_the_snapshot_before_a_damaged_one(left, tmp_path):
     through = TRAINING.run(tmp_path / "through")
-    last = snapshots(left)[-1]
+    before, last = snapshots(left)
     last.write_bytes(last.read_bytes()[:1000])
     with complaints() as messages:
-        resumed = TRAINING.resumed(left)
+        TRAINING.crashed(left)
     assert len(messages) == 1
-    assert resumed.steps == through.steps - STEPS
+    # The damaged one does not count among those that are kept.
+    assert snapshots(left) == [before, last.with_name("snapshot-00000002.npz")]
+    assert archive.read(str(before))["epoch"] == 1
+    assert archive.read(str(snapshots(left)[1]))["epoch"] == 2
+    resumed = TRAINING.resumed(left)
+    assert resumed.steps == through.steps - 2 * STEPS
     assert_same(resumed, through)
-    for path in snapshots(left):
-        archive.read(str(path))
 
 
 def test_trains_anew_where_every_snapshot_is_damaged(left, tmp_path):
