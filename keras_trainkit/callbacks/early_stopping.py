@@ -200,14 +200,18 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""
-        self._epoch, self._first_step = epoch, self._step
+        self._epoch, self._first_step, self._batch = epoch, self._step, -1
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Remember the step: unlike its end, no other thread may report its beginning."""
+        self._batch = batch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Count steps, and check if it is time."""
-        # A last execution of fewer steps than the others counts as long in `batch`.
-        steps = (self.params or {}).get("steps") or batch + 1
-        before, self._step = self._step, self._first_step + min(batch + 1, steps)
-        if self.every and self._step // self.every > before // self.every:
+        """Check if it is time."""
+        if not self.every:
+            return
+        before, self._step = self._step, self._steps_up_to(batch)
+        if self._step // self.every > before // self.every:
             fit = running_fit(self.model)
             logs = dict(logs or {})
             if self._validates and fit is not None:
@@ -217,6 +221,9 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check the epoch's value; keep the weights if it is the best, stop if patience is out."""
         if not self.every:
+            if self._batch >= 0:
+                per_call = getattr(self.model, "steps_per_execution", 1)
+                self._step = self._steps_up_to(self._batch + per_call - 1)
             self._check(epoch, logs or {})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -245,7 +252,7 @@ class EarlyStopping(keras.callbacks.Callback):
             "wide": self._limits.wide,
             "sums": self._smoothing.sums,
             "count": self._smoothing.count,
-            "step": self._step,
+            "steps": [self._first_step, self._step],
             "reason": [self._reason, self._message, self._brief],
             "kept": self._kept.get_state(),
         }
@@ -257,7 +264,7 @@ class EarlyStopping(keras.callbacks.Callback):
             setattr(self, name, state[name])
         self._references, self._limits.wide = state["references"], state["wide"]
         self._smoothing.sums, self._smoothing.count = state["sums"], state["count"]
-        self._step = self._first_step = state["step"]
+        self._first_step, self._step = state["steps"]
         self._reason, self._message, self._brief = state["reason"]
         self._kept.set_state(state["kept"])
 
@@ -279,11 +286,18 @@ class EarlyStopping(keras.callbacks.Callback):
     _reason, _message, _brief = "running", "No training has begun.", ""
     _restored = False
     _step = _first_step = _epoch = 0
+    _batch = -1
     _neighbours: Iterable[Any] = ()
 
     @property
     def _validates(self) -> bool:
         return any(name.startswith("val_") for name in self.monitors)
+
+    def _steps_up_to(self, batch: int) -> int:
+        """Return the number of steps of this `fit` when a batch of the epoch is done."""
+        # A last execution of fewer steps than the others counts as long in `batch`.
+        steps = (self.params or {}).get("steps") or batch + 1
+        return int(self._first_step + min(batch + 1, steps))
 
     def _check(self, epoch: int, logs: Mapping[str, Any]) -> None:
         found = [_scalar(logs, name) for name in self.monitors]

@@ -3,7 +3,8 @@
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import keras
@@ -11,6 +12,7 @@ import keras
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._callback_list import calling_list
 from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
+from keras_trainkit.callbacks._snapshot.archive import Deferred
 from keras_trainkit.callbacks._snapshot.companions import (
     companion_states,
     has_ended_training,
@@ -28,7 +30,6 @@ from keras_trainkit.callbacks._snapshot.passed_steps import PassedSteps
 from keras_trainkit.callbacks._snapshot.variables import (
     assign,
     build_optimizer,
-    fetched,
     state_variables,
 )
 
@@ -74,6 +75,9 @@ class TrainingState(keras.callbacks.Callback):
             `False`.
         verbose: 0 (silent) or 1 (say where training goes on). Defaults to `0`.
 
+    Model and optimizers must be built when a training is resumed: TensorFlow and PyTorch build what
+    `compile` does not know in the first step only.
+
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if the snapshot is
             one of another model or of another version of this package. Nothing is changed then.
@@ -114,7 +118,9 @@ class TrainingState(keras.callbacks.Callback):
             raise _validation.invalid("directory", "the path of a folder", directory)
         self.directory = os.fspath(directory)
         if isinstance(save_freq, str):
-            self.save_freq: str | int = _validation.one_of("save_freq", save_freq, (EPOCH,))
+            if save_freq != EPOCH:
+                raise _validation.invalid("save_freq", '"epoch" or an integer >= 1', save_freq)
+            self.save_freq: str | int = save_freq
         else:
             self.save_freq = _validation.integer("save_freq", save_freq, low=1)
         # A step after which there may be a snapshot is only over when it has been written.
@@ -208,8 +214,8 @@ class TrainingState(keras.callbacks.Callback):
             "batch": batch,
             "ended": any(has_ended_training(callback) for callback in self._others()),
             "logs": dict(logs),
-            "variables": fetched(state_variables(model)),
-            "metrics": fetched(model.metrics_variables) if batch else [],
+            "variables": _deferred(state_variables(model)),
+            "metrics": _deferred(model.metrics_variables) if batch else [],
             "numbers": numbers_of(model),
             "callbacks": companion_states(self._others()),
             "generators": generator_states(),
@@ -293,3 +299,8 @@ class TrainingState(keras.callbacks.Callback):
         if self._passed is not None:
             self._passed.end()
             self._passed = None
+
+
+def _deferred(variables: Iterable[Any]) -> list[Deferred]:
+    """Return the values, of which one at a time will be in the host's memory."""
+    return [Deferred(partial(keras.ops.convert_to_numpy, variable)) for variable in variables]

@@ -12,6 +12,8 @@ from keras_trainkit.callbacks import EarlyStopping
 from tests.callbacks.stopped import Scores
 from tests.contracts import run_in_fresh_process
 
+pytestmark = pytest.mark.newest
+
 SCORES = [0.5, 0.9, 0.7, 0.6, 0.6, 0.6]
 KEPT = []
 
@@ -76,7 +78,6 @@ def test_stops_and_restores_in_every_trial_of_a_search(kind, options, arguments,
             np.testing.assert_array_equal(mine, expected)
 
 
-@pytest.mark.newest
 @pytest.mark.backend("tensorflow", "jax")
 def test_two_replicas():
     """By `MirroredStrategy` on TensorFlow, by `DataParallel` on JAX, in a process of their own."""

@@ -17,6 +17,8 @@ from keras_trainkit.optimizers import NAG
 from tests.callbacks.stopped import Scores
 from tests.contracts import array
 
+pytestmark = pytest.mark.newest
+
 SCORES = [5.0, 3.0, 4.0, 2.0, 4.0, 4.0]
 EPOCHS = len(SCORES)
 BATCHES = 4

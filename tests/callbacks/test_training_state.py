@@ -49,7 +49,7 @@ def new_process(monkeypatch):
         ({"directory": None}, "`directory` must be the path of a folder. Received: directory=None"),
         (
             {"save_freq": "batch"},
-            "`save_freq` must be one of 'epoch'. Received: save_freq='batch'",
+            "`save_freq` must be \"epoch\" or an integer >= 1. Received: save_freq='batch'",
         ),
         ({"save_freq": 0}, "`save_freq` must be an integer >= 1. Received: save_freq=0"),
         ({"save_freq": 1.5}, "`save_freq` must be an integer >= 1. Received: save_freq=1.5"),

@@ -21,6 +21,8 @@ from tests.callbacks.custom_steps import Guide, Pair
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 
+pytestmark = pytest.mark.newest
+
 SCORES = [5.0, 3.0, 4.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 MIXED = "mixed_float16"
 

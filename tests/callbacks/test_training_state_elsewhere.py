@@ -12,6 +12,8 @@ from tests.callbacks.crashes import arrays, compiled
 from tests.callbacks.monitored import data
 from tests.contracts import run_in_fresh_process
 
+pytestmark = pytest.mark.newest
+
 EPOCHS = 4
 
 

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes  # noqa: F401  (names bfloat16 and the float8 types for NumPy)
@@ -46,13 +47,20 @@ class WrongVersionError(ValueError):
     """The file was written by a version of this package that counts its format otherwise."""
 
 
+@dataclass(frozen=True)
+class Deferred:
+    """An array that is fetched when its turn comes to be written."""
+
+    fetch: Callable[[], np.ndarray]
+
+
 def write(path: str, state: Any) -> None:
     """Write beside the file, and put the new one in its place when it is on the disk.
 
     Args:
         path: path of the file.
         state: nested lists, tuples, dicts, arrays, numbers, strings and None; in place of an array
-            also a function that returns it.
+            also a `Deferred` one.
 
     Raises:
         TypeError: if the state holds anything else.
@@ -120,8 +128,8 @@ def _write_members(archive: zipfile.ZipFile, state: Any) -> None:
 
 def _taken_apart(state: Any, keep: Callable[[np.ndarray], str]) -> Any:
     """Return the state as JSON can hold it; `keep` takes each array and returns its name."""
-    if callable(state):
-        state = state()
+    if isinstance(state, Deferred):
+        state = state.fetch()
     if isinstance(state, np.ndarray):
         if state.dtype.hasobject or state.dtype.names:
             raise TypeError(f"an array of {state.dtype} cannot be saved")

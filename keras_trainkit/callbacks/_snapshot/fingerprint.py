@@ -22,6 +22,7 @@ def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:
     return {
         "configuration": configured or configuration(model),
         "optimizers": [type(optimizer).__name__ for optimizer in state_optimizers(model)],
+        "steps_per_execution": model.steps_per_execution,
         "variables": [_described(variable) for variable in state_variables(model)],
     }
 

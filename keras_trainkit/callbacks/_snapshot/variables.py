@@ -37,11 +37,6 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
         yield keras.ops.convert_to_numpy(variable)
 
 
-def fetched(variables: Iterable[Any]) -> list[Callable[[], np.ndarray]]:
-    """Return functions that fetch the values, so that one at a time is in the host's memory."""
-    return [partial(keras.ops.convert_to_numpy, variable) for variable in variables]
-
-
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
     """Give every variable its value."""
     for variable, value in zip(variables, values, strict=True):
