@@ -334,7 +334,7 @@ def test_a_fit_after_a_finished_one_begins_anew(tmp_path, new_process):
     assert int(array(model.optimizer.iterations)) == 4 * STEPS
 
 
-@pytest.mark.parametrize(("keep", "left"), [(1, [7]), (3, [5, 6, 7])])
+@pytest.mark.parametrize(("keep", "left"), [(1, [7]), (3, [5, 6, 7]), (6, [2, 3, 4, 5, 6, 7])])
 def test_keeps_so_many_snapshots(keep, left, tmp_path):
     TRAINING.run(tmp_path, TRAINING.state(tmp_path, keep=keep, save_freq=4))
     names = sorted(path.name for path in (tmp_path / "state" / "fit-000").iterdir())

@@ -53,7 +53,7 @@ class SnapshotFolder:
         numbers = self._numbers()
         archive.write(self._file(max(numbers, default=-1) + 1), state)
         sound = [number for number in numbers if number not in self._damaged]
-        kept = sound[len(sound) - self._keep + 1 :] if self._keep > 1 else []
+        kept = sound[max(0, len(sound) + 1 - self._keep) :]
         for number in set(numbers) - set(kept):
             self._remove(self._file(number))
         for name in os.listdir(self.path):
