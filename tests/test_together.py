@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit.callbacks import EarlyStopping, GradientMonitor
+from keras_trainkit.callbacks import EarlyStopping, GradientMonitor, SwapIterate
 from keras_trainkit.initializers import for_activation
 from keras_trainkit.layers import BatchNormalization, Dropout
 from keras_trainkit.optimizers import NAG, Adam
@@ -97,9 +97,9 @@ def test_best_epoch_comes_back_with_nag_and_training_goes_on(interrupted):
     model, stopping = network(nag()), EarlyStopping(patience=EPOCHS)
     if interrupted:
         with pytest.raises(KeyboardInterrupt):
-            fit(model, stopping, Raise())
+            fit(model, SwapIterate(), stopping, Raise())
     else:
-        fit(model, stopping)
+        fit(model, SwapIterate(), stopping)
     x, y = data()
     np.testing.assert_allclose(model.evaluate(x[48:], y[48:], verbose=0), stopping.best, rtol=1e-6)
     for value, best in zip(model.get_weights(), stopping.best_weights, strict=True):
