@@ -6,6 +6,7 @@ arrays with `ndarray.tofile` and fsync, which is what no snapshot can go without
 the largest growth of host memory in one call, in copies of the weights.
 """
 
+import atexit
 import itertools
 import os
 import shutil
@@ -32,10 +33,8 @@ def compare(case: str) -> None:
         "steps": lambda: [step() for _ in range(STEPS)],
         "steps, A/A": lambda: [step() for _ in range(STEPS)],
         "bytes only": bytes_only(model_of(case)),
-        "TrainingState": epoch_end(model_of(case), lambda folder: TrainingState(folder)),
-        "keras BackupAndRestore": epoch_end(
-            model_of(case), lambda folder: keras.callbacks.BackupAndRestore(folder)
-        ),
+        "TrainingState": epoch_end(model_of(case), TrainingState),
+        "keras BackupAndRestore": epoch_end(model_of(case), keras.callbacks.BackupAndRestore),
         "EarlyStopping, improving": epoch_end(
             model_of(case), lambda _: EarlyStopping("loss", mode="min")
         ),
@@ -107,8 +106,6 @@ def peak(run: _harness.Run, calls: Sequence[int] = range(3)) -> int:
 def temporary_folder() -> str:
     """Return a new folder that is deleted with the process."""
     folder = tempfile.mkdtemp()
-    import atexit
-
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

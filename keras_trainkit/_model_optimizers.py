@@ -18,13 +18,14 @@ def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
 
 
 def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:
-    """Yield optimizers among attributes, also those in lists and dicts."""
+    """Yield optimizers among attributes, also those in lists and dicts, each once."""
+    seen = set()
     for value in values:
-        if isinstance(value, keras.optimizers.Optimizer):
-            yield value
-        elif isinstance(value, list | tuple | dict):
-            inner = value.values() if isinstance(value, dict) else value
-            yield from (v for v in inner if isinstance(v, keras.optimizers.Optimizer))
+        inner = value.values() if isinstance(value, dict) else value
+        for one in inner if isinstance(value, list | tuple | dict) else (value,):
+            if isinstance(one, keras.optimizers.Optimizer) and id(one) not in seen:
+                seen.add(id(one))
+                yield one
 
 
 def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:

@@ -7,17 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
-import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._callback_list import calling_list
 from keras_trainkit.callbacks._fit_guard import guard_fit, running_fit, when_fit_fails
 from keras_trainkit.callbacks._interruption import uninterrupted
-from keras_trainkit.callbacks._metric_direction import metric_direction
 from keras_trainkit.callbacks._snapshot.best import BestState
 from keras_trainkit.callbacks._snapshot.variables import build_optimizer
 from keras_trainkit.callbacks._stopping.criteria import Criteria, Margin, Smoothing
 from keras_trainkit.callbacks._stopping.limits import Limits
+from keras_trainkit.callbacks._stopping.monitored import (
+    VALIDATION,
+    any_of_validation,
+    directions_of,
+    modes_of,
+    names_of,
+    value_of,
+)
 from keras_trainkit.callbacks._stopping.report import StoppingReport
 from keras_trainkit.callbacks._stopping.validation import check_can_validate, validation_logs
 
@@ -136,13 +142,13 @@ class EarlyStopping(keras.callbacks.Callback):
         """Check and keep the arguments."""
         super().__init__()
         self.monitor = monitor
-        self.monitors = _names(monitor)
+        self.monitors = names_of(monitor)
         self.min_delta = min_delta
         self._margin = Margin(min_delta)
         self.patience = _validation.integer("patience", patience, low=0)
         self.verbose = _validation.one_of("verbose", verbose, (0, 1))
+        modes_of(mode, len(self.monitors))  # Raises if it is none.
         self.mode = mode
-        self._modes = _modes(mode, len(self.monitors))
         self.baseline = None if baseline is None else _validation.real("baseline", baseline)
         self.restore_best_weights = _validation.boolean(
             "restore_best_weights", restore_best_weights
@@ -151,7 +157,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.restore = _validation.one_of("restore", restore, ("weights", "state"))
         self.smoothing = _validation.real("smoothing", smoothing, low=0.0, high=1.0, high_open=True)
         self._limits = Limits(target, divergence, max_gap, stop_on_nonfinite)
-        if max_gap is not None and not self.monitors[0].startswith("val_"):
+        if max_gap is not None and not self.monitors[0].startswith(VALIDATION):
             raise _validation.invalid("monitor", "a metric of validation for `max_gap`", monitor)
         self.every = None if every is None else _validation.integer("every", every, low=1)
         self.async_safe = every is None  # Else a step is only over when it has been checked.
@@ -237,7 +243,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def get_monitor_value(self, logs: Mapping[str, Any] | None) -> float | None:
         """Return the (first) monitored value of an epoch, or `None` where the epoch has none."""
-        return _scalar(logs or {}, self.monitors[0])
+        return value_of(logs or {}, self.monitors[0])
 
     @property
     def has_stopped(self) -> bool:
@@ -291,7 +297,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     @property
     def _validates(self) -> bool:
-        return any(name.startswith("val_") for name in self.monitors)
+        return any_of_validation(self.monitors)
 
     def _steps_up_to(self, batch: int) -> int:
         """Return the number of steps of this `fit` when a batch of the epoch is done."""
@@ -300,7 +306,7 @@ class EarlyStopping(keras.callbacks.Callback):
         return int(self._first_step + min(batch + 1, steps))
 
     def _check(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        found = [_scalar(logs, name) for name in self.monitors]
+        found = [value_of(logs, name) for name in self.monitors]
         values = [value for value in found if value is not None]
         criteria = self._criteria or self._settled(logs)
         if criteria is None or len(values) < len(found) or epoch < self.start_from_epoch:
@@ -313,7 +319,7 @@ class EarlyStopping(keras.callbacks.Callback):
         if improved:
             with uninterrupted():
                 self._keep(criteria, compared, values, epoch)
-        in_training = _scalar(logs, self.monitors[0].removeprefix("val_"))
+        in_training = value_of(logs, self.monitors[0].removeprefix(VALIDATION))
         passed = self._limits.passed(criteria, values, compared, in_training, self.patience)
         if passed:
             self._stop(epoch, *passed)
@@ -322,46 +328,11 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def _settled(self, logs: Mapping[str, Any]) -> Criteria | None:
         """Find which way the metrics improve, as soon as the logs show that they exist."""
-        missing = [name for name in self.monitors if name not in logs]
-        if missing and (not logs or self._awaits_validation(logs)):
-            return None
-        if missing:
-            raise _validation.invalid(
-                "monitor", f"among what an epoch logs: {', '.join(sorted(logs))}", missing[0]
-            )
-        directions = [
-            self._direction(name, mode, logs)
-            for name, mode in zip(self.monitors, self._modes, strict=True)
-        ]
-        self._criteria = Criteria(directions, self._margin)
-        self.monitor_op = keras.ops.less if directions[0] == "min" else keras.ops.greater
+        directions = directions_of(self.model, self.monitors, self.mode, logs)
+        if directions is not None:
+            self._criteria = Criteria(directions, self._margin)
+            self.monitor_op = keras.ops.less if directions[0] == "min" else keras.ops.greater
         return self._criteria
-
-    def _awaits_validation(self, logs: Mapping[str, Any]) -> bool:
-        """Say whether an epoch to come is validated, and this one was not."""
-        fit = running_fit(self.model)
-        arguments = fit.arguments if fit else {}
-        validates = arguments.get("validation_data") is not None or arguments.get(
-            "validation_split"
-        )
-        return bool(
-            self._validates
-            and validates
-            and arguments.get("validation_freq", 1) != 1
-            and not any(name.startswith("val_") for name in logs)
-        )
-
-    def _direction(self, name: str, mode: str, logs: Mapping[str, Any]) -> str:
-        """Return "min" or "max" for one metric."""
-        direction = mode if mode != "auto" else metric_direction(self.model, name)
-        if direction is None:
-            raise _validation.invalid(
-                "mode",
-                f'"min" or "max" for monitor={name!r}, whose direction Keras does not know '
-                f"(the epoch's metrics are {', '.join(sorted(logs))})",
-                self.mode,
-            )
-        return direction
 
     def _keep(
         self,
@@ -402,28 +373,3 @@ class EarlyStopping(keras.callbacks.Callback):
                 f"Restored the {self.restore} of epoch {self.best_epoch + 1}: "
                 f"{self.monitors[0]} {self.best:g}"
             )
-
-
-def _names(monitor: Any) -> tuple[str, ...]:
-    several = isinstance(monitor, Iterable) and not isinstance(monitor, str)
-    names = tuple(monitor) if several else (monitor,)
-    if not names or not all(isinstance(name, str) for name in names):
-        raise _validation.invalid("monitor", "the name of a metric, or several", monitor)
-    return names
-
-
-def _modes(mode: Any, count: int) -> tuple[str, ...]:
-    modes = (mode,) * count if isinstance(mode, str) else tuple(mode)
-    if len(modes) != count:
-        raise _validation.invalid("mode", f"one for each of {count} metrics", mode)
-    return tuple(_validation.one_of("mode", one, ("auto", "min", "max")) for one in modes)
-
-
-def _scalar(logs: Mapping[str, Any], name: str) -> float | None:
-    """Return a value of the logs, or `None` where they have none."""
-    if name not in logs:
-        return None
-    value = np.asarray(logs[name])
-    if value.size != 1:
-        raise _validation.invalid("monitor", "the name of a scalar", name)
-    return float(value.item())

@@ -7,23 +7,21 @@ first forward pass. This file closes the gap: it finds the model that is calling
 removes itself.
 """
 
-import sys
 import types
 from typing import Any
 
 import keras
 
+from keras_trainkit._call_stack import locals_of_callers
 from keras_trainkit._model_optimizers import optimizers_of
 
 
 def calling_model(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
     """Return the model that trains with `optimizer` and is at work on the call stack."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        for value in list(frame.f_locals.values()):
+    for variables in locals_of_callers():
+        for value in list(variables.values()):
             if isinstance(value, keras.Model) and optimizer in list(optimizers_of(value)):
                 return value
-        frame = frame.f_back
     return None
 
 

@@ -19,6 +19,7 @@ from keras_trainkit.callbacks._snapshot import archive
 from keras_trainkit.callbacks._snapshot.best import BEST_FILE
 from tests.callbacks.stopped import (
     BEST,
+    SCORES,
     EpochCounter,
     Failing,
     Scores,
@@ -29,7 +30,6 @@ from tests.callbacks.stopped import (
     small_model,
 )
 
-SCORES = [5.0, 3.0, 4.0, 4.0, 4.0, 4.0]
 NAN = math.nan
 
 

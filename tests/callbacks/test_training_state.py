@@ -13,6 +13,7 @@ import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState, training_state
 from tests.callbacks.crashes import (
+    SCORES,
     STEPS,
     Calls,
     Crash,
@@ -27,7 +28,6 @@ from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.contracts import array
 
-SCORES = [5.0, 3.0, 4.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 TRAINING = Training()
 
 

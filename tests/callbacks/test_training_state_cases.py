@@ -9,6 +9,7 @@ from keras_trainkit import optimizers, schedules
 from keras_trainkit.callbacks import EarlyStopping, SwapIterate
 from tests.callbacks.crashes import (
     BATCH,
+    SCORES,
     STEPS,
     Training,
     arrays,
@@ -23,7 +24,6 @@ from tests.callbacks.stopped import Scores
 
 pytestmark = pytest.mark.newest
 
-SCORES = [5.0, 3.0, 4.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 MIXED = "mixed_float16"
 
 

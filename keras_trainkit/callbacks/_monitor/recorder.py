@@ -39,7 +39,7 @@ class Recorder:
         parts: frozenset[str],
         patterns: Sequence[str],
     ) -> None:
-        self.optimizers = list({id(o): o for o in optimizers_in(vars(model).values())}.values())
+        self.optimizers = list(optimizers_in(vars(model).values()))
         self.exchange: Exchange = lambda variables, units: ops.zeros_like(units)
         self.variables: list[Any] = []
         self.failure: Exception | None = None

@@ -14,9 +14,7 @@ from keras_trainkit._runtime import is_runtime_number
 
 def state_optimizers(model: keras.Model) -> list[Any]:
     """Return the optimizers of a model: that of `compile`, and those in attributes of its own."""
-    own = optimizers_in(vars(model).values())
-    unique = {id(optimizer): optimizer for optimizer in [*optimizers_of(model), *own]}
-    return list(unique.values())
+    return list(optimizers_in([*optimizers_of(model), *vars(model).values()]))
 
 
 def state_variables(model: keras.Model) -> list[Any]:
