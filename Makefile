@@ -38,6 +38,10 @@ help:
 demo: $(VENV)/examples-$(BACKEND)
 	$(RUN) examples/01_quickstart.py
 
+# Many tests compile the same program. Benchmarks, which time compilers, run without this.
+test test-oldest: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-programs
+test test-oldest: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+
 test: $(VENV)/test-$(BACKEND)
 	$(RUN) -m pytest -n $(WORKERS)
 
