@@ -1,17 +1,15 @@
-"""What every decay shares: checked arguments, staircase, host and compiled evaluation, config."""
+"""What every decay without an end shares: checked arguments, staircase, config."""
 
 import abc
-import numbers
 from types import ModuleType
-from typing import Any
-
-import keras
-import numpy as np
+from typing import Any, ClassVar
 
 from keras_trainkit import _validation
+from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit.schedules._schedule import Schedule
 
 
-class Decay(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
+class Decay(Schedule):
     """A learning rate that falls from `initial_learning_rate` by a closed form in t.
 
         learning_rate(step) = initial_learning_rate * share(t),   t = step / decay_steps
@@ -19,10 +17,12 @@ class Decay(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     `staircase=True` rounds t down to an integer, which holds each value for `decay_steps` steps.
     """
 
+    durations: ClassVar[tuple[str, ...]] = ("decay_steps",)
+
     def __init__(
         self,
         initial_learning_rate: float,
-        decay_steps: float,
+        decay_steps: Duration,
         decay_rate: float,
         staircase: bool = False,
         name: str | None = None,
@@ -32,9 +32,7 @@ class Decay(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         self.initial_learning_rate = _validation.positive(
             "initial_learning_rate", initial_learning_rate
         )
-        steps = _validation.positive("decay_steps", decay_steps)
-        # As an int it divides the optimizer's integer step without rounding, at any step.
-        self.decay_steps = int(steps) if steps.is_integer() else steps
+        self.decay_steps = duration("decay_steps", decay_steps)
         self.decay_rate = self.check_decay_rate(decay_rate)
         self.staircase = _validation.boolean("staircase", staircase)
         self.name = name or type(self).__name__
@@ -50,22 +48,9 @@ class Decay(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         `xp` is the array module that `t` belongs to: `numpy` or `keras.ops`.
         """
 
-    def __call__(self, step: Any, learning_rate: Any = None) -> Any:
-        """Return the learning rate at `step`, counted from 0.
-
-        A Python number gives a Python float, a NumPy array an array, both in float64; a tensor
-        gives a tensor of Keras's `floatx`. `learning_rate` is what a
-        `keras.callbacks.LearningRateScheduler` passes as well, the present value: not needed.
-        """
-        if isinstance(step, np.ndarray):
-            return self._at(step, np, "float64")
-        if isinstance(step, numbers.Real):
-            return float(self._at(step, np, "float64"))
-        with keras.name_scope(self.name):
-            return self._at(step, keras.ops, keras.config.floatx())
-
-    def _at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
-        unit = self.decay_steps
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the learning rate at `step`."""
+        unit: Any = self.decay_steps
         if self.staircase:
             step, unit = xp.floor_divide(step, unit), 1
         return self.initial_learning_rate * self.share(xp.array(step, dtype) / unit, xp)

@@ -19,8 +19,7 @@ class NaturalExponentialDecay(Decay):
 
     Args:
         initial_learning_rate: float > 0. Learning rate at step 0.
-        decay_steps: number > 0. Steps per unit of t; epochs where a
-            `keras.callbacks.LearningRateScheduler` drives the schedule.
+        decay_steps: number > 0 of steps per unit of t, or a text like `"5 epochs"` or `"10%"`.
         decay_rate: float >= 0. The constant k, per unit of t.
         staircase: bool. Round t down to an integer: hold each value for `decay_steps` steps.
             Defaults to `False`.
@@ -64,8 +63,7 @@ class ExponentialDecay(Decay):
 
     Args:
         initial_learning_rate: float > 0. Learning rate at step 0.
-        decay_steps: number > 0. Steps per factor; epochs where a
-            `keras.callbacks.LearningRateScheduler` drives the schedule.
+        decay_steps: number > 0 of steps per factor, or a text like `"5 epochs"` or `"10%"`.
         decay_rate: float > 0. The factor; above 1 the learning rate grows.
         staircase: bool. Round t down to an integer: hold each value for `decay_steps` steps.
             Defaults to `False`.

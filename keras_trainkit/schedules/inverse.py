@@ -19,8 +19,7 @@ class InverseTimeDecay(Decay):
 
     Args:
         initial_learning_rate: float > 0. Learning rate at step 0.
-        decay_steps: number > 0. Steps per unit of t; epochs where a
-            `keras.callbacks.LearningRateScheduler` drives the schedule.
+        decay_steps: number > 0 of steps per unit of t, or a text like `"5 epochs"` or `"10%"`.
         decay_rate: float >= 0. The constant k, per unit of t.
         staircase: bool. Round t down to an integer: hold each value for `decay_steps` steps.
             Defaults to `False`.
@@ -66,8 +65,7 @@ class InverseSqrtDecay(Decay):
 
     Args:
         initial_learning_rate: float > 0. lr0; the learning rate at step 0 is d * lr0.
-        decay_steps: number > 0. Steps per unit of n; epochs where a
-            `keras.callbacks.LearningRateScheduler` drives the schedule.
+        decay_steps: number > 0 of steps per unit of n, or a text like `"5 epochs"` or `"10%"`.
         decay_rate: float > 0. The constant d, without a unit.
         staircase: bool. Round n down to an integer: hold each value for `decay_steps` steps.
             Defaults to `False`.

@@ -1,0 +1,76 @@
+"""How long something lasts: in steps, in epochs or as a share of the training.
+
+1000, "1000 steps"    optimizer steps
+"5 epochs"            passes over the data
+"10%"                 share of the steps that the training has
+"""
+
+import re
+from dataclasses import dataclass
+
+from keras_trainkit import _validation
+
+Duration = float | str
+
+_TEXT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(steps?|epochs?|%)\s*")
+_FORMS = 'a number of steps > 0, or a text like "5 epochs" or "10%"'
+
+
+@dataclass(frozen=True)
+class Span:
+    """What durations are measured by.
+
+    Args:
+        steps_per_epoch: float > 0 or None. Optimizer steps in an epoch, if known.
+        steps: float >= 0 or None. Optimizer steps of the whole, if known.
+    """
+
+    steps_per_epoch: float | None = None
+    steps: float | None = None
+
+    def after(self, steps: float) -> "Span":
+        """Return what is left when `steps` have passed."""
+        left = None if self.steps is None else max(self.steps - steps, 0)
+        return Span(self.steps_per_epoch, left)
+
+
+def duration(name: str, value: Duration, zero: bool = False) -> Duration:
+    """Return a duration that can be read, a number of steps as a number, or raise."""
+    number: object = value
+    if isinstance(value, str):
+        match = _TEXT.fullmatch(value)
+        if match is None:
+            raise _validation.invalid(name, _FORMS, value)
+        number = float(match[1])
+        if match[2] in ("epoch", "epochs", "%") and number:
+            return value
+    if zero and number == 0 and not isinstance(number, bool):
+        return 0
+    try:
+        return whole(_validation.positive(name, number))
+    except ValueError:
+        raise _validation.invalid(name, _FORMS, value) from None
+
+
+def whole(number: float) -> float:
+    """Return an int where the number is one: it divides an optimizer's count without rounding."""
+    return int(number) if float(number).is_integer() else float(number)
+
+
+def in_steps(name: str, value: Duration, span: Span) -> float:
+    """Return a checked duration as a number of steps, or raise if the span does not tell it."""
+    if not isinstance(value, str):
+        return value
+    match = _TEXT.fullmatch(value)
+    assert match is not None  # `duration` has checked it.
+    percent = match[2] == "%"
+    unit = span.steps if percent else span.steps_per_epoch
+    if unit is None:
+        needed = "`steps_per_epoch` and `epochs`" if percent else "`steps_per_epoch`"
+        raise ValueError(
+            f"`{name}` must be in steps where the length of the training is unknown: give the "
+            f"schedule to `callbacks.LearningRate`, with `steps_per_epoch` in `fit` if the data "
+            f"has no length, or call `schedule.bind` with {needed}. Received: {name}={value!r}"
+        )
+    # A hundredth is taken last, so that whole percents of round numbers stay whole.
+    return whole(float(match[1]) * unit / (100 if percent else 1))

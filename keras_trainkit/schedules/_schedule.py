@@ -1,0 +1,101 @@
+"""What every schedule shares: evaluation, units of time, and ways to join it with others."""
+
+import abc
+import numbers
+from types import ModuleType
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from keras_trainkit.schedules._duration import Duration, Span, in_steps
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
+    """A number as a function of the step, in closed form.
+
+    Subclasses keep the constructor's arguments as attributes, name those that are durations, and
+    say what the number is `at` a step.
+    """
+
+    durations: ClassVar[tuple[str, ...]] = ()
+    name: str
+
+    @abc.abstractmethod
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the number at `step`.
+
+        `xp` is the array module that `step` belongs to, `numpy` or `keras.ops`; `dtype` the float
+        type to compute in.
+        """
+
+    @property
+    def length(self) -> Any:
+        """Steps after which the number stays what it is, None if it never does."""
+        return None
+
+    def __call__(self, step: Any, learning_rate: Any = None) -> Any:
+        """Return the number at `step`, counted from 0.
+
+        A Python number gives a Python float, a NumPy array an array, both in float64; a tensor
+        gives a tensor of Keras's `floatx`. `learning_rate` is what a
+        `keras.callbacks.LearningRateScheduler` passes as well, the present value: not needed.
+        """
+        self.require_steps()
+        if isinstance(step, np.ndarray):
+            return self.at(step, np, "float64")
+        if isinstance(step, numbers.Real):
+            return float(self.at(step, np, "float64"))
+        with keras.name_scope(self.name):
+            return self.at(step, keras.ops, keras.config.floatx())
+
+    def require_steps(self) -> None:
+        """Raise if a duration is not in steps yet."""
+        for name in self.durations:
+            in_steps(name, getattr(self, name), Span())
+
+    def bind(self, steps_per_epoch: float, epochs: float | None = None) -> "Schedule":
+        """Return this schedule with every duration in steps.
+
+        Args:
+            steps_per_epoch: number > 0. Optimizer steps in an epoch: batches, divided by
+                `gradient_accumulation_steps`.
+            epochs: number > 0. Epochs of the training; only durations in percent need it.
+        """
+        steps = None if epochs is None else steps_per_epoch * epochs
+        return self.within(Span(steps_per_epoch, steps))
+
+    def within(self, span: Span) -> "Schedule":
+        """Return this schedule with every duration in steps of a training that lasts `span`."""
+        bound = {name: in_steps(name, getattr(self, name), span) for name in self.durations}
+        return type(self)(**self.get_config() | bound)
+
+    # The classes below are schedules themselves, so their files import this one.
+
+    def warmup(
+        self, warmup_steps: Duration, kind: str = "linear", start: float = 0.0
+    ) -> "Schedule":
+        """Return a schedule that rises to this one's beginning, then follows it: see `Warmup`."""
+        from keras_trainkit.schedules.combined import Warmup
+
+        return Warmup(self, warmup_steps, kind, start)
+
+    def then(self, other: "Schedule", after: Duration | None = None) -> "Schedule":
+        """Return a schedule that follows this one, and then `other`: see `Then`."""
+        from keras_trainkit.schedules.combined import Then
+
+        return Then(self, other, after)
+
+    def hold(self, hold_steps: Duration) -> "Schedule":
+        """Return a schedule that begins this one late: see `Hold`."""
+        from keras_trainkit.schedules.combined import Hold
+
+        return Hold(self, hold_steps)
+
+    def __mul__(self, factor: float) -> "Schedule":
+        """Return this schedule times a number: see `Scaled`."""
+        from keras_trainkit.schedules.combined import Scaled
+
+        return Scaled(self, factor)
+
+    __rmul__ = __mul__

@@ -1,0 +1,347 @@
+"""Schedules made of others: a warm-up in front, a late beginning, one after the other, a factor.
+
+Durations of an inner schedule count from where it begins, and its percentages are of the steps
+that are its own: in `CosineDecay(0.1, "100%").warmup("5 epochs")` the cosine lasts from the end of
+the warm-up to the end of the training.
+"""
+
+import math
+from types import ModuleType
+from typing import Any, ClassVar
+
+import keras
+
+from keras_trainkit import _validation
+from keras_trainkit._register import register
+from keras_trainkit.schedules._duration import Duration, Span, duration, in_steps
+from keras_trainkit.schedules._schedule import Schedule
+
+KINDS = ("linear", "cosine", "exponential")
+
+
+class Wrapped(Schedule):
+    """A schedule around an inner one."""
+
+    def __init__(self, schedule: Schedule, name: str | None = None) -> None:
+        super().__init__()
+        self.schedule = _checked("schedule", schedule)
+        self.name = name or type(self).__name__
+
+    def require_steps(self) -> None:
+        """Raise if a duration here or inside is not in steps yet."""
+        super().require_steps()
+        self.schedule.require_steps()
+
+    def within(self, span: Span) -> Schedule:
+        """Return the same with every duration in steps."""
+        bound = {name: in_steps(name, getattr(self, name), span) for name in self.durations}
+        inner = self.schedule.within(span.after(sum(bound.values())))
+        return type(self)(**self._arguments() | bound | {"schedule": inner})
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "name": self.name}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return _serialized(self._arguments())
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Schedule":
+        """Return the schedule that `get_config` described."""
+        return cls(**_deserialized(config, custom_objects))
+
+
+@register
+class Warmup(Wrapped):
+    """A rise to the beginning of a schedule, and then that schedule.
+
+        linear       value(t) = v0 * (start + (1 - start) * t / n)                    for t < n
+        cosine       value(t) = v0 * (start + (1 - start) * (1 - cos(pi t / n)) / 2)
+        exponential  value(t) = v0 * start^(1 - t / n)
+        any          value(t) = schedule(t - n)                                       for t >= n
+
+    with n = `warmup_steps` and v0 = `schedule(0)`.
+
+    Args:
+        schedule: a schedule of this package.
+        warmup_steps: number >= 0 of steps, or a text like `"5 epochs"` or `"10%"`. Length of the
+            rise.
+        kind: `"linear"`, `"cosine"` or `"exponential"`. Defaults to `"linear"`.
+        start: float in [0, 1). Share of v0 at step 0; above 0 for `"exponential"`. Defaults to
+            `0.0`.
+        name: str or `None`. Name scope of the operations. Defaults to the class's name.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: there only `CosineDecay` warms up, and only linearly.
+
+    Example:
+        >>> from keras_trainkit.schedules import CosineDecay
+        >>> schedule = CosineDecay(0.1, decay_steps=100).warmup(10)
+        >>> [round(schedule(step), 4) for step in (0, 5, 10, 60, 110)]
+        [0.0, 0.05, 0.1, 0.05, 0.0]
+
+    Reference: Goyal, P. et al. (2017), Accurate, large minibatch SGD, arXiv:1706.02677,
+    section 2.2.
+    """
+
+    durations: ClassVar[tuple[str, ...]] = ("warmup_steps",)
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        warmup_steps: Duration,
+        kind: str = "linear",
+        start: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        """Check and keep the arguments."""
+        super().__init__(schedule, name)
+        self.warmup_steps = duration("warmup_steps", warmup_steps, zero=True)
+        self.kind = _validation.one_of("kind", kind, KINDS)
+        self.start = _validation.real("start", start, low=0.0, high=1.0, high_open=True)
+        if kind == "exponential" and self.start == 0:
+            raise _validation.invalid("start", "above 0 for an exponential warm-up", start)
+
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the rising value, or that of the schedule."""
+        n: Any = self.warmup_steps
+        if not n:
+            return self.schedule.at(step, xp, dtype)
+        later = self.schedule.at(xp.maximum(step - n, 0), xp, dtype)
+        rise = xp.array(xp.minimum(step, n), dtype) / n
+        return xp.where(step < n, self.schedule(0) * self._share(rise, xp), later)
+
+    def _share(self, rise: Any, xp: ModuleType) -> Any:
+        if self.kind == "exponential":
+            return xp.exp(math.log(self.start) * (1.0 - rise))
+        if self.kind == "cosine":
+            rise = (1.0 - xp.cos(math.pi * rise)) / 2
+        return self.start + (1.0 - self.start) * rise
+
+    @property
+    def length(self) -> Any:
+        """Steps of the rise and of the schedule."""
+        inner = self.schedule.length
+        return None if inner is None else self.warmup_steps + inner
+
+    def _arguments(self) -> dict[str, Any]:
+        own = {"warmup_steps": self.warmup_steps, "kind": self.kind, "start": self.start}
+        return super()._arguments() | own
+
+
+@register
+class Hold(Wrapped):
+    """A schedule that begins late.
+
+        value(t) = schedule(max(t - n, 0)),   n = hold_steps
+
+    Args:
+        schedule: a schedule of this package.
+        hold_steps: number >= 0 of steps, or a text like `"5 epochs"` or `"10%"`. How long the
+            beginning is held.
+        name: str or `None`. Name scope of the operations. Defaults to the class's name.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: Keras 3 has no such class.
+
+    Example:
+        >>> from keras_trainkit.schedules import ExponentialDecay
+        >>> schedule = ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5).hold(20)
+        >>> [schedule(step) for step in (0, 20, 30)]
+        [0.1, 0.1, 0.05]
+
+    Reference: the schedule's own.
+    """
+
+    durations: ClassVar[tuple[str, ...]] = ("hold_steps",)
+
+    def __init__(self, schedule: Schedule, hold_steps: Duration, name: str | None = None) -> None:
+        """Check and keep the arguments."""
+        super().__init__(schedule, name)
+        self.hold_steps = duration("hold_steps", hold_steps, zero=True)
+
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return what the schedule was `hold_steps` ago."""
+        return self.schedule.at(xp.maximum(step - self.hold_steps, 0), xp, dtype)
+
+    @property
+    def length(self) -> Any:
+        """Steps of the wait and of the schedule."""
+        inner = self.schedule.length
+        return None if inner is None else self.hold_steps + inner
+
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | {"hold_steps": self.hold_steps}
+
+
+@register
+class Scaled(Wrapped):
+    """A schedule times a number.
+
+        value(t) = factor * schedule(t)
+
+    Args:
+        schedule: a schedule of this package.
+        factor: float > 0.
+        name: str or `None`. Name scope of the operations. Defaults to the class's name.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: Keras 3 has no such class.
+
+    Example:
+        >>> from keras_trainkit.schedules import ExponentialDecay
+        >>> schedule = 0.5 * ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)
+        >>> [schedule(step) for step in (0, 10)]
+        [0.05, 0.025]
+
+    Reference: the schedule's own.
+    """
+
+    def __init__(self, schedule: Schedule, factor: float, name: str | None = None) -> None:
+        """Check and keep the arguments."""
+        super().__init__(schedule, name)
+        self.factor = _validation.positive("factor", factor)
+
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the multiple."""
+        return self.factor * self.schedule.at(step, xp, dtype)
+
+    @property
+    def length(self) -> Any:
+        """Steps of the schedule."""
+        return self.schedule.length
+
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | {"factor": self.factor}
+
+
+@register
+class Then(Schedule):
+    """One schedule after another.
+
+        value(t) = first(t)            for t < n
+        value(t) = second(t - n)       for t >= n,   n = after
+
+    Args:
+        first: a schedule of this package.
+        second: a schedule of this package.
+        after: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`, or `None`: where the
+            first has its end. Defaults to `None`.
+        name: str or `None`. Name scope of the operations. Defaults to the class's name.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
+
+    Raises:
+        ValueError: if an argument is outside its interval, or if `after` is `None` and the first
+            schedule has no end.
+
+    Differs from Keras: Keras 3 has no such class.
+
+    Example:
+        >>> from keras_trainkit.schedules import ConstantLearningRate
+        >>> schedule = ConstantLearningRate(0.1).then(ConstantLearningRate(0.01), after=30)
+        >>> [schedule(step) for step in (0, 29, 30)]
+        [0.1, 0.1, 0.01]
+
+    Reference: the schedules' own.
+    """
+
+    def __init__(
+        self,
+        first: Schedule,
+        second: Schedule,
+        after: Duration | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Check and keep the arguments."""
+        super().__init__()
+        self.first = _checked("first", first)
+        self.second = _checked("second", second)
+        self.after = after if after is None else duration("after", after)
+        self.name = name or type(self).__name__
+        if after is None and not _has_end(first):
+            raise _validation.invalid("after", f"given, as {first.name} has no end", after)
+
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the value of the one whose turn it is."""
+        n: Any = self._joint()
+        first = self.first.at(xp.minimum(step, n), xp, dtype)
+        second = self.second.at(xp.maximum(step - n, 0), xp, dtype)
+        return xp.where(step < n, first, second)
+
+    def _joint(self) -> Any:
+        return self.first.length if self.after is None else self.after
+
+    @property
+    def length(self) -> Any:
+        """Steps of both."""
+        second = self.second.length
+        return None if second is None else self._joint() + second
+
+    def require_steps(self) -> None:
+        """Raise if a duration here or inside is not in steps yet."""
+        if self.after is not None:
+            in_steps("after", self.after, Span())
+        self.first.require_steps()
+        self.second.require_steps()
+
+    def within(self, span: Span) -> Schedule:
+        """Return the same with every duration in steps."""
+        after = None if self.after is None else in_steps("after", self.after, span)
+        first = self.first.within(span if after is None else Span(span.steps_per_epoch, after))
+        joint: Any = first.length if after is None else after
+        return Then(first, self.second.within(span.after(joint)), after, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return _serialized(
+            {"first": self.first, "second": self.second, "after": self.after, "name": self.name}
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Schedule":
+        """Return the schedule that `get_config` described."""
+        return cls(**_deserialized(config, custom_objects))
+
+
+def _checked(name: str, schedule: Any) -> Schedule:
+    if not isinstance(schedule, Schedule):
+        raise _validation.invalid(name, "a schedule of keras_trainkit", schedule)
+    return schedule
+
+
+def _has_end(schedule: Schedule) -> bool:
+    # A length that is not in steps yet is one in any span.
+    return schedule.within(Span(1.0, 100.0)).length is not None
+
+
+def _serialized(arguments: dict[str, Any]) -> dict[str, Any]:
+    serialize = keras.optimizers.schedules.serialize
+    return {k: serialize(v) if isinstance(v, Schedule) else v for k, v in arguments.items()}
+
+
+def _deserialized(config: dict[str, Any], custom_objects: Any) -> dict[str, Any]:
+    deserialize = keras.optimizers.schedules.deserialize
+    return {
+        k: deserialize(v, custom_objects) if isinstance(v, dict) else v for k, v in config.items()
+    }

@@ -1,0 +1,184 @@
+"""Decay along half a cosine, once and with restarts."""
+
+import math
+from types import ModuleType
+from typing import Any, ClassVar
+
+from keras_trainkit import _validation
+from keras_trainkit._register import register
+from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit.schedules._schedule import Schedule
+
+
+class _Cosine(Schedule):
+    """The argument check and the formula that both share."""
+
+    def __init__(self, initial_learning_rate: float, alpha: float, name: str | None) -> None:
+        super().__init__()
+        self.initial_learning_rate = _validation.positive(
+            "initial_learning_rate", initial_learning_rate
+        )
+        self.alpha = _validation.real("alpha", alpha, low=0.0, high=1.0)
+        self.name = name or type(self).__name__
+
+    def _falling(self, t: Any, peak: Any, xp: ModuleType) -> Any:
+        """Return the learning rate at the share t of a fall from `peak` times the initial one."""
+        share = peak * 0.5 * (1.0 + xp.cos(math.pi * t))
+        return self.initial_learning_rate * ((1.0 - self.alpha) * share + self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments that both take."""
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
+
+
+@register
+class CosineDecay(_Cosine):
+    """Decay along half a cosine.
+
+        learning_rate(t) = initial * ((1 - alpha) * (1 + cos(pi t)) / 2 + alpha)
+        t = min(step / decay_steps, 1)
+
+    Args:
+        initial_learning_rate: float > 0. Learning rate at step 0.
+        decay_steps: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`. When the end is
+            reached.
+        alpha: float in [0, 1]. The end, as a share of the initial learning rate. Defaults to
+            `0.0`.
+        name: str or `None`. Name scope of the operations. Defaults to the class's name.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: the warm-up is not an argument here; `.warmup()` puts one in front of any
+    schedule.
+
+    Example:
+        >>> from keras_trainkit.schedules import CosineDecay
+        >>> schedule = CosineDecay(0.1, decay_steps=100)
+        >>> [round(schedule(step), 4) for step in (0, 50, 100, 200)]
+        [0.1, 0.05, 0.0, 0.0]
+
+    Reference: Loshchilov, I. & Hutter, F. (2017), SGDR: stochastic gradient descent with warm
+    restarts, arXiv:1608.03983, equation 5.
+    """
+
+    durations: ClassVar[tuple[str, ...]] = ("decay_steps",)
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: Duration,
+        alpha: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        """Check and keep the formula's constants."""
+        super().__init__(initial_learning_rate, alpha, name)
+        self.decay_steps = duration("decay_steps", decay_steps)
+
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the learning rate at `step`."""
+        steps: Any = self.decay_steps
+        return self._falling(xp.array(xp.minimum(step, steps), dtype) / steps, 1.0, xp)
+
+    @property
+    def length(self) -> Any:
+        """Steps until the end."""
+        return self.decay_steps
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"decay_steps": self.decay_steps}
+
+
+@register
+class CosineDecayRestarts(_Cosine):
+    """Decay along half a cosine, again and again.
+
+        learning_rate(t) = initial * ((1 - alpha) * m_mul^i * (1 + cos(pi t)) / 2 + alpha)
+        t = (step - s_i) / n_i,   n_i = first_decay_steps * t_mul^i,   s_i = n_0 + ... + n_(i-1)
+
+    with i the period that holds the step: s_i <= step < s_(i+1).
+
+    Args:
+        initial_learning_rate: float > 0. Learning rate at step 0.
+        first_decay_steps: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`. Length of
+            the first period.
+        t_mul: float >= 1. Each period is so many times as long as the one before. Defaults to
+            `2.0`.
+        m_mul: float > 0. Each period starts so many times as high. Defaults to `1.0`.
+        alpha: float in [0, 1]. The end of a period, as a share of the initial learning rate.
+            Defaults to `0.0`.
+        name: str or `None`. Name scope of the operations. Defaults to the class's name.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
+
+    Raises:
+        ValueError: if an argument is outside its interval.
+
+    Differs from Keras: periods do not become shorter (`t_mul` >= 1), and a restart that falls on a
+    step happens at that step; Keras rounds it to the step before or after.
+
+    Example:
+        >>> from keras_trainkit.schedules import CosineDecayRestarts
+        >>> schedule = CosineDecayRestarts(0.1, first_decay_steps=10, t_mul=2.0, m_mul=0.5)
+        >>> [round(schedule(step), 4) for step in (0, 5, 10, 20, 30)]
+        [0.1, 0.05, 0.05, 0.025, 0.025]
+
+    Reference: Loshchilov, I. & Hutter, F. (2017), SGDR: stochastic gradient descent with warm
+    restarts, arXiv:1608.03983, equation 5 and section 3.
+    """
+
+    durations: ClassVar[tuple[str, ...]] = ("first_decay_steps",)
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: Duration,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        """Check and keep the formula's constants."""
+        super().__init__(initial_learning_rate, alpha, name)
+        self.first_decay_steps = duration("first_decay_steps", first_decay_steps)
+        self.t_mul = _validation.real("t_mul", t_mul, low=1.0)
+        self.m_mul = _validation.positive("m_mul", m_mul)
+
+    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+        """Return the learning rate at `step`."""
+        steps: Any = self.first_decay_steps
+        if self.t_mul == 1:
+            period = xp.array(xp.floor_divide(step, steps), dtype)
+            t = xp.array(step - xp.floor_divide(step, steps) * steps, dtype) / steps
+        else:
+            period, t = self._period(xp.array(step, dtype) / steps, xp)
+        return self._falling(t, self.m_mul**period, xp)
+
+    def _period(self, time: Any, xp: ModuleType) -> tuple[Any, Any]:
+        """Return which period holds the time, in first periods, and which share of it passed."""
+        m = self.t_mul
+        guess = xp.floor(xp.log(1.0 + time * (m - 1.0)) / math.log(m))
+        # The logarithm is rounded: at a restart it may tell the period before or after.
+        begin = (m**guess - 1.0) / (m - 1.0)
+        guess = xp.where(time < begin, guess - 1.0, guess)
+        guess = xp.where(time >= (m ** (guess + 1.0) - 1.0) / (m - 1.0), guess + 1.0, guess)
+        return guess, (time - (m**guess - 1.0) / (m - 1.0)) / m**guess
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self.t_mul,
+            "m_mul": self.m_mul,
+        }
