@@ -11,10 +11,10 @@ import keras
 from keras_trainkit._model_optimizers import optimizers_of
 from keras_trainkit._selection import checked_patterns, matched
 from keras_trainkit._validation import integer, invalid, one_of
-from keras_trainkit.callbacks._monitor.event_file import EventFile
 from keras_trainkit.callbacks._monitor.nonfinite import Watch
 from keras_trainkit.callbacks._monitor.probe import ActivationProbe
 from keras_trainkit.callbacks._monitor.record import Record
+from keras_trainkit.callbacks._monitor.record_file import RecordFile
 from keras_trainkit.callbacks._monitor.response import Response
 from keras_trainkit.callbacks._monitor.sampling import Sampling
 from keras_trainkit.callbacks._monitor.session import WANTED, Options, Session, warn_unobserved
@@ -125,7 +125,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self.max_steps = integer("max_steps", max_steps, low=2)
         self.probe = one_of("probe", probe, (FIRST_BATCH,)) if isinstance(probe, str) else probe
         self._sampling = Sampling(every, in_pairs="cosine" in self.statistics)
-        self._event_file = EventFile(log_dir) if log_dir is not None else None
+        self._event_file = RecordFile(log_dir) if log_dir is not None else None
         self._record = Record(self.max_steps)
         self._session: Session | None = None
         self._response = Response(self.on_nonfinite, self.fetch_every, Watch())

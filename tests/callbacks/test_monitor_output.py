@@ -12,7 +12,7 @@ from keras import layers
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._monitor.event_file import EventFile
+from keras_trainkit.callbacks._monitor.record_file import RecordFile
 from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, STATISTICS, History
 from keras_trainkit.diagnosis.history import LOWEST_EXPONENT
 
@@ -121,7 +121,7 @@ def test_second_training_writes_a_file_of_its_own_and_goes_on_counting(tmp_path)
 
 def test_steps_that_are_not_sampled_write_nothing(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(EventFile, "_add", lambda file, step, values: written.append(step))
+    monkeypatch.setattr(RecordFile, "add", lambda file, step, values: written.append(step))
     fit([GradientMonitor(5, "norms", log_dir=tmp_path / "none", fetch_every=1)])
     assert written == [0, 5]
 

@@ -1,29 +1,25 @@
 """What the monitor records as files that TensorBoard shows, on every backend."""
 
 import math
-import os
-import socket
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_trainkit.callbacks._event_file import EventFile
 from keras_trainkit.callbacks._monitor.probe import Row
 from keras_trainkit.diagnosis.activations import ACTIVATION_STATISTICS
 from keras_trainkit.diagnosis.history import LOWEST_EXPONENT, STATISTICS, History
 
 
-class EventFile:
-    """Writes records of training steps for TensorBoard, as one event per call.
+class RecordFile(EventFile):
+    """Writes records of training steps for TensorBoard.
 
     TensorBoard groups the tags by what stands before the first slash:
         gradient_norm/<variable>, gradient_max_abs/<variable>, ... as in `diagnosis.STATISTICS`,
         weight_norm/<variable>, update_norm/<variable>, update_ratio/<variable>, global_norm,
         gradient_log2/<variable>: histogram of log2 |g_i| over the elements that are not zero,
         activation_std/<layer>, ... as in `diagnosis.ACTIVATION_STATISTICS`
-    The file is opened at the first write. A copy of an `EventFile`, also one made by pickle, writes
-    to a file of its own in the same folder.
 
     Args:
         log_dir: str or path. A folder on this machine, made if missing.
@@ -31,11 +27,6 @@ class EventFile:
     Raises:
         ImportError: if TensorBoard is not installed.
     """
-
-    def __init__(self, log_dir: str | os.PathLike) -> None:
-        self.log_dir = os.fspath(log_dir)
-        self._protocol = _protocol()
-        self._writer: Any = None
 
     def write(
         self,
@@ -60,7 +51,7 @@ class EventFile:
             for variable, counts in zip(variables, histograms, strict=True):
                 if counts.any():
                     values.append({"tag": f"gradient_log2/{variable}", "histo": _log2(counts)})
-        self._add(step, values)
+        self.add(step, values)
 
     def write_activations(self, step: int, rows: Iterable[tuple[str, str, Row]]) -> None:
         """Write what `ActivationProbe` measured; NaN, what a layer has not, is left out."""
@@ -71,46 +62,6 @@ class EventFile:
             if not math.isnan(value)
         }
         self.write_scalars(step, scalars)
-
-    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Write numbers under their own names, NaN too."""
-        self._add(step, [{"tag": t, "simple_value": float(x)} for t, x in scalars.items()])
-
-    def close(self) -> None:
-        """Close the file; a later write opens another."""
-        if self._writer:
-            self._writer.close()
-            self._writer = None
-
-    def __getstate__(self) -> dict:
-        """Leave the open file."""
-        return {**vars(self), "_writer": None}
-
-    def _add(self, step: int, values: list[dict[str, Any]]) -> None:
-        event, record_writer = self._protocol
-        if not self._writer:
-            os.makedirs(self.log_dir, exist_ok=True)
-            # TensorBoard reads the files of a folder in the order of their names.
-            name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
-            self._writer = record_writer(open(os.path.join(self.log_dir, name), "xb"))  # noqa: SIM115
-            first = event(wall_time=time.time(), file_version="brain.Event:2")
-            self._writer.write(first.SerializeToString())
-        summary = {"value": values}
-        record = event(wall_time=time.time(), step=step, summary=summary)
-        self._writer.write(record.SerializeToString())
-        self._writer.flush()
-
-
-def _protocol() -> tuple[Any, Any]:
-    """Return the class of an event and that of a writer, neither of which loads TensorFlow."""
-    try:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
-    except ImportError as error:
-        raise ImportError(
-            'Writing for TensorBoard needs it: pip install "keras_trainkit[tensorboard]"'
-        ) from error
-    return Event, RecordWriter
 
 
 def _scalars(history: History) -> Iterator[tuple[str, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_trainkit.callbacks._monitor.event_file import EventFile
+from keras_trainkit.callbacks._monitor.record_file import RecordFile
 from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT, STATISTICS
 from tests.contracts import run_in_fresh_process
 
@@ -39,7 +39,7 @@ def scalars_of(events):
 @pytest.fixture
 def events(tmp_path):
     """Yield a file in a folder that does not exist yet."""
-    file = EventFile(tmp_path / "new" / "run")
+    file = RecordFile(tmp_path / "new" / "run")
     yield file
     file.close()
 
@@ -132,8 +132,8 @@ import os, sys
 if os.environ["KERAS_BACKEND"] != "tensorflow":
     sys.modules["tensorflow"] = None
 import numpy as np
-from keras_trainkit.callbacks._monitor.event_file import EventFile
-file = EventFile(sys.argv[1])
+from keras_trainkit.callbacks._monitor.record_file import RecordFile
+file = RecordFile(sys.argv[1])
 file.write(1, ["w"], np.ones((1, 10)), np.ones((1, 64), "uint8"))
 file.close()
 """
@@ -147,8 +147,8 @@ file.close()
 def test_writing_does_not_load_tensorflow(tmp_path):
     code = """
 import sys
-from keras_trainkit.callbacks._monitor.event_file import EventFile
-EventFile(sys.argv[1]).write_scalars(0, {"x": 1})
+from keras_trainkit.callbacks._monitor.record_file import RecordFile
+RecordFile(sys.argv[1]).write_scalars(0, {"x": 1})
 print("tensorflow" in sys.modules)
 """
     assert run_in_fresh_process(code, tmp_path).split() == ["False"]
@@ -157,4 +157,4 @@ print("tensorflow" in sys.modules)
 def test_missing_tensorboard_is_an_error_that_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(ImportError, match=r'pip install "keras_trainkit\[tensorboard\]"'):
-        EventFile(tmp_path)
+        RecordFile(tmp_path)
