@@ -17,13 +17,6 @@ POINTS = 100
 LABELS = 24
 
 
-def new_axes() -> "Axes":
-    """Return the axes of a new figure that pyplot does not know."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(10.0, 4.0), layout="constrained").subplots()
-
-
 def blocks(history: History) -> list[np.ndarray]:
     """Return the positions of all steps in at most `POINTS` blocks of equal length."""
     count = len(history.steps)

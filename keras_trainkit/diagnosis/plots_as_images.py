@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from keras_trainkit._figure import new_axes
 from keras_trainkit._validation import invalid, one_of
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT, History, short_names
@@ -35,7 +36,7 @@ def plot_heat_map(history: History, ax: "Axes | None" = None) -> "Axes":
     """
     from matplotlib.colors import ListedColormap, LogNorm
 
-    ax = ax or _axes.new_axes()
+    ax = ax or new_axes()
     edges, norms, nonfinite = heat_map(history)
     names = short_names(history.layers)
     rows = np.arange(len(names) + 1) - 0.5
@@ -75,7 +76,7 @@ def plot_histograms(
     if not recorded:
         raise invalid("history", "one with histograms", history)
     variable = one_of("variable", recorded[0] if variable is None else variable, recorded)
-    ax = ax or _axes.new_axes()
+    ax = ax or new_axes()
     shares = histogram_shares(history, variable)
     exponents = LOWEST_EXPONENT + np.arange(BINS + 1)
     edges = _axes.block_edges(history)

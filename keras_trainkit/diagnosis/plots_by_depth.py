@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_trainkit._figure import new_axes
 from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.activations import Activations
@@ -22,7 +23,7 @@ def plot_gradient_depth(history: History, ax: "Axes | None" = None) -> "Axes":
         history: `History` with at least one step.
         ax: matplotlib axes. Defaults to those of a new figure.
     """
-    ax = ax or _axes.new_axes()
+    ax = ax or new_axes()
     depth = np.arange(len(history.layers))
     for epoch, color in zip(_first_and_last(history.epochs), COLORS, strict=False):
         low, middle, high = norms_by_depth(history, epoch)
@@ -51,7 +52,7 @@ def plot_activations(history: History, ax: "Axes | None" = None) -> "Axes":
     activations = history.activations
     if activations is None or not activations.table.size:
         raise invalid("history", "one with activations", history)
-    ax = ax or _axes.new_axes()
+    ax = ax or new_axes()
     bars = ax.twinx()
     depth = np.arange(len(activations.layers))
     epochs = _first_and_last(activations.epochs)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_trainkit._figure import new_axes
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.history import History, short_names
 
@@ -55,7 +56,7 @@ def isolated(curve: np.ndarray) -> np.ndarray:
 def _draw(history: History, statistic: str, ax: "Axes | None") -> "Axes":
     import matplotlib
 
-    ax = ax or _axes.new_axes()
+    ax = ax or new_axes()
     steps, curves = layer_curves(history, statistic)
     names = short_names(history.layers)
     colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.92, len(names)))

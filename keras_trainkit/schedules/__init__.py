@@ -41,6 +41,7 @@ from keras_trainkit.schedules.inverse import InverseSqrtDecay as InverseSqrtDeca
 from keras_trainkit.schedules.inverse import InverseTimeDecay as InverseTimeDecay
 from keras_trainkit.schedules.one_cycle import OneCycle as OneCycle
 from keras_trainkit.schedules.one_cycle import OneCycleMomentum as OneCycleMomentum
+from keras_trainkit.schedules.plot import plot_schedule as plot_schedule
 from keras_trainkit.schedules.polynomial import ConstantLearningRate as ConstantLearningRate
 from keras_trainkit.schedules.polynomial import PolynomialDecay as PolynomialDecay
 from keras_trainkit.schedules.warmed import NoamDecay as NoamDecay

@@ -19,6 +19,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     """
 
     durations: ClassVar[tuple[str, ...]] = ()
+    quantity: ClassVar[str] = "learning rate"
     name: str
 
     @abc.abstractmethod

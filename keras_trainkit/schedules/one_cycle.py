@@ -165,6 +165,8 @@ class OneCycleMomentum(_Cycle):
     Reference: Smith, L. N. & Topin, N. (2018), Super-convergence, arXiv:1708.07120, section 4.
     """
 
+    quantity: ClassVar[str] = "momentum"
+
     def __init__(
         self,
         low: float = 0.85,
