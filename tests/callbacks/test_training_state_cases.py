@@ -6,7 +6,7 @@ import pytest
 from keras.optimizers import SGD
 
 from keras_trainkit import optimizers, schedules
-from keras_trainkit.callbacks import EarlyStopping, SwapIterate
+from keras_trainkit.callbacks import EarlyStopping, LearningRate, SwapIterate
 from tests.callbacks.crashes import (
     BATCH,
     SCORES,
@@ -121,6 +121,17 @@ def keras_callbacks(folder):
     return [*kept, of_keras.ReduceLROnPlateau("score", 0.5, patience=1, mode="min", cooldown=1)]
 
 
+def planned(folder):
+    schedule = schedules.CosineDecay(0.1, "100%").warmup("1 epoch")
+    plateau = keras.callbacks.ReduceLROnPlateau("score", 0.5, patience=1, mode="min")
+    return [Scores(SCORES), LearningRate(schedule), plateau]
+
+
+def one_cycle(folder):
+    schedule = schedules.OneCycle(0.1)
+    return [LearningRate(schedule, also={"momentum": schedule.momentum()})]
+
+
 def average():
     return keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.7)
 
@@ -179,6 +190,10 @@ CASES = {
         callbacks=lambda folder: [
             keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9)
         ]
+    ),
+    "schedule and plateau": Training(callbacks=planned, epochs=8, crash=(5, 4)),
+    "rate and momentum": Training(
+        make=lambda: network(optimizers.NAG(0.1, momentum=0.9)), callbacks=one_cycle
     ),
     "a callback with a state": Training(callbacks=lambda folder: [Tired()]),
     "Keras's backups beside": Training(

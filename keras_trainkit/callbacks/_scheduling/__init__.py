@@ -1,0 +1,1 @@
+"""What `LearningRate` is made of: where a training is, and the numbers that it sets."""

@@ -1,0 +1,129 @@
+"""The numbers that follow a schedule: a learning rate, and runtime numbers."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit import _validation
+from keras_trainkit._model_optimizers import optimizers_of
+from keras_trainkit._runtime import NUMBERS, RuntimeNumber, held_by_jax_trainer
+from keras_trainkit._shadowing import shadowed
+from keras_trainkit.callbacks._scheduling.scalar import Scalar
+
+
+class DrivenRate:
+    """The learning rate of an optimizer: a plan, times what others made of it.
+
+    Whoever assigns the rate in between, as `keras.callbacks.ReduceLROnPlateau` does, changes the
+    multiplier: the plan goes on from the new height.
+
+    Args:
+        model: the model that trains.
+
+    Attributes:
+        multiplier: float. What others made of the plan.
+        value: float. The learning rate that was set last.
+    """
+
+    name = "learning_rate"
+
+    def __init__(self, model: keras.Model) -> None:
+        self.multiplier = 1.0
+        self.value = 0.0
+        self._planned = 0.0
+        self._variable = _rate_of(model)
+        self._scalar = Scalar(model, self._variable)
+        self._assigned = False
+
+    @contextlib.contextmanager
+    def watched(self) -> Any:
+        """Notice assignments meanwhile. Reading the variable instead would wait for the device."""
+        assign = self._variable.assign
+
+        def noticed(value: Any) -> Any:
+            self._assigned = True
+            return assign(value)
+
+        with shadowed(self._variable, assign=noticed):
+            yield
+
+    def set(self, planned: float) -> None:
+        """Set the learning rate to what is planned, times the multiplier."""
+        # While JAX's trainer holds the value, only a trace has assigned anything.
+        if self._assigned and not held_by_jax_trainer(self._variable):
+            self._take_over()
+        self._planned = _validation.real(self.name, planned, low=0.0)
+        self.value = self._planned * self.multiplier
+        self._scalar.write(self.value)
+        self._assigned = False
+
+    def _take_over(self) -> None:
+        actual = np.asarray(keras.ops.convert_to_numpy(self._variable))
+        # A plan of 0 stays 0 under any multiplier.
+        if self._planned and actual != np.asarray(self.value, actual.dtype):
+            self.multiplier = float(actual) / self._planned
+
+    def get_state(self) -> dict[str, float]:
+        """Return what a resumed training needs."""
+        return {"multiplier": self.multiplier, "planned": self._planned, "value": self.value}
+
+    def set_state(self, state: dict[str, float]) -> None:
+        """Continue from a state."""
+        self.multiplier, self._planned = state["multiplier"], state["planned"]
+        self.value = state["value"]
+
+
+class DrivenNumber:
+    """A number of this package's layers or optimizers that compiled steps read when they run.
+
+    Args:
+        model: the model that trains.
+        name: str. `"momentum"`, a number of the optimizer, or `"<layer>.rate"`, of a layer.
+    """
+
+    def __init__(self, model: keras.Model, name: str) -> None:
+        self.name = name
+        self._number = _number_of(model, name)
+        self._scalar = Scalar(model, self._number.variable)
+
+    @property
+    def value(self) -> float:
+        """The number as it is."""
+        return self._number.value
+
+    def set(self, planned: float) -> None:
+        """Set the number."""
+        self._number.value = _validation.real(self.name, planned)
+        self._scalar.write(planned)
+
+
+def _rate_of(model: keras.Model) -> Any:
+    rate = list(optimizers_of(model))[-1].learning_rate
+    if not isinstance(rate, keras.Variable):
+        raise ValueError(
+            "`learning_rate` of the optimizer must be a number where `LearningRate` drives it: "
+            "move the schedule from the optimizer to the callback. "
+            f"Received: learning_rate={rate!r}"
+        )
+    return rate
+
+
+def _number_of(model: keras.Model, name: str) -> RuntimeNumber:
+    layer, _, attribute = name.rpartition(".")
+    owners: Any = [model.get_layer(layer)] if layer else optimizers_of(model)
+    for owner in owners:
+        own = vars(owner)
+        found = own.get(NUMBERS, {}).get(attribute, own.get(f"_{attribute}"))
+        if isinstance(found, RuntimeNumber):
+            return found
+    raise ValueError(
+        "`also` must name numbers that steps read when they run, of layers and optimizers of "
+        f"keras_trainkit, each with a value to begin with. Received: {name!r}"
+    )
+
+
+Driven = DrivenRate | DrivenNumber
+Plan = Callable[[int], Any]

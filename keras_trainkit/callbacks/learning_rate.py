@@ -1,0 +1,168 @@
+"""The learning rate under control while `fit` runs."""
+
+import contextlib
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_trainkit import _validation
+from keras_trainkit.callbacks._event_file import EventFile
+from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
+from keras_trainkit.callbacks._scheduling.driven import Driven, DrivenNumber, DrivenRate, Plan
+from keras_trainkit.callbacks._scheduling.position import Position
+from keras_trainkit.schedules._schedule import Schedule
+
+MOST_POINTS = 200
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Drives the learning rate, and other numbers, by schedules; logs them at each epoch.
+
+        learning_rate(t) = schedule(t) * m
+        t = floor((epoch * batches + batch) / gradient_accumulation_steps)
+
+    When `fit` starts, durations in epochs and percent become optimizer steps of this training.
+    t is the place in the training, not the optimizer's count: with `initial_epoch=3` the schedule
+    goes on at epoch 3, and a second `fit` begins it anew. Whatever else assigns the learning rate
+    (`keras.callbacks.ReduceLROnPlateau`, a rollback, you) changes the multiplier m, which is 1 at
+    first, from then on. The compiled step stays as it is: it reads the variable that Keras reads.
+
+    Args:
+        schedule: a schedule of `keras_trainkit.schedules` or `keras.optimizers.schedules`, or a
+            function from the step, an int from 0, to the learning rate; `None` only logs it.
+            Defaults to `None`.
+        also: dict from str to schedules, or `None`. Other numbers: `"momentum"`, `"beta_1"`,
+            `"weight_decay"`, ... of an optimizer of `keras_trainkit`, `"dropout.rate"` of its
+            layer named `dropout`. Defaults to `None`.
+        log_dir: str, path or `None`. Folder for TensorBoard, with what was set at up to 200
+            steps of each epoch; TensorFlow is not needed. Defaults to `None`.
+
+    Attributes:
+        multiplier: float. What others have made of the schedule.
+
+    Raises:
+        ValueError: if an argument is not of its kind; when `fit` starts, if a duration cannot be
+            told in steps (data without a length needs `steps_per_epoch`), if the optimizer has a
+            schedule of its own, or if `also` names a number that compiled steps do not read.
+
+    Differs from Keras: `keras.callbacks.LearningRateScheduler` sets the rate once an epoch and
+    takes back what `ReduceLROnPlateau` did; schedules in an optimizer count its steps only, and
+    appear in no log. With `steps_per_execution=k` the numbers change every k batches.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_trainkit.callbacks import LearningRate
+        >>> from keras_trainkit.schedules import CosineDecay
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> schedule = CosineDecay(0.1, "100%").warmup("1 epoch")
+        >>> history = model.fit(np.ones((8, 2)), np.ones(8), batch_size=2, epochs=3, verbose=0,
+        ...                     callbacks=[LearningRate(schedule)])
+        >>> [round(rate, 4) for rate in history.history["learning_rate"]]
+        [0.075, 0.0691, 0.0038]
+
+    Reference: the schedules' own.
+    """
+
+    def __init__(
+        self,
+        schedule: Plan | None = None,
+        *,
+        also: Mapping[str, Plan] | None = None,
+        log_dir: str | os.PathLike | None = None,
+    ) -> None:
+        """Check and keep the schedules."""
+        super().__init__()
+        if schedule is not None and not callable(schedule):
+            raise _validation.invalid("schedule", "a schedule, a function or None", schedule)
+        if also is not None and not isinstance(also, Mapping):
+            raise _validation.invalid("also", "a dict from names to schedules, or None", also)
+        for name, other in (also or {}).items():
+            if not isinstance(name, str) or not callable(other):
+                raise _validation.invalid("also", "a dict from names to schedules, or None", also)
+        self.schedule = schedule
+        self.also = dict(also or {})
+        self._event_file = None if log_dir is None else EventFile(log_dir)
+        self._driven: list[tuple[Driven, Plan]] = []
+        self._set: list[tuple[int, dict[str, float]]] = []
+        self._watching = contextlib.ExitStack()
+        guard_fit()
+
+    @property
+    def multiplier(self) -> float:
+        """What others have made of the schedule."""
+        return next((d.multiplier for d, _ in self._driven if isinstance(d, DrivenRate)), 1.0)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Translate the schedules into steps of this training."""
+        model = self.model
+        self._watching.close()
+        self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
+        also = self.also.items()
+        self._driven = [(DrivenNumber(model, name), self._bound(plan)) for name, plan in also]
+        if self.schedule is not None:
+            rate = DrivenRate(model)
+            self._driven.insert(0, (rate, self._bound(self.schedule)))
+            self._watching.enter_context(rate.watched())
+            when_fit_fails(model, self._watching.close)
+
+    def _bound(self, plan: Plan) -> Plan:
+        if not isinstance(plan, Schedule):
+            return plan
+        if self._position.steps_per_epoch is None:
+            plan.require_steps()
+            return plan
+        return plan.bind(self._position.steps_per_epoch, self._position.epochs)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Find the place in the training."""
+        self._position.begin_epoch(epoch)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set every number for the step that comes."""
+        step = self._position.step(batch)
+        for driven, plan in self._driven:
+            value = plan(step)
+            driven.set(value if isinstance(value, float) else _number(value))
+        if self._event_file:
+            self._set.append((step, self._numbers()))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Log the numbers of the epoch's last step."""
+        if logs is not None:
+            logs.update(self._numbers())
+            if self.schedule is None:
+                logs["learning_rate"] = _number(self.model.optimizer.learning_rate)
+        if self._event_file:
+            for step, numbers in self._set[:: math.ceil(len(self._set) / MOST_POINTS) or 1]:
+                self._event_file.write_scalars(step, numbers)
+            self._set = []
+
+    def _numbers(self) -> dict[str, float]:
+        return {driven.name: driven.value for driven, _ in self._driven}
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leave the numbers where they are."""
+        self._watching.close()
+        if self._event_file:
+            self._event_file.close()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training needs."""
+        rates = [d.get_state() for d, _ in self._driven if isinstance(d, DrivenRate)]
+        return {"rates": rates, "origin": self._position.origin}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self._position.origin = state["origin"]
+        rates = [d for d, _ in self._driven if isinstance(d, DrivenRate)]
+        for rate, saved in zip(rates, state["rates"], strict=True):
+            rate.set_state(saved)
+
+
+def _number(value: Any) -> float:
+    return float(keras.ops.convert_to_numpy(value))

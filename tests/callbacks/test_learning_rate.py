@@ -1,0 +1,368 @@
+"""What LearningRate sets, and when: every step's rate, its place in the training, the logs."""
+
+import copy
+import re
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from keras_trainkit.callbacks import GradientMonitor, LearningRate
+from keras_trainkit.layers import Dropout
+from keras_trainkit.optimizers import NAG
+from keras_trainkit.schedules import ConstantLearningRate, CosineDecay, ExponentialDecay, OneCycle
+from tests.callbacks.paced import BATCH, BATCHES, ROWS, arrays, fit, line, train, weight
+
+
+def rising(step):
+    return 0.01 * (step + 1)
+
+
+def lowered_by(plan, epochs, steps=BATCHES, first=0):
+    """Return by how much each epoch lowers the weight."""
+    rates = [plan(step) for step in range(first, first + epochs * steps)]
+    return np.sum(np.reshape(rates, (epochs, steps)), axis=1)
+
+
+# Contract
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"schedule": 0.1}, "`schedule` must be a schedule, a function or None. Received: "),
+        ({"also": 3}, "`also` must be a dict from names to schedules, or None. Received: also=3"),
+        ({"also": {"momentum": 0.9}}, "`also` must be a dict from names to schedules, or None."),
+    ],
+)
+def test_bad_arguments_raise_at_construction(arguments, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        LearningRate(**arguments)
+
+
+def test_refuses_an_optimizer_with_a_schedule_of_its_own():
+    model = line(learning_rate=CosineDecay(0.1, 10))
+    with pytest.raises(ValueError, match=r"^`learning_rate` of the optimizer must be a number"):
+        train(model, rising)
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "dense.rate"])
+def test_refuses_numbers_that_compiled_steps_do_not_read(name):
+    model = line(keras.optimizers.SGD(0.1, momentum=0.9))
+    model.layers[0].name = "dense"
+    with pytest.raises(
+        ValueError, match=r"^`also` must name numbers that steps read when they run"
+    ):
+        model.fit(**arrays(), verbose=0, callbacks=[LearningRate(also={name: rising})])
+
+
+def test_negative_rates_raise():
+    with pytest.raises(ValueError, match=re.escape("`learning_rate` must be in [0, inf).")):
+        train(line(), lambda step: 1.0 - step)
+
+
+def test_data_without_a_length_needs_steps_for_epochs_and_percent():
+    def batches():
+        for _ in range(BATCHES):
+            yield np.ones((BATCH, 1)), np.ones((BATCH, 1))
+
+    for schedule in (CosineDecay(0.1, "2 epochs"), OneCycle(0.1)):
+        with pytest.raises(ValueError, match="must be in steps where the length of the training"):
+            fit(line(), [LearningRate(schedule)], x=batches())
+
+
+def test_leaves_nothing_behind_even_after_an_exception():
+    model = line()
+
+    def failing(step):
+        if step == 3:
+            raise KeyError(step)
+        return 0.1
+
+    def attributes():
+        return [set(vars(x)) for x in (model, model.optimizer, model.optimizer.learning_rate)]
+
+    fit(model, [])
+    before = attributes()
+    with pytest.raises(KeyError):
+        train(model, failing)
+    assert attributes() == before
+    train(model, rising)
+    assert attributes() == before
+
+
+def test_can_be_copied():
+    callback = copy.deepcopy(LearningRate(CosineDecay(0.1, "100%")))
+    history = line().fit(**arrays(), epochs=2, verbose=0, callbacks=[callback])
+    assert len(history.history["learning_rate"]) == 2
+
+
+# Truth
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        line,
+        lambda: line(jit_compile=False),
+        lambda: line(run_eagerly=True),
+        lambda: line(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.7))),
+        lambda: line(NAG(0.7, momentum=0.0)),
+    ],
+    ids=["compiled", "not compiled", "eager", "loss scaling", "NAG"],
+)
+def test_every_step_takes_the_planned_rate_and_the_history_holds_it(make):
+    seen, history = train(make(), rising)
+    np.testing.assert_allclose(seen.lowered, lowered_by(rising, 3), rtol=1e-5)
+    assert history["learning_rate"] == [rising(4), rising(9), rising(14)]
+    assert seen.steps == list(range(15))
+
+
+def test_compiled_step_is_compiled_once():
+    traces = []
+
+    class Counting(keras.Sequential):
+        def compute_loss(self, *args, **kwargs):
+            traces.append(0)
+            return super().compute_loss(*args, **kwargs)
+
+    model = Counting([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=keras.backend.backend() != "torch")
+    model.fit(**arrays(), epochs=3, verbose=0)
+    plain = len(traces)
+    model = Counting([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=keras.backend.backend() != "torch")
+    train(model, rising)
+    assert len(traces) == 2 * plain
+
+
+def test_second_fit_begins_the_schedule_anew():
+    model = line()
+    train(model, rising)
+    seen, _ = train(model, rising)
+    assert seen.steps == list(range(15))
+
+
+def test_works_beside_the_monitor():
+    monitor = GradientMonitor(every=2)
+    seen, _ = train(line(), rising, [monitor])
+    np.testing.assert_allclose(seen.lowered, lowered_by(rising, 3), rtol=1e-5)
+    assert len(monitor.history.steps)
+
+
+def test_only_logs_without_a_schedule():
+    for rate, expected in ((0.25, 0.25), (ExponentialDecay(0.5, BATCHES, 0.5), 0.125)):
+        model = line(learning_rate=rate)
+        history = model.fit(**arrays(), epochs=2, verbose=0, callbacks=[LearningRate()])
+        assert history.history["learning_rate"][-1] == pytest.approx(expected)
+
+
+# Units: the place in the training
+
+
+def pairs(rows):
+    return np.ones((rows, 1)), np.ones((rows, 1))
+
+
+def many(rows):
+    x, y = pairs(rows)
+    return {"x": x, "y": y}
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return BATCHES
+
+    def __getitem__(self, index):
+        return pairs(BATCH)
+
+
+def endless():
+    while True:
+        yield pairs(BATCH)
+
+
+def of_tensorflow():
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(pairs(ROWS)).batch(BATCH)
+
+
+def of_torch():
+    import torch
+
+    dataset = torch.utils.data.TensorDataset(*map(torch.tensor, pairs(ROWS)))
+    return torch.utils.data.DataLoader(dataset, batch_size=BATCH)
+
+
+DATA = {
+    "arrays": arrays,
+    "uneven arrays": lambda: arrays() | {"x": np.ones((ROWS - 1, 1)), "y": np.ones((ROWS - 1, 1))},
+    "split arrays": lambda: {
+        "x": np.ones((2 * ROWS, 1)),
+        "y": np.ones((2 * ROWS, 1)),
+        "batch_size": BATCH,
+        "validation_split": 0.5,
+    },
+    "PyDataset": lambda: {"x": Batches()},
+    "generator": lambda: {"x": endless(), "steps_per_epoch": BATCHES},
+    "tf.data": lambda: {"x": of_tensorflow()},
+    "endless tf.data": lambda: {"x": of_tensorflow().repeat(), "steps_per_epoch": BATCHES},
+    "DataLoader": lambda: {"x": of_torch()},
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_epochs_and_percent_are_exact_for_every_kind_of_data(kind):
+    schedules = [
+        ConstantLearningRate(0.1).then(ConstantLearningRate(0.01), after="2 epochs"),
+        ConstantLearningRate(0.1).then(ConstantLearningRate(0.01), after="50%"),
+        ConstantLearningRate(0.1).then(ConstantLearningRate(0.01), after=2 * BATCHES),
+    ]
+    for schedule in schedules:
+        seen, _ = fit(line(), [LearningRate(schedule)], epochs=4, **DATA[kind]())
+        expected = BATCHES * np.array([0.1, 0.1, 0.01, 0.01])
+        np.testing.assert_allclose(seen.lowered, expected, rtol=1e-5)
+
+
+def test_epochs_are_updates_under_accumulation():
+    schedule = ConstantLearningRate(0.1).then(ConstantLearningRate(0.01), after="2 epochs")
+    seen, _ = fit(line(accumulation=4), [LearningRate(schedule)], epochs=4)
+    # Updates come after batches 4, 8, 12, 16 and 20; two epochs are 2.5 updates.
+    np.testing.assert_allclose(seen.lowered, [0.1, 0.1, 0.1, 0.02], rtol=1e-5)
+
+
+def resumed(make, epochs, **arguments):
+    """Train whole; then to epoch 3 and on, with a copy of the weights only and with the model."""
+    whole, _ = train(make(), rising, epochs=epochs, **arguments)
+    model = make()
+    first, _ = train(model, rising, epochs=3, **arguments)
+    second, _ = train(model, rising, epochs=epochs, initial_epoch=3, **arguments)
+    fresh = make()
+    fresh.set_weights(model.get_weights())
+    third, _ = train(fresh, rising, epochs=epochs, initial_epoch=3, **arguments)
+    return whole, first, second, third
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(line, id="plain"),
+        pytest.param(lambda: line(accumulation=4), id="accumulation"),
+        pytest.param(
+            lambda: line(steps_per_execution=8),
+            id="steps_per_execution",
+            marks=pytest.mark.backend("tensorflow", "jax"),
+        ),
+    ],
+)
+def test_resumed_at_an_epoch_follows_the_same_curve(make):
+    data = {"x": np.ones((24, 1)), "y": np.ones((24, 1)), "batch_size": 2}
+    whole, first, second, third = resumed(make, 10, **data)
+    assert first.steps + second.steps == whole.steps
+    assert second.steps == third.steps
+    if make is line:
+        assert whole.steps == list(range(120))
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_without_a_length_counts_with_the_optimizer():
+    def batches():
+        return of_tensorflow().filter(lambda x, y: True)
+
+    model = line()
+    with pytest.raises(ValueError, match=r"^`steps_per_epoch` must be given to `fit`"):
+        train(model, rising, x=batches(), initial_epoch=1, epochs=2)
+    first, _ = train(model, rising, x=batches(), epochs=1)
+    second, _ = train(model, rising, x=batches(), initial_epoch=1, epochs=2)
+    again, _ = train(model, rising, x=batches(), epochs=1)
+    # Keras begins one batch more before it learns that the data has ended; on TensorFlow its
+    # optimizers count that one.
+    counted = int(keras.backend.backend() == "tensorflow")
+    asked = [seen.steps[0] for seen in (first, second, again)]
+    assert asked == [0, BATCHES + counted, 0]
+    assert all(np.all(np.diff(seen.steps) == 1) for seen in (first, second, again))
+
+
+def test_tensorboard_shows_every_step_of_short_epochs(tmp_path):
+    callbacks = [LearningRate(rising, log_dir=tmp_path)]
+    fit(line(), callbacks)
+    shown = EventAccumulator(str(tmp_path)).Reload().Scalars("learning_rate")
+    assert [event.step for event in shown] == list(range(15))
+    np.testing.assert_allclose([e.value for e in shown], [rising(t) for t in range(15)], rtol=1e-6)
+
+
+def test_tensorboard_gets_a_bounded_number_of_points(tmp_path):
+    fit(line(), [LearningRate(rising, log_dir=tmp_path)], epochs=1, batch_size=1, **many(450))
+    shown = EventAccumulator(str(tmp_path)).Reload().Scalars("learning_rate")
+    assert [event.step for event in shown] == list(range(0, 450, 3))
+
+
+# On top of the schedule
+
+
+def test_plateau_reduces_the_schedule_from_then_on():
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        "flat", mode="min", factor=0.5, patience=1, min_lr=0
+    )
+    flat = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(flat=1.0))
+    seen, history = train(line(), rising, [flat, plateau], epochs=4)
+    factors = np.array([1, 1, 0.5, 0.25])
+    np.testing.assert_allclose(seen.lowered, factors * lowered_by(rising, 4), rtol=1e-5)
+    expected = factors * [rising(step) for step in (4, 9, 14, 19)]
+    np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-6)
+
+
+def test_an_assignment_in_an_epoch_scales_the_rest():
+    class Halving(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.model.optimizer.learning_rate = rising(2) / 2
+
+    seen, _ = train(line(), rising, [Halving()], epochs=1)
+    rates = [rising(step) for step in range(5)]
+    np.testing.assert_allclose(seen.lowered, [sum(rates[:3]) + sum(rates[3:]) / 2], rtol=1e-5)
+
+
+def test_what_is_written_by_keras_itself_is_no_assignment():
+    callback = LearningRate(rising)
+
+    class Reading(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.optimizer.learning_rate  # noqa: B018
+
+    model = line()
+    start = weight(model)
+    model.fit(**arrays(), epochs=2, verbose=0, callbacks=[callback, Reading()])
+    assert callback.multiplier == 1.0
+    assert start - weight(model) == pytest.approx(sum(lowered_by(rising, 2)), rel=1e-5)
+
+
+# Other numbers
+
+
+def test_drives_momentum_and_dropout_with_the_rate():
+    schedule = OneCycle(0.1)
+    model = keras.Sequential([keras.Input((1,)), Dropout(0.5, name="drop"), keras.layers.Dense(1)])
+    model.compile(NAG(0.1, momentum=0.5), "mse")
+    also = {"momentum": schedule.momentum(), "drop.rate": lambda step: step / 100}
+    callback = LearningRate(schedule, also=also)
+    history = model.fit(**arrays(), epochs=3, verbose=0, callbacks=[callback]).history
+    bound, momentum = schedule.bind(BATCHES, 3), schedule.momentum().bind(BATCHES, 3)
+    assert history["learning_rate"] == [bound(step) for step in (4, 9, 14)]
+    assert history["momentum"] == [momentum(step) for step in (4, 9, 14)]
+    assert history["drop.rate"] == [0.04, 0.09, 0.14]
+    assert model.optimizer.momentum == momentum(14)
+    assert model.get_layer("drop").rate == 0.14
+
+
+def test_compiled_steps_read_the_other_numbers():
+    model = line(NAG(0.1, momentum=0.0))
+    seen, _ = train(model, lambda step: 0.1, epochs=1)
+    plain = seen.lowered
+    model = line(NAG(0.1, momentum=0.0))
+    callback = LearningRate(also={"momentum": lambda step: 0.5 if step else 0.0})
+    start = weight(model)
+    model.fit(**arrays(), verbose=0, callbacks=[callback])
+    assert start - weight(model) > 1.3 * plain[0]
