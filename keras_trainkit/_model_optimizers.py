@@ -17,6 +17,16 @@ def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
             pending.extend(getattr(optimizer, "optimizers", ()))
 
 
+def innermost_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
+    """Return the optimizer whose learning rate the steps take."""
+    found = list(optimizers_of(model))
+    if not found:
+        raise ValueError(
+            f"`model` must be compiled with an optimizer. Received: model={model.name!r}"
+        )
+    return found[-1]
+
+
 def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:
     """Yield optimizers among attributes, also those in lists and dicts, each once."""
     seen = set()

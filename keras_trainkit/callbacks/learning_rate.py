@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -11,11 +11,12 @@ import keras
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._event_file import EventFile
 from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
-from keras_trainkit.callbacks._scheduling.driven import Driven, DrivenNumber, DrivenRate, Plan
+from keras_trainkit.callbacks._scheduling.driven import DrivenNumber, DrivenRate
 from keras_trainkit.callbacks._scheduling.position import Position
 from keras_trainkit.schedules._schedule import Schedule
 
 MOST_POINTS = 200
+Plan = Callable[[int], Any]
 
 
 class LearningRate(keras.callbacks.Callback):
@@ -87,7 +88,8 @@ class LearningRate(keras.callbacks.Callback):
         self.schedule = schedule
         self.also = dict(also or {})
         self._event_file = None if log_dir is None else EventFile(log_dir)
-        self._driven: list[tuple[Driven, Plan]] = []
+        self._rate: DrivenRate | None = None
+        self._driven: list[tuple[DrivenRate | DrivenNumber, Plan]] = []
         self._set: list[tuple[int, dict[str, float]]] = []
         self._watching = contextlib.ExitStack()
         guard_fit()
@@ -95,19 +97,20 @@ class LearningRate(keras.callbacks.Callback):
     @property
     def multiplier(self) -> float:
         """What others have made of the schedule."""
-        return next((d.multiplier for d, _ in self._driven if isinstance(d, DrivenRate)), 1.0)
+        return self._rate.multiplier if self._rate else 1.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Translate the schedules into steps of this training."""
         model = self.model
         self._watching.close()
+        self._set = []
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
         also = self.also.items()
         self._driven = [(DrivenNumber(model, name), self._bound(plan)) for name, plan in also]
         if self.schedule is not None:
-            rate = DrivenRate(model)
-            self._driven.insert(0, (rate, self._bound(self.schedule)))
-            self._watching.enter_context(rate.watched())
+            self._rate = DrivenRate(model)
+            self._driven.insert(0, (self._rate, self._bound(self.schedule)))
+            self._watching.enter_context(self._rate.watched())
             when_fit_fails(model, self._watching.close)
 
     def _bound(self, plan: Plan) -> Plan:
@@ -153,15 +156,14 @@ class LearningRate(keras.callbacks.Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
-        rates = [d.get_state() for d, _ in self._driven if isinstance(d, DrivenRate)]
-        return {"rates": rates, "origin": self._position.origin}
+        rate = self._rate.get_state() if self._rate else None
+        return {"rate": rate, "origin": self._position.origin}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self._position.origin = state["origin"]
-        rates = [d for d, _ in self._driven if isinstance(d, DrivenRate)]
-        for rate, saved in zip(rates, state["rates"], strict=True):
-            rate.set_state(saved)
+        if self._rate and state["rate"]:
+            self._rate.set_state(state["rate"])
 
 
 def _number(value: Any) -> float:

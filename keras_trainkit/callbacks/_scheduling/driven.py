@@ -1,14 +1,14 @@
 """The numbers that follow a schedule: a learning rate, and runtime numbers."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._model_optimizers import optimizers_of
+from keras_trainkit._model_optimizers import innermost_optimizer, optimizers_of
 from keras_trainkit._runtime import NUMBERS, RuntimeNumber, held_by_jax_trainer
 from keras_trainkit._shadowing import shadowed
 from keras_trainkit.callbacks._scheduling.scalar import Scalar
@@ -39,7 +39,7 @@ class DrivenRate:
         self._assigned = False
 
     @contextlib.contextmanager
-    def watched(self) -> Any:
+    def watched(self) -> Iterator[None]:
         """Notice assignments meanwhile. Reading the variable instead would wait for the device."""
         assign = self._variable.assign
 
@@ -96,12 +96,13 @@ class DrivenNumber:
 
     def set(self, planned: float) -> None:
         """Set the number."""
+        # Its own `assign` refuses while JAX's trainer holds the variable.
         self._number.value = _validation.real(self.name, planned)
         self._scalar.write(planned)
 
 
 def _rate_of(model: keras.Model) -> Any:
-    rate = list(optimizers_of(model))[-1].learning_rate
+    rate = innermost_optimizer(model).learning_rate
     if not isinstance(rate, keras.Variable):
         raise ValueError(
             "`learning_rate` of the optimizer must be a number where `LearningRate` drives it: "
@@ -123,7 +124,3 @@ def _number_of(model: keras.Model, name: str) -> RuntimeNumber:
         "`also` must name numbers that steps read when they run, of layers and optimizers of "
         f"keras_trainkit, each with a value to begin with. Received: {name!r}"
     )
-
-
-Driven = DrivenRate | DrivenNumber
-Plan = Callable[[int], Any]

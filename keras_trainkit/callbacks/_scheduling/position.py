@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._model_optimizers import optimizers_of
+from keras_trainkit._model_optimizers import innermost_optimizer, optimizers_of
 
 
 class Position:
@@ -59,5 +59,5 @@ class Position:
         return (self._first + batch) // self._per_update
 
     def _counted(self) -> int:
-        iterations: Any = list(optimizers_of(self._model))[-1]._iterations
+        iterations: Any = innermost_optimizer(self._model)._iterations
         return int(keras.ops.convert_to_numpy(iterations))
