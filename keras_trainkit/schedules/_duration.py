@@ -5,6 +5,7 @@
 "10%"                 share of the steps that the training has
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -72,5 +73,12 @@ def in_steps(name: str, value: Duration, span: Span) -> float:
             f"schedule to `callbacks.LearningRate`, with `steps_per_epoch` in `fit` if the data "
             f"has no length, or call `schedule.bind` with {needed}. Received: {name}={value!r}"
         )
+    if percent and not unit:
+        raise ValueError(
+            f"`{name}` must have steps of the training left: what comes before lasts as long. "
+            f"Received: {name}={value!r}"
+        )
     # A hundredth is taken last, so that whole percents of round numbers stay whole.
-    return whole(float(match[1]) * unit / (100 if percent else 1))
+    steps = float(match[1]) * unit / (100 if percent else 1)
+    # Ten batches in three parts are 3.33 steps: a whole number of epochs of them is rounded.
+    return round(steps) if math.isclose(steps, round(steps), rel_tol=1e-12) else steps

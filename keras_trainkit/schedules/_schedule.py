@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from keras_trainkit import _validation
 from keras_trainkit.schedules._duration import Duration, Span, in_steps
 
 
@@ -35,6 +36,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         """Steps after which the number stays what it is, None if it never does."""
         return None
 
+    @property
+    def ends(self) -> bool:
+        """Whether the number stays what it is after some step, known before `length` is."""
+        return self.length is not None
+
     def __call__(self, step: Any, learning_rate: Any = None) -> Any:
         """Return the number at `step`, counted from 0.
 
@@ -43,8 +49,12 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         `keras.callbacks.LearningRateScheduler` passes as well, the present value: not needed.
         """
         self.require_steps()
+        # Differences of steps are negative and large, which a small or unsigned type cannot hold.
         if isinstance(step, np.ndarray):
+            step = step.astype("int64") if step.dtype.kind in "iu" else step
             return self.at(step, np, "float64")
+        if isinstance(step, numbers.Integral):
+            step = int(step)
         if isinstance(step, numbers.Real):
             return float(self.at(step, np, "float64"))
         with keras.name_scope(self.name):
@@ -63,7 +73,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
                 `gradient_accumulation_steps`.
             epochs: number > 0. Epochs of the training; only durations in percent need it.
         """
-        steps = None if epochs is None else steps_per_epoch * epochs
+        steps_per_epoch = _validation.positive("steps_per_epoch", steps_per_epoch)
+        steps = None if epochs is None else steps_per_epoch * _validation.positive("epochs", epochs)
         return self.within(Span(steps_per_epoch, steps))
 
     def within(self, span: Span) -> "Schedule":

@@ -38,6 +38,11 @@ class Wrapped(Schedule):
         inner = self.schedule.within(span.after(sum(bound.values())))
         return type(self)(**self._arguments() | bound | {"schedule": inner})
 
+    @property
+    def ends(self) -> bool:
+        """Whether the inner schedule has an end."""
+        return self.schedule.ends
+
     def _arguments(self) -> dict[str, Any]:
         return {"schedule": self.schedule, "name": self.name}
 
@@ -113,9 +118,9 @@ class Warmup(Wrapped):
         n: Any = self.warmup_steps
         if not n:
             return self.schedule.at(step, xp, dtype)
-        later = self.schedule.at(xp.maximum(step - n, 0), xp, dtype)
+        later = self.schedule.at(xp.maximum(xp.subtract(step, n), 0), xp, dtype)
         rise = xp.array(xp.minimum(step, n), dtype) / n
-        return xp.where(step < n, self.schedule(0) * self._share(rise, xp), later)
+        return xp.where(xp.less(step, n), self.schedule(0) * self._share(rise, xp), later)
 
     def _share(self, rise: Any, xp: ModuleType) -> Any:
         if self.kind == "exponential":
@@ -174,7 +179,7 @@ class Hold(Wrapped):
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return what the schedule was `hold_steps` ago."""
-        return self.schedule.at(xp.maximum(step - self.hold_steps, 0), xp, dtype)
+        return self.schedule.at(xp.maximum(xp.subtract(step, self.hold_steps), 0), xp, dtype)
 
     @property
     def length(self) -> Any:
@@ -279,18 +284,23 @@ class Then(Schedule):
         self.second = _checked("second", second)
         self.after = after if after is None else duration("after", after)
         self.name = name or type(self).__name__
-        if after is None and not _has_end(first):
+        if after is None and not first.ends:
             raise _validation.invalid("after", f"given, as {first.name} has no end", after)
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the value of the one whose turn it is."""
         n: Any = self._joint()
         first = self.first.at(xp.minimum(step, n), xp, dtype)
-        second = self.second.at(xp.maximum(step - n, 0), xp, dtype)
-        return xp.where(step < n, first, second)
+        second = self.second.at(xp.maximum(xp.subtract(step, n), 0), xp, dtype)
+        return xp.where(xp.less(step, n), first, second)
 
     def _joint(self) -> Any:
         return self.first.length if self.after is None else self.after
+
+    @property
+    def ends(self) -> bool:
+        """Whether it has an end."""
+        return self.second.ends
 
     @property
     def length(self) -> Any:
@@ -328,11 +338,6 @@ def _checked(name: str, schedule: Any) -> Schedule:
     if not isinstance(schedule, Schedule):
         raise _validation.invalid(name, "a schedule of keras_trainkit", schedule)
     return schedule
-
-
-def _has_end(schedule: Schedule) -> bool:
-    # A length that is not in steps yet is one in any span.
-    return schedule.within(Span(1.0, 100.0)).length is not None
 
 
 def _serialized(arguments: dict[str, Any]) -> dict[str, Any]:

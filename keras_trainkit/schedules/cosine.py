@@ -4,10 +4,15 @@ import math
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit.schedules._duration import Duration, duration
 from keras_trainkit.schedules._schedule import Schedule
+
+# Periods that grow more slowly are too many for a table.
+SLOWEST = 1.01
 
 
 class _Cosine(Schedule):
@@ -111,8 +116,8 @@ class CosineDecayRestarts(_Cosine):
         initial_learning_rate: float > 0. Learning rate at step 0.
         first_decay_steps: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`. Length of
             the first period.
-        t_mul: float >= 1. Each period is so many times as long as the one before. Defaults to
-            `2.0`.
+        t_mul: 1, or float >= 1.01. Each period is so many times as long as the one before.
+            Defaults to `2.0`.
         m_mul: float > 0. Each period starts so many times as high. Defaults to `1.0`.
         alpha: float in [0, 1]. The end of a period, as a share of the initial learning rate.
             Defaults to `0.0`.
@@ -153,27 +158,40 @@ class CosineDecayRestarts(_Cosine):
         super().__init__(initial_learning_rate, alpha, name)
         self.first_decay_steps = duration("first_decay_steps", first_decay_steps)
         self.t_mul = _validation.real("t_mul", t_mul, low=1.0)
+        if 1 < self.t_mul < SLOWEST:
+            raise _validation.invalid("t_mul", f"1, or at least {SLOWEST}", t_mul)
         self.m_mul = _validation.positive("m_mul", m_mul)
+        if self.t_mul > 1 and not isinstance(self.first_decay_steps, str):
+            self._periods = self._tabulated()
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
         steps: Any = self.first_decay_steps
         if self.t_mul == 1:
-            period = xp.array(xp.floor_divide(step, steps), dtype)
-            t = xp.array(step - xp.floor_divide(step, steps) * steps, dtype) / steps
+            period = xp.floor_divide(step, steps)
+            t = xp.array(xp.subtract(step, xp.multiply(period, steps)), dtype) / steps
         else:
-            period, t = self._period(xp.array(step, dtype) / steps, xp)
-        return self._falling(t, self.m_mul**period, xp)
+            period, t = self._period(step, xp, dtype)
+        return self._falling(t, xp.exp(math.log(self.m_mul) * xp.array(period, dtype)), xp)
 
-    def _period(self, time: Any, xp: ModuleType) -> tuple[Any, Any]:
-        """Return which period holds the time, in first periods, and which share of it passed."""
-        m = self.t_mul
-        guess = xp.floor(xp.log(1.0 + time * (m - 1.0)) / math.log(m))
-        # The logarithm is rounded: at a restart it may tell the period before or after.
-        begin = (m**guess - 1.0) / (m - 1.0)
-        guess = xp.where(time < begin, guess - 1.0, guess)
-        guess = xp.where(time >= (m ** (guess + 1.0) - 1.0) / (m - 1.0), guess + 1.0, guess)
-        return guess, (time - (m**guess - 1.0) / (m - 1.0)) / m**guess
+    def _period(self, step: Any, xp: ModuleType, dtype: str) -> tuple[Any, Any]:
+        """Return which period holds the step, and which share of it has passed."""
+        begins, lengths = self._periods
+        # A whole step is compared with whole numbers, which no type rounds.
+        whole = "int" in str(getattr(step, "dtype", type(step)))
+        first = np.ceil(begins).astype("int32") if whole else begins
+        period = xp.sum(xp.greater_equal(xp.expand_dims(step, -1), first), -1) - 1
+        late = xp.array(xp.take(first - begins, period), dtype)
+        begun = xp.array(xp.subtract(step, xp.take(first, period)), dtype)
+        return period, (begun + late) / xp.array(xp.take(lengths, period), dtype)
+
+    def _tabulated(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where each period begins, and its length, for all steps of 31 bits."""
+        begins, lengths = [0.0], [float(self.first_decay_steps)]
+        while (end := begins[-1] + lengths[-1]) < 2**31 - 1:
+            begins.append(round(end) if math.isclose(end, round(end), rel_tol=1e-12) else end)
+            lengths.append(lengths[-1] * self.t_mul)
+        return np.array(begins), np.array(lengths)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

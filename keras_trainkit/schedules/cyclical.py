@@ -1,12 +1,13 @@
 """Triangles between two learning rates."""
 
 import math
+import sys
 from types import ModuleType
 from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit.schedules._duration import Duration, duration, whole
 from keras_trainkit.schedules._schedule import Schedule
 
 MODES = ("triangular", "triangular2", "exp_range")
@@ -72,8 +73,9 @@ class CyclicalLearningRate(Schedule):
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
         half: Any = self.step_size
-        cycle = xp.floor_divide(step, 2 * half)  # From 0.
-        t = xp.array(step - cycle * (2 * half), dtype) / half
+        period = whole(2 * half)
+        cycle = xp.floor_divide(step, period)  # From 0.
+        t = xp.array(xp.subtract(step, xp.multiply(cycle, period)), dtype) / half
         rise = (1.0 - xp.abs(1.0 - t)) * self._scale(step, xp.array(cycle, dtype), xp, dtype)
         return self.initial_learning_rate + rise * (
             self.max_learning_rate - self.initial_learning_rate
@@ -83,7 +85,7 @@ class CyclicalLearningRate(Schedule):
         if self.mode == "triangular2":
             return xp.exp(-math.log(2.0) * cycle)
         if self.mode == "exp_range":
-            return xp.power(self.gamma, xp.array(step, dtype))
+            return xp.exp(math.log(self.gamma or sys.float_info.min) * xp.array(step, dtype))
         return 1.0
 
     def get_config(self) -> dict[str, Any]:

@@ -31,16 +31,19 @@ class _Cycle(Schedule):
         """Return the number at `step`."""
         total: Any = self.total_steps
         turn = self.pct_start * total
+        left = xp.array(xp.subtract(total, xp.minimum(step, total)), dtype)
         step = xp.array(xp.minimum(step, total), dtype)
-        # A side without any steps is never looked at; it must not divide by zero either.
         rise = self._between(self.start, self.peak, xp.minimum(step / (turn or 1), 1.0), xp)
-        fall = self._between(self.peak, self.end, (step - turn) / ((total - turn) or 1), xp)
-        return xp.where(step < turn, rise, fall)
+        if turn == total:
+            return rise
+        # From the end, as that is the small number that the peak's rounding would drown.
+        share = xp.minimum(left / (total - turn), 1.0)
+        return xp.where(step < turn, rise, self._between(self.end, self.peak, share, xp))
 
     def _between(self, a: float, b: float, t: Any, xp: ModuleType) -> Any:
         if self.anneal == "cos":
             t = (1.0 - xp.cos(math.pi * t)) / 2
-        return a + (b - a) * t
+        return a * (1.0 - t) + b * t
 
     @property
     def length(self) -> Any:

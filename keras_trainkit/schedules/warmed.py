@@ -88,7 +88,7 @@ class WarmupStableDecay(Schedule):
             if str(getattr(self, name)).rstrip().endswith("%"):
                 setattr(self, name, in_steps(name, getattr(self, name), Span(steps=total)))
         parts = [p for p in (self.warmup_steps, self.decay_steps) if not isinstance(p, str)]
-        if sum(parts) > total:
+        if sum(parts) > total * (1 + 1e-12):
             raise _validation.invalid(
                 "total_steps", f"at least that of warm-up and decay, {sum(parts)}", total
             )
@@ -106,9 +106,9 @@ class WarmupStableDecay(Schedule):
         w: Any = self.warmup_steps
         d: Any = self.decay_steps
         rise = xp.array(xp.minimum(step, w), dtype) / (w or 1)
-        left = xp.array(xp.minimum(xp.maximum(step - (n - d), 0), d), dtype) / d
+        left = xp.array(xp.minimum(xp.maximum(xp.subtract(step, n - d), 0), d), dtype) / d
         fall = self.alpha + (1.0 - self.alpha) * self._fall(left, xp)
-        return self.learning_rate * xp.where(step < w, rise, fall)
+        return self.learning_rate * xp.where(xp.less(step, w), rise, fall)
 
     def _fall(self, s: Any, xp: ModuleType) -> Any:
         if self.kind == "cosine":
