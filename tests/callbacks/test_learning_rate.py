@@ -88,7 +88,8 @@ def test_leaves_nothing_behind_even_after_an_exception():
     with pytest.raises(KeyError):
         train(model, failing)
     assert attributes() == before
-    train(model, rising)
+    callback = LearningRate(rising)
+    fit(model, [callback])
     assert attributes() == before
 
 
@@ -323,6 +324,16 @@ def test_an_assignment_in_an_epoch_scales_the_rest():
     seen, _ = train(line(), rising, [Halving()], epochs=1)
     rates = [rising(step) for step in range(5)]
     np.testing.assert_allclose(seen.lowered, [sum(rates[:3]) + sum(rates[3:]) / 2], rtol=1e-5)
+
+
+def test_an_assignment_where_the_schedule_is_0_is_lost():
+    class Raising(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:
+                self.model.optimizer.learning_rate = 1.0
+
+    seen, _ = train(line(), lambda step: 0.1 * step, [Raising()], epochs=1)
+    np.testing.assert_allclose(seen.lowered, [1.0], rtol=1e-5)
 
 
 def test_what_is_written_by_keras_itself_is_no_assignment():
