@@ -11,6 +11,7 @@ import keras
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._event_file import EventFile
 from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
+from keras_trainkit.callbacks._scheduling.ahead import Ahead
 from keras_trainkit.callbacks._scheduling.driven import DrivenNumber, DrivenRate
 from keras_trainkit.callbacks._scheduling.position import Position
 from keras_trainkit.schedules._schedule import Schedule
@@ -118,8 +119,9 @@ class LearningRate(keras.callbacks.Callback):
             return plan
         if self._position.steps_per_epoch is None:
             plan.require_steps()
-            return plan
-        return plan.bind(self._position.steps_per_epoch, self._position.epochs)
+        else:
+            plan = plan.bind(self._position.steps_per_epoch, self._position.epochs)
+        return Ahead(plan)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Find the place in the training."""

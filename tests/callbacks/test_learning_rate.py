@@ -1,6 +1,7 @@
 """What LearningRate sets, and when: every step's rate, its place in the training, the logs."""
 
 import copy
+import json
 import re
 
 import keras
@@ -13,6 +14,7 @@ from keras_trainkit.layers import Dropout
 from keras_trainkit.optimizers import NAG
 from keras_trainkit.schedules import ConstantLearningRate, CosineDecay, ExponentialDecay, OneCycle
 from tests.callbacks.paced import BATCH, BATCHES, ROWS, arrays, fit, line, train, weight
+from tests.contracts import run_in_fresh_process
 
 
 def rising(step):
@@ -150,6 +152,24 @@ def test_works_beside_the_monitor():
     seen, _ = train(line(), rising, [monitor])
     np.testing.assert_allclose(seen.lowered, lowered_by(rising, 3), rtol=1e-5)
     assert len(monitor.history.steps)
+
+
+@pytest.mark.newest
+@pytest.mark.backend("tensorflow", "jax")
+def test_two_replicas():
+    code = """
+import json
+from tests.callbacks.replicas import scope  # It asks for two devices before Keras is imported.
+from tests.callbacks.paced import line, train
+with scope():
+    seen, history = train(line(), lambda step: 0.01 * (step + 1))
+print(json.dumps([seen.lowered.tolist(), history["learning_rate"]]))
+"""
+    lowered, rates = json.loads(run_in_fresh_process(code).splitlines()[-1])
+    # TensorFlow adds up the gradients of the replicas.
+    expected = lowered_by(rising, 3)
+    np.testing.assert_allclose(lowered / expected, lowered[0] / expected[0], rtol=1e-5)
+    assert rates == [rising(4), rising(9), rising(14)]
 
 
 def test_only_logs_without_a_schedule():
