@@ -1,0 +1,234 @@
+"""The learning-rate range test."""
+
+import inspect
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from keras_trainkit import _validation
+from keras_trainkit._model_optimizers import innermost_optimizer
+from keras_trainkit.callbacks._range_test import curve
+from keras_trainkit.callbacks._range_test.plot import plot_range
+from keras_trainkit.callbacks._range_test.restored import restored
+from keras_trainkit.callbacks._range_test.suggestion import suggest
+from keras_trainkit.callbacks._range_test.sweep import Sweep, calls_per_point
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# What `fit` says of data that is repeated here anyway.
+_EXPECTED = ("Your input ran out of data", "`shuffle=True` was passed")
+
+
+@dataclass(frozen=True, eq=False)
+class LearningRateRange:
+    """Losses over learning rates, and what they suggest; `print` it to read it.
+
+    Attributes:
+        learning_rates: float64 array, shape `(points,)`. Rising by one factor.
+        losses: float64 array, shape `(points,)`. Mean loss of the batches of each learning rate,
+            before its update; all finite.
+        smoothed: float64 array, shape `(points,)`. The losses without their noise.
+        ending: str. Why there are no more points: `"end"` (of the interval), `"diverged"`, or
+            `"nonfinite"` (the next loss was NaN or infinite).
+    """
+
+    learning_rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+    ending: str
+
+    @property
+    def steepest(self) -> float:
+        """The learning rate at which the smoothed loss falls fastest per decade."""
+        return float(self.learning_rates[curve.steepest(self.smoothed)])
+
+    @property
+    def valley(self) -> float:
+        """The learning rate in the middle of the longest fall of the smoothed loss."""
+        return float(self.learning_rates[curve.valley(self.smoothed)])
+
+    @property
+    def minimum(self) -> float:
+        """The learning rate at which the smoothed loss is lowest."""
+        return float(self.learning_rates[curve.minimum(self.smoothed)])
+
+    @property
+    def suggestion(self) -> float:
+        """The learning rate to begin with; NaN if the loss never fell."""
+        return suggest(self)[0]
+
+    @property
+    def reason(self) -> str:
+        """Which rule the suggestion comes from, and what to change if the test was not whole."""
+        return suggest(self)[1]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the losses, the smoothed curve, the suggestion and the diverging region.
+
+        Args:
+            ax: matplotlib axes. Defaults to those of a new figure.
+        """
+        return plot_range(self, ax)
+
+    def __str__(self) -> str:
+        """Return a table of the points that the rules pick."""
+        return "\n".join(
+            [
+                f"Learning-rate range test from {self.learning_rates[0]:.3g} to "
+                f"{self.learning_rates[-1]:.3g} ({len(self.losses)} points, ending: {self.ending})",
+                f"  steepest descent   {self.steepest:.3g}",
+                f"  valley             {self.valley:.3g}",
+                f"  minimum            {self.minimum:.3g}  (a tenth: {self.minimum / 10:.3g})",
+                f"  suggestion         {self.suggestion:.3g}",
+                self.reason,
+            ]
+        )
+
+
+def find_learning_rate(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    min_learning_rate: float = 1e-6,
+    max_learning_rate: float = 10.0,
+    steps: int = 100,
+    smoothing: float = 0.25,
+    divergence: float = 4.0,
+) -> LearningRateRange:
+    """Learning-rate range test: train while the rate grows, watch the loss, take it all back.
+
+        lr_i = min_learning_rate (max_learning_rate / min_learning_rate)^(i / (steps - 1))
+        suggestion = 1/5 of the learning rate at which the smoothed loss is lowest
+
+    Step i trains on the next batch with lr_i; `losses[i]` is the loss of that batch alone, before
+    its update. Shorter data is passed over again. The sweep ends early when the smoothed loss so
+    far exceeds both its first value and `divergence` times its best one, and at a loss that is not
+    finite. The losses, cut off at that limit behind the lowest, are then smoothed by a Gaussian
+    over log10(lr), which has no lag.
+
+    The rule was chosen among those that `LearningRateRange` lists, by how close each comes to the
+    best of a grid in ten trainings with NAG and Adam (benchmarks/find_learning_rate.py): with any
+    fraction from 1/4 to 1/10 nearly all of them are within one point of accuracy. The steepest
+    descent is less safe: noise moves it, and in deeper networks it is close to divergence. The
+    middle of the longest fall is too low there, since the loss begins to fall, slowly, at tiny
+    rates.
+
+    Afterwards weights, moving statistics, seeds, metrics, the optimizer with its learning rate, the
+    attributes that `fit` leaves and the generators of Python, NumPy and PyTorch (on the CPU) are as
+    before, bit for bit, also if the test was interrupted. What was not built is built at its
+    initial values, and the generators then stand where the first step of a `fit` would have
+    found them: the next `fit` trains as it would have without the test. Not put back are
+    TensorFlow's and Keras's global generators, buffers of modules of PyTorch, and what a data set
+    keeps of its own: a generator loses the batches that were drawn.
+
+    Args:
+        model: compiled `keras.Model`, whose optimizer has a number for its learning rate.
+        x: what `fit` takes: arrays, lists or dicts of arrays (shuffled), `tf.data.Dataset`,
+            `keras.utils.PyDataset`, `torch.utils.data.DataLoader`, or a generator of at least as
+            many batches (on TensorFlow one more if the model is not built).
+        y: targets, if `x` is arrays. Defaults to `None`.
+        sample_weight: array of weights of the rows, if `x` is arrays. Defaults to `None`.
+        batch_size: int >= 1. Rows of a batch, if `x` is arrays. Defaults to `None`, which is 32.
+        min_learning_rate: float > 0. Where the sweep begins. Defaults to `1e-6`.
+        max_learning_rate: float > `min_learning_rate`. Where it ends. Defaults to `10.0`.
+        steps: int >= 10. Number of learning rates. Each has one update: as many batches as the
+            optimizer accumulates, or as `steps_per_execution` takes at once, and then the mean
+            of their losses. With less than some ten to a decade the loss falls at larger rates, and
+            the suggestion is too large. Defaults to `100`.
+        smoothing: float >= 0, in decades of the learning rate. Standard deviation of the Gaussian.
+            Defaults to `0.25`.
+        divergence: float > 1. Multiple of the best loss L that ends the sweep (if L < 0, the loss
+            L + (divergence - 1) |L|). Defaults to `4.0`.
+
+    Returns:
+        `LearningRateRange`: the arrays, `suggestion`, `reason` and `plot()`. The model keeps its
+        learning rate; assign `model.optimizer.learning_rate = found.suggestion`.
+
+    Raises:
+        ValueError: if an argument is outside its interval, the model is not compiled, its learning
+            rate is a schedule, its `train_step` logs no "loss", the first loss is not finite, or
+            the data ends before the sweep.
+
+    Differs from Keras: Keras has no range test. In a model with several optimizers,
+    `model.optimizer` alone is swept, and the others train.
+
+    Example:
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_trainkit.callbacks import find_learning_rate
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(0.01), loss="mse")
+        >>> x = np.eye(2)
+        >>> found = find_learning_rate(model, x, x[:, :1])
+        >>> found.ending, bool(0.01 < found.suggestion < 1)
+        ('diverged', True)
+        >>> model.optimizer.learning_rate = found.suggestion
+
+    Reference: Smith, L. N. (2017), Cyclical Learning Rates for Training Neural Networks,
+    arXiv:1506.01186, section 3.3; with the exponential sweep of Howard, J. & Gugger, S. (2020),
+    Fastai: A Layered API for Deep Learning, arXiv:2002.04688, whose rules are `valley` and a
+    tenth of `minimum`.
+    """
+    _check_model(model)
+    if batch_size is not None:
+        batch_size = _validation.integer("batch_size", batch_size, low=1)
+    low = _validation.positive("min_learning_rate", min_learning_rate)
+    high = _validation.positive("max_learning_rate", max_learning_rate)
+    if high <= low:
+        raise _validation.invalid("max_learning_rate", f"> min_learning_rate={low:g}", high)
+    steps = _validation.integer("steps", steps, low=10)
+    smoothing = _validation.real("smoothing", smoothing, low=0.0)
+    if _validation.positive("divergence", divergence) <= 1:
+        raise _validation.invalid("divergence", "> 1", divergence)
+    rates = np.geomspace(low, high, steps)
+    with restored(model) as before:
+        sweep = Sweep(rates, smoothing, divergence, before)
+        _fit(model, x, y, sample_weight, batch_size, sweep)
+    losses = np.array(sweep.losses)
+    rates = rates[: len(losses)]
+    smoothed = curve.smooth(rates, curve.cut_off(losses, sweep.limit), smoothing)
+    return LearningRateRange(rates, losses, smoothed, sweep.ending)
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, keras.Model) or not (model.compiled and model.optimizer):
+        raise _validation.invalid("model", "a `keras.Model` compiled with an optimizer", model)
+    rate = innermost_optimizer(model)._learning_rate
+    if not isinstance(rate, keras.Variable):
+        requirement = (
+            "a number while its range is tested: compile the model with a float, and build the "
+            "schedule from the suggestion"
+        )
+        raise _validation.invalid("learning_rate", requirement, type(rate).__name__)
+
+
+def _fit(
+    model: keras.Model, x: Any, y: Any, sample_weight: Any, batch_size: int | None, sweep: Sweep
+) -> None:
+    """Train until the sweep is over, in as many passes over the data as it takes."""
+    calls = sweep.points * calls_per_point(model)
+    with warnings.catch_warnings():
+        for message in _EXPECTED:
+            warnings.filterwarnings("ignore", message)
+        model.fit(
+            x,
+            y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            epochs=1 if inspect.isgenerator(x) else calls + 1,  # One may only build.
+            verbose=0,
+            callbacks=[sweep],
+        )
+    if not sweep.ending:
+        needed, received = calls * model.steps_per_execution, len(sweep.losses)
+        raise ValueError(
+            f"`x` must yield {needed} batches, and a generator cannot begin anew. Received: "
+            f"{received} points of {sweep.points}"
+        )
