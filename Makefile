@@ -3,8 +3,10 @@ BACKEND ?= tensorflow
 PYTHON ?= python3
 BACKENDS := tensorflow jax torch
 WORKERS ?= 2
-# The benchmarks that run on every backend, with one thread and with two.
+# The benchmarks that run on every backend, with one thread and with two; and with one alone.
 CLAIMS := dropout batch_normalization folding optimizer_update training_step gradient_monitor
+SINGLE_CLAIMS := backward_memory gradient_monitor_compile gradient_monitor_growth training_state \
+	learning_rate find_learning_rate
 
 ifeq ($(filter $(BACKEND),$(BACKENDS)),)
 $(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))
@@ -31,7 +33,7 @@ help:
 	@echo "make test-oldest  run the tests on Keras $(OLDEST_KERAS), the oldest supported"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
-	@echo "make bench        measure ours against its peers on $(BACKENDS), some 70 minutes"
+	@echo "make bench        measure ours against its peers on $(BACKENDS), some 100 minutes"
 	@echo "make clean        remove what the other targets made"
 	@echo "BACKEND is one of: $(BACKENDS)"
 
@@ -63,8 +65,7 @@ bench:
 	$(RUN) benchmarks/batch_normalization_accuracy.py
 
 bench-backend: $(VENV)/test-$(BACKEND)
-	for claim in backward_memory gradient_monitor_compile gradient_monitor_growth; do \
-		$(RUN) benchmarks/$$claim.py || exit; done
+	for claim in $(SINGLE_CLAIMS); do $(RUN) benchmarks/$$claim.py || exit; done
 	for threads in 1 2; do for claim in $(CLAIMS); do \
 		THREADS=$$threads $(RUN) benchmarks/$$claim.py || exit; \
 	done || exit; done
