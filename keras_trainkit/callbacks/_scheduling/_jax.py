@@ -37,7 +37,7 @@ class Direct:
         values[self._index] = np.asarray(value, values[self._index].dtype)
 
     def _state(self) -> Any:
-        for variables in locals_of_callers():
+        for variables in locals_of_callers("fit"):
             if variables.get("self") is self._model and "state" in variables:
                 return variables["state"]
         raise RuntimeError(
