@@ -14,7 +14,7 @@ from keras_trainkit.layers import Dropout
 from keras_trainkit.optimizers import NAG
 from keras_trainkit.schedules import ConstantLearningRate, CosineDecay, ExponentialDecay, OneCycle
 from tests.callbacks.paced import BATCH, BATCHES, ROWS, arrays, fit, line, train, weight
-from tests.contracts import run_in_fresh_process
+from tests.contracts import assert_same_weights, run_in_fresh_process
 
 
 def rising(step):
@@ -285,6 +285,30 @@ def test_resumed_at_an_epoch_follows_the_same_curve(make):
     assert second.steps == third.steps
     if make is line:
         assert whole.steps == list(range(120))
+
+
+@pytest.mark.parametrize("accumulation", [None, 4])
+def test_a_loaded_model_goes_on_as_if_never_stopped(accumulation, tmp_path):
+    def train_on(model, *callbacks, **arguments):
+        schedule = CosineDecay(0.1, "90%").warmup("10%")
+        fit(model, [LearningRate(schedule), *callbacks], epochs=10, **data, **arguments)
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 2
+
+    x = np.linspace(-1, 1, 24)[:, np.newaxis]
+    data = {"x": x, "y": 2 * x, "batch_size": 4}
+    whole, part = line(accumulation=accumulation), line(accumulation=accumulation)
+    part.set_weights(whole.get_weights())
+    for model in (whole, part):
+        model.compile(model.optimizer, "mse")
+    train_on(whole)
+    train_on(part, Stop())
+    part.save(tmp_path / "part.keras")
+    loaded = keras.saving.load_model(tmp_path / "part.keras")
+    train_on(loaded, initial_epoch=3)
+    assert_same_weights(loaded, whole)
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
