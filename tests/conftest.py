@@ -6,6 +6,11 @@ import pytest
 
 matplotlib.use("agg")
 
+if keras.backend.backend() == "tensorflow":
+    from tests import tensorflow_data
+
+    tensorflow_data.stop_tuning()
+
 
 def pytest_report_header() -> str:
     return f"keras {keras.__version__} on {keras.backend.backend()}"

@@ -17,6 +17,8 @@ from keras_trainkit.schedules import (
 )
 from tests import contracts
 
+pytestmark = pytest.mark.newest
+
 
 def from_keras(schedule, steps: int) -> list[float]:
     return [float(keras.ops.convert_to_numpy(schedule(step))) for step in range(steps)]

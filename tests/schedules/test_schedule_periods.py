@@ -14,6 +14,8 @@ from keras_trainkit.schedules import (
 )
 from tests import contracts
 
+pytestmark = pytest.mark.newest
+
 LARGEST = 2**31 - 2
 FACTORS = [1, 1.1, 1.25, 1.3, 1.5, 1.7, 2, 3, 10]
 

@@ -16,6 +16,8 @@ from keras_trainkit.schedules import (
 from tests import contracts
 from tests.references import schedules as references
 
+pytestmark = pytest.mark.newest
+
 STEPS = range(10_000)
 SHAPES = [
     (ConstantLearningRate(0.3), references.constant, (0.3,)),
