@@ -1,10 +1,16 @@
 """The backend of a run is the environment variable KERAS_BACKEND; a missing library is an error."""
 
+import signal
+
 import keras
 import matplotlib
 import pytest
 
 matplotlib.use("agg")
+
+# A shell ignores Ctrl-C on behalf of what it starts in the background; some tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if keras.backend.backend() == "tensorflow":
     from tests import tensorflow_data
