@@ -28,14 +28,13 @@ class Decay(Schedule):
         name: str | None = None,
     ) -> None:
         """Check and keep the formula's constants."""
-        super().__init__()
+        super().__init__(name)
         self.initial_learning_rate = _validation.positive(
             "initial_learning_rate", initial_learning_rate
         )
         self.decay_steps = duration("decay_steps", decay_steps)
         self.decay_rate = self.check_decay_rate(decay_rate)
         self.staircase = _validation.boolean("staircase", staircase)
-        self.name = name or type(self).__name__
 
     def check_decay_rate(self, decay_rate: float) -> float:
         """Return `decay_rate` if the formula allows it, or raise."""
@@ -54,13 +53,3 @@ class Decay(Schedule):
         if self.staircase:
             step, unit = xp.floor_divide(step, unit), 1
         return self.initial_learning_rate * self.share(xp.array(step, dtype) / unit, xp)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }

@@ -1,6 +1,7 @@
 """What every schedule shares: evaluation, units of time, and ways to join it with others."""
 
 import abc
+import inspect
 import numbers
 from types import ModuleType
 from typing import Any, ClassVar
@@ -21,7 +22,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     durations: ClassVar[tuple[str, ...]] = ()
     quantity: ClassVar[str] = "learning rate"
-    name: str
+
+    def __init__(self, name: str | None = None) -> None:
+        """Keep the name scope of the operations, by default the class's name."""
+        super().__init__()
+        self.name = name or type(self).__name__
 
     @abc.abstractmethod
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
@@ -80,7 +85,30 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     def within(self, span: Span) -> "Schedule":
         """Return this schedule with every duration in steps of a training that lasts `span`."""
         bound = {name: in_steps(name, getattr(self, name), span) for name in self.durations}
-        return type(self)(**self.get_config() | bound)
+        return type(self)(**self.arguments() | bound)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments, which are attributes of the same names."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, schedules among them serialized."""
+        serialize = keras.optimizers.schedules.serialize
+        return {
+            name: serialize(value) if isinstance(value, Schedule) else value
+            for name, value in self.arguments().items()
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Schedule":
+        """Return the schedule that `get_config` described."""
+        deserialize = keras.optimizers.schedules.deserialize
+        return cls(
+            **{
+                name: deserialize(value, custom_objects) if isinstance(value, dict) else value
+                for name, value in config.items()
+            }
+        )
 
     # The classes below are schedules themselves, so their files import this one.
 

@@ -9,8 +9,6 @@ import math
 from types import ModuleType
 from typing import Any, ClassVar
 
-import keras
-
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit.schedules._duration import Duration, Span, duration, in_steps
@@ -23,9 +21,8 @@ class Wrapped(Schedule):
     """A schedule around an inner one."""
 
     def __init__(self, schedule: Schedule, name: str | None = None) -> None:
-        super().__init__()
+        super().__init__(name)
         self.schedule = _checked("schedule", schedule)
-        self.name = name or type(self).__name__
 
     def require_steps(self) -> None:
         """Raise if a duration here or inside is not in steps yet."""
@@ -36,24 +33,12 @@ class Wrapped(Schedule):
         """Return the same with every duration in steps."""
         bound = {name: in_steps(name, getattr(self, name), span) for name in self.durations}
         inner = self.schedule.within(span.after(sum(bound.values())))
-        return type(self)(**self._arguments() | bound | {"schedule": inner})
+        return type(self)(**self.arguments() | bound | {"schedule": inner})
 
     @property
     def ends(self) -> bool:
         """Whether the inner schedule has an end."""
         return self.schedule.ends
-
-    def _arguments(self) -> dict[str, Any]:
-        return {"schedule": self.schedule, "name": self.name}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return _serialized(self._arguments())
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Schedule":
-        """Return the schedule that `get_config` described."""
-        return cls(**_deserialized(config, custom_objects))
 
 
 @register
@@ -135,10 +120,6 @@ class Warmup(Wrapped):
         inner = self.schedule.length
         return None if inner is None else self.warmup_steps + inner
 
-    def _arguments(self) -> dict[str, Any]:
-        own = {"warmup_steps": self.warmup_steps, "kind": self.kind, "start": self.start}
-        return super()._arguments() | own
-
 
 @register
 class Hold(Wrapped):
@@ -187,9 +168,6 @@ class Hold(Wrapped):
         inner = self.schedule.length
         return None if inner is None else self.hold_steps + inner
 
-    def _arguments(self) -> dict[str, Any]:
-        return super()._arguments() | {"hold_steps": self.hold_steps}
-
 
 @register
 class Scaled(Wrapped):
@@ -234,9 +212,6 @@ class Scaled(Wrapped):
         """Steps of the schedule."""
         return self.schedule.length
 
-    def _arguments(self) -> dict[str, Any]:
-        return super()._arguments() | {"factor": self.factor}
-
 
 @register
 class Then(Schedule):
@@ -279,11 +254,10 @@ class Then(Schedule):
         name: str | None = None,
     ) -> None:
         """Check and keep the arguments."""
-        super().__init__()
+        super().__init__(name)
         self.first = _checked("first", first)
         self.second = _checked("second", second)
         self.after = after if after is None else duration("after", after)
-        self.name = name or type(self).__name__
         if after is None and not first.ends:
             raise _validation.invalid("after", f"given, as {first.name} has no end", after)
 
@@ -322,31 +296,8 @@ class Then(Schedule):
         joint: Any = first.length if after is None else after
         return Then(first, self.second.within(span.after(joint)), after, self.name)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return _serialized(
-            {"first": self.first, "second": self.second, "after": self.after, "name": self.name}
-        )
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Schedule":
-        """Return the schedule that `get_config` described."""
-        return cls(**_deserialized(config, custom_objects))
-
 
 def _checked(name: str, schedule: Any) -> Schedule:
     if not isinstance(schedule, Schedule):
         raise _validation.invalid(name, "a schedule of keras_trainkit", schedule)
     return schedule
-
-
-def _serialized(arguments: dict[str, Any]) -> dict[str, Any]:
-    serialize = keras.optimizers.schedules.serialize
-    return {k: serialize(v) if isinstance(v, Schedule) else v for k, v in arguments.items()}
-
-
-def _deserialized(config: dict[str, Any], custom_objects: Any) -> dict[str, Any]:
-    deserialize = keras.optimizers.schedules.deserialize
-    return {
-        k: deserialize(v, custom_objects) if isinstance(v, dict) else v for k, v in config.items()
-    }

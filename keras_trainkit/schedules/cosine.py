@@ -19,25 +19,16 @@ class _Cosine(Schedule):
     """The argument check and the formula that both share."""
 
     def __init__(self, initial_learning_rate: float, alpha: float, name: str | None) -> None:
-        super().__init__()
+        super().__init__(name)
         self.initial_learning_rate = _validation.positive(
             "initial_learning_rate", initial_learning_rate
         )
         self.alpha = _validation.real("alpha", alpha, low=0.0, high=1.0)
-        self.name = name or type(self).__name__
 
     def _falling(self, t: Any, peak: Any, xp: ModuleType) -> Any:
         """Return the learning rate at the share t of a fall from `peak` times the initial one."""
         share = peak * 0.5 * (1.0 + xp.cos(math.pi * t))
         return self.initial_learning_rate * ((1.0 - self.alpha) * share + self.alpha)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments that both take."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "alpha": self.alpha,
-            "name": self.name,
-        }
 
 
 @register
@@ -97,10 +88,6 @@ class CosineDecay(_Cosine):
     def length(self) -> Any:
         """Steps until the end."""
         return self.decay_steps
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"decay_steps": self.decay_steps}
 
 
 @register
@@ -192,11 +179,3 @@ class CosineDecayRestarts(_Cosine):
             begins.append(round(end) if math.isclose(end, round(end), rel_tol=1e-12) else end)
             lengths.append(lengths[-1] * self.t_mul)
         return np.array(begins), np.array(lengths)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "first_decay_steps": self.first_decay_steps,
-            "t_mul": self.t_mul,
-            "m_mul": self.m_mul,
-        }

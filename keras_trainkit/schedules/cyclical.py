@@ -60,7 +60,7 @@ class CyclicalLearningRate(Schedule):
         name: str | None = None,
     ) -> None:
         """Check and keep the constants."""
-        super().__init__()
+        super().__init__(name)
         self.initial_learning_rate = _validation.positive(
             "initial_learning_rate", initial_learning_rate
         )
@@ -68,7 +68,6 @@ class CyclicalLearningRate(Schedule):
         self.step_size = duration("step_size", step_size)
         self.mode = _validation.one_of("mode", mode, MODES)
         self.gamma = _validation.real("gamma", gamma, low=0.0, high=1.0)
-        self.name = name or type(self).__name__
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
@@ -87,14 +86,3 @@ class CyclicalLearningRate(Schedule):
         if self.mode == "exp_range":
             return xp.exp(math.log(self.gamma or sys.float_info.min) * xp.array(step, dtype))
         return 1.0
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "max_learning_rate": self.max_learning_rate,
-            "step_size": self.step_size,
-            "mode": self.mode,
-            "gamma": self.gamma,
-            "name": self.name,
-        }

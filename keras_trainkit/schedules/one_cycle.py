@@ -21,11 +21,10 @@ class _Cycle(Schedule):
     def __init__(
         self, total_steps: Duration, pct_start: float, anneal: str, name: str | None
     ) -> None:
-        super().__init__()
+        super().__init__(name)
         self.total_steps = duration("total_steps", total_steps)
         self.pct_start = _validation.real("pct_start", pct_start, low=0.0, high=1.0)
         self.anneal = _validation.one_of("anneal", anneal, ("cos", "linear"))
-        self.name = name or type(self).__name__
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the number at `step`."""
@@ -49,15 +48,6 @@ class _Cycle(Schedule):
     def length(self) -> Any:
         """Steps of the cycle."""
         return self.total_steps
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments that both take."""
-        return {
-            "total_steps": self.total_steps,
-            "pct_start": self.pct_start,
-            "anneal": self.anneal,
-            "name": self.name,
-        }
 
 
 @register
@@ -125,14 +115,6 @@ class OneCycle(_Cycle):
         """
         return OneCycleMomentum(low, high, self.total_steps, self.pct_start, self.anneal)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {
-            "max_learning_rate": self.max_learning_rate,
-            "div_factor": self.div_factor,
-            "final_div_factor": self.final_div_factor,
-        }
-
 
 @register
 class OneCycleMomentum(_Cycle):
@@ -184,7 +166,3 @@ class OneCycleMomentum(_Cycle):
         self.low = _validation.real("low", low, low=0.0, high=1.0, high_open=True)
         self.high = _validation.real("high", high, low=0.0, high=1.0, high_open=True)
         self.start, self.peak, self.end = self.high, self.low, self.high
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"low": self.low, "high": self.high}

@@ -48,7 +48,7 @@ def plot_schedule(
         'epoch'
     """
     if steps_per_epoch is not None:
-        schedule = schedule.bind(_validation.positive("steps_per_epoch", steps_per_epoch), epochs)
+        schedule = schedule.bind(steps_per_epoch, epochs)
     schedule.require_steps()
     t = _drawn(schedule, steps, steps_per_epoch, epochs)
     ax = ax or new_axes()
@@ -66,7 +66,7 @@ def _drawn(
     if steps is not None:
         last = _validation.integer("steps", steps, low=1)
     elif steps_per_epoch is not None and epochs is not None:
-        last = round(steps_per_epoch * _validation.positive("epochs", epochs))
+        last = round(steps_per_epoch * epochs)
     elif schedule.length is not None:
         last = round(1.1 * schedule.length)
     else:

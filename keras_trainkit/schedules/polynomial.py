@@ -40,17 +40,12 @@ class ConstantLearningRate(Schedule):
 
     def __init__(self, learning_rate: float, name: str | None = None) -> None:
         """Check and keep the number."""
-        super().__init__()
+        super().__init__(name)
         self.learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
-        self.name = name or type(self).__name__
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the number, in the shape of `step`."""
         return xp.full(xp.shape(step), self.learning_rate, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"learning_rate": self.learning_rate, "name": self.name}
 
 
 @register
@@ -103,7 +98,7 @@ class PolynomialDecay(Schedule):
         name: str | None = None,
     ) -> None:
         """Check and keep the formula's constants."""
-        super().__init__()
+        super().__init__(name)
         self.initial_learning_rate = _validation.positive(
             "initial_learning_rate", initial_learning_rate
         )
@@ -111,7 +106,6 @@ class PolynomialDecay(Schedule):
         self.end_learning_rate = _validation.real("end_learning_rate", end_learning_rate, low=0.0)
         self.power = _validation.positive("power", power)
         self.cycle = _validation.boolean("cycle", cycle)
-        self.name = name or type(self).__name__
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
@@ -126,14 +120,3 @@ class PolynomialDecay(Schedule):
     def length(self) -> Any:
         """Steps until the end, None in cycles."""
         return None if self.cycle else self.decay_steps
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "end_learning_rate": self.end_learning_rate,
-            "power": self.power,
-            "cycle": self.cycle,
-            "name": self.name,
-        }

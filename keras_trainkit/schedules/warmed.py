@@ -71,14 +71,13 @@ class WarmupStableDecay(Schedule):
         name: str | None = None,
     ) -> None:
         """Check and keep the constants."""
-        super().__init__()
+        super().__init__(name)
         self.learning_rate = _validation.positive("learning_rate", learning_rate)
         self.total_steps = duration("total_steps", total_steps)
         self.warmup_steps = duration("warmup_steps", warmup_steps, zero=True)
         self.decay_steps = duration("decay_steps", decay_steps)
         self.kind = _validation.one_of("kind", kind, KINDS)
         self.alpha = _validation.real("alpha", alpha, low=0.0, high=1.0)
-        self.name = name or type(self).__name__
         if not isinstance(self.total_steps, str):
             self._settle_parts(self.total_steps)
 
@@ -98,7 +97,7 @@ class WarmupStableDecay(Schedule):
         total = in_steps("total_steps", self.total_steps, span)
         own = Span(span.steps_per_epoch, total)
         parts = {name: in_steps(name, getattr(self, name), own) for name in self.durations[1:]}
-        return type(self)(**self.get_config() | {"total_steps": total} | parts)
+        return type(self)(**self.arguments() | {"total_steps": total} | parts)
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
@@ -119,18 +118,6 @@ class WarmupStableDecay(Schedule):
     def length(self) -> Any:
         """Steps of the whole."""
         return self.total_steps
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "learning_rate": self.learning_rate,
-            "total_steps": self.total_steps,
-            "warmup_steps": self.warmup_steps,
-            "decay_steps": self.decay_steps,
-            "kind": self.kind,
-            "alpha": self.alpha,
-            "name": self.name,
-        }
 
 
 @register
@@ -175,23 +162,13 @@ class NoamDecay(Schedule):
         name: str | None = None,
     ) -> None:
         """Check and keep the constants."""
-        super().__init__()
+        super().__init__(name)
         self.d_model = _validation.integer("d_model", d_model, low=1)
         self.warmup_steps = duration("warmup_steps", warmup_steps)
         self.factor = _validation.positive("factor", factor)
-        self.name = name or type(self).__name__
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
         warm: Any = self.warmup_steps
         n = 1.0 + xp.array(step, dtype)
         return self.factor * self.d_model**-0.5 * xp.minimum(1.0 / xp.sqrt(n), n * warm**-1.5)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "d_model": self.d_model,
-            "warmup_steps": self.warmup_steps,
-            "factor": self.factor,
-            "name": self.name,
-        }
