@@ -81,11 +81,8 @@ class LearningRate(keras.callbacks.Callback):
         super().__init__()
         if schedule is not None and not callable(schedule):
             raise _validation.invalid("schedule", "a schedule, a function or None", schedule)
-        if also is not None and not isinstance(also, Mapping):
+        if also is not None and not _are_plans(also):
             raise _validation.invalid("also", "a dict from names to schedules, or None", also)
-        for name, other in (also or {}).items():
-            if not isinstance(name, str) or not callable(other):
-                raise _validation.invalid("also", "a dict from names to schedules, or None", also)
         self.schedule = schedule
         self.also = dict(also or {})
         self._event_file = None if log_dir is None else EventFile(log_dir)
@@ -166,6 +163,12 @@ class LearningRate(keras.callbacks.Callback):
         self._position.origin = state["origin"]
         if self._rate and state["rate"]:
             self._rate.set_state(state["rate"])
+
+
+def _are_plans(also: Any) -> bool:
+    return isinstance(also, Mapping) and all(
+        isinstance(name, str) and callable(plan) for name, plan in also.items()
+    )
 
 
 def _number(value: Any) -> float:

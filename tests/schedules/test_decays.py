@@ -11,8 +11,9 @@ from keras_trainkit.schedules import (
     NaturalExponentialDecay,
 )
 from tests import contracts
+from tests.callbacks.paced import line
 from tests.references import schedules as references
-from tests.schedules.training import linear_model, steps_taken
+from tests.schedules.training import steps_taken
 
 CASES = [
     (NaturalExponentialDecay, references.natural_exponential),
@@ -73,7 +74,7 @@ def test_computes_in_float64_when_that_is_the_float_type(float64, cls, reference
 @smooth_and_staircase
 def test_is_the_step_that_a_compiled_fit_takes(cls, reference, staircase):
     schedule = cls(0.3, decay_steps=3, decay_rate=0.9, staircase=staircase)
-    taken = steps_taken(linear_model(schedule), steps=10)
+    taken = steps_taken(line(learning_rate=schedule), steps=10)
     expected = [reference(0.3, 3, 0.9, step_of(staircase, step, 3)) for step in range(10)]
     np.testing.assert_allclose(taken, expected, rtol=1e-5)
 
@@ -81,7 +82,7 @@ def test_is_the_step_that_a_compiled_fit_takes(cls, reference, staircase):
 @each_case
 def test_drives_learning_rate_scheduler_by_epochs(cls, reference):
     schedule = cls(0.3, decay_steps=3, decay_rate=0.9)
-    history = linear_model(0.7).fit(
+    history = line(learning_rate=0.7).fit(
         np.ones((4, 1)),
         np.ones((4, 1)),
         batch_size=2,

@@ -15,9 +15,10 @@ from keras_trainkit.schedules import (
     WarmupStableDecay,
 )
 from tests import contracts
+from tests.callbacks.paced import line
 from tests.references import schedules as references
 from tests.schedules.examples import CLASSES, example
-from tests.schedules.training import linear_model, steps_taken
+from tests.schedules.training import steps_taken
 
 STEPS = np.arange(10_000)
 FALL = CosineDecay(2.0, 3000, 0.1)
@@ -106,7 +107,7 @@ def test_equals_its_parts_side_by_side_at_every_step(name):
 )
 def test_a_bound_schedule_is_the_steps_that_a_compiled_fit_takes(schedule):
     schedule = schedule.bind(6, 5)
-    taken = steps_taken(linear_model(schedule), steps=30)
+    taken = steps_taken(line(learning_rate=schedule), steps=30)
     np.testing.assert_allclose(taken, schedule(np.arange(30)), atol=1e-6)
 
 

@@ -29,8 +29,9 @@ from keras_trainkit.schedules import (
     WarmupStableDecay,
 )
 from tests import contracts
+from tests.callbacks.paced import line
 from tests.schedules.examples import ARGUMENTS, CLASSES, COMBINED, DURATIONS, chain, example
-from tests.schedules.training import linear_model, steps_taken
+from tests.schedules.training import steps_taken
 
 STEPS = np.arange(100)
 DECAYS = [NaturalExponentialDecay, ExponentialDecay, InverseTimeDecay, InverseSqrtDecay]
@@ -95,7 +96,7 @@ def test_can_be_copied_and_pickled(cls):
 
 def test_saved_model_continues_training_identically_in_a_fresh_process(tmp_path):
     schedule = chain()
-    model = linear_model(schedule)
+    model = line(learning_rate=schedule)
     model.compile(keras.optimizers.SGD(schedule), loss="mae")
     steps_taken(model, 11)
     model.save(tmp_path / "model.keras")
@@ -238,5 +239,5 @@ def test_computes_in_float64_when_that_is_the_float_type(float64, cls):
 
 def test_all_of_them_joined_are_the_steps_that_a_compiled_fit_takes():
     schedule = 0.1 * chain()
-    taken = steps_taken(linear_model(schedule), steps=90)
+    taken = steps_taken(line(learning_rate=schedule), steps=90)
     np.testing.assert_allclose(taken, schedule(np.arange(90)), atol=1e-6)

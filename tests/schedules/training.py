@@ -1,16 +1,7 @@
-"""A model whose weight tells the learning rate of each step."""
+"""The learning rate of each step, read from the weight of `tests.callbacks.paced.line`."""
 
 import keras
 import numpy as np
-
-
-def linear_model(learning_rate) -> keras.Model:
-    """Return a model of one weight w whose loss is w, so that each step subtracts the rate."""
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-    model.compile(
-        keras.optimizers.SGD(learning_rate), loss=lambda y, y_pred: keras.ops.mean(y_pred)
-    )
-    return model
 
 
 def steps_taken(model: keras.Model, steps: int) -> np.ndarray:
