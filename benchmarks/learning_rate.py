@@ -41,7 +41,7 @@ def epoch(case: str, learning_rate: Any, callbacks: Callable[[], list[Any]] = li
     """Return a function that trains for an epoch."""
     model = _trainers.compiled(case, keras.optimizers.Adam(learning_rate))
     data = endless(case)
-    arguments = {"steps_per_epoch": STEPS, "verbose": 0}
+    arguments = {"steps_per_epoch": STEPS, "shuffle": False, "verbose": 0}
     return lambda: model.fit(data, callbacks=callbacks(), **arguments)
 
 

@@ -1,5 +1,6 @@
 """Hyperparameters that can change between two training steps without a new trace."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,14 +18,24 @@ class RuntimeNumber:
     Args:
         name: str. What the owner's users call the number.
         value: float.
+        check: function of the name and a value that returns the value as a float, or raises.
         owner: the layer or optimizer.
         reached: str. How a callback reaches the owner from `self`.
         dtype: str. Type of the variable.
     """
 
-    def __init__(self, name: str, value: float, owner: Any, reached: str, dtype: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        value: float,
+        check: Callable[[str, Any], float],
+        owner: Any,
+        reached: str,
+        dtype: str,
+    ) -> None:
         self.name = name
-        self.value = value
+        self.value = check(name, value)
+        self.check = check
         self.reached = reached
         with keras.name_scope(owner.name, caller=owner):
             self.variable = keras.Variable(
@@ -39,6 +50,7 @@ class RuntimeNumber:
 
     def assign(self, value: float) -> None:
         """Set the number; the next training step reads it."""
+        value = self.check(self.name, value)
         refuse_if_held(self.name, value, self.variable, self.reached)
         self.value = value
         self.variable.assign(value)

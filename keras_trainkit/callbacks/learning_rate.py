@@ -48,7 +48,8 @@ class LearningRate(keras.callbacks.Callback):
     Raises:
         ValueError: if an argument is not of its kind; when `fit` starts, if a duration cannot be
             told in steps (data without a length needs `steps_per_epoch`), if the optimizer has a
-            schedule of its own, or if `also` names a number that compiled steps do not read.
+            schedule of its own, or if `also` names a number that compiled steps do not read; at a
+            step, if the number for it is outside of its interval.
 
     Differs from Keras: `keras.callbacks.LearningRateScheduler` sets the rate once an epoch and
     takes back what `ReduceLROnPlateau` did; schedules in an optimizer count its steps only, and

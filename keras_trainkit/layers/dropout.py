@@ -102,8 +102,8 @@ class Dropout(keras.layers.Layer):
         if isinstance(rate, dict):
             rate = keras.saving.deserialize_keras_object(rate)
         if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            return fixed_rate(self, _checked_rate(rate))
-        _checked_rate(float(ops.convert_to_numpy(rate(0))))
+            return fixed_rate(self, rate)
+        _checked_rate("rate", float(ops.convert_to_numpy(rate(0))))
         dtype = at_least_float32(self.compute_dtype)
         return ScheduledNumber("rate", rate, self.seed_generator, dtype)
 
@@ -114,7 +114,7 @@ class Dropout(keras.layers.Layer):
 
     @rate.setter
     def rate(self, value: float) -> None:
-        self._rate.assign(_checked_rate(value))
+        self._rate.assign(value)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -162,14 +162,15 @@ class Dropout(keras.layers.Layer):
         }
 
 
-def fixed_rate(layer: Dropout, rate: float) -> RuntimeNumber:
+def fixed_rate(layer: Dropout, rate: Any) -> RuntimeNumber:
     """Return the rate of a layer as a number that may be assigned."""
     dtype = at_least_float32(layer.compute_dtype)
-    return RuntimeNumber("rate", rate, layer, "self.model.get_layer(...)", dtype)
+    reached = "self.model.get_layer(...)"
+    return RuntimeNumber("rate", rate, _checked_rate, layer, reached, dtype)
 
 
-def _checked_rate(rate: Any) -> float:
-    return real("rate", rate, low=0, high=1, high_open=True)
+def _checked_rate(name: str, rate: Any) -> float:
+    return real(name, rate, low=0, high=1, high_open=True)
 
 
 def _checked_noise_shape(noise_shape: Any) -> tuple[int | None, ...] | None:

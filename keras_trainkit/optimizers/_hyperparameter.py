@@ -47,11 +47,10 @@ class Hyperparameter:
         if self.optional and value is None and numbers.get(self.name) is None:
             numbers[self.name] = None
             return
-        value = self.check(self.name, value)
         if self.name not in numbers:
             dtype = at_least_float32(keras.config.floatx())
             numbers[self.name] = RuntimeNumber(
-                self.name, value, optimizer, optimizer.reached, dtype
+                self.name, value, self.check, optimizer, optimizer.reached, dtype
             )
         elif numbers[self.name] is None:
             raise invalid(self.name, "given to the constructor to be assigned later", value)

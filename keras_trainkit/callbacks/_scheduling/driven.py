@@ -97,7 +97,7 @@ class DrivenNumber:
     def set(self, planned: float) -> None:
         """Set the number."""
         # Its own `assign` refuses while JAX's trainer holds the variable.
-        self._number.value = _validation.real(self.name, planned)
+        self._number.value = self._number.check(self.name, planned)
         self._scalar.write(planned)
 
 
