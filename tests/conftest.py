@@ -1,5 +1,6 @@
 """The backend of a run is the environment variable KERAS_BACKEND; a missing library is an error."""
 
+import gc
 import signal
 
 import keras
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(config, items):
         (here if belongs else elsewhere).append(item)
     items[:] = here
     config.hook.pytest_deselected(items=elsewhere)
+
+
+def pytest_collection_finish():
+    """Spare collections of garbage what the imports made; KerasTuner collects twice a trial."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(hookwrapper=True)
