@@ -5,8 +5,6 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._runtime import held_by_jax_trainer
-
 
 class Scalar:
     """Writes a variable so that the next step reads the value, whoever holds it now.
@@ -24,10 +22,10 @@ class Scalar:
     def write(self, value: float) -> None:
         """Let the next step read this value."""
         backend = keras.backend.backend()
-        if backend == "tensorflow" or (backend == "jax" and held_by_jax_trainer(self._variable)):
-            self._directly(backend).write(value)
-        else:
+        if backend == "torch":
             self._variable.assign(value)
+        else:
+            self._directly(backend).write(value)
 
     def _directly(self, backend: str) -> Any:
         if self._direct is None:
