@@ -1,7 +1,6 @@
 """The learning rate under control while `fit` runs."""
 
 import contextlib
-import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,14 +8,13 @@ from typing import Any
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit.callbacks._event_file import EventFile
 from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
 from keras_trainkit.callbacks._scheduling.ahead import Ahead
 from keras_trainkit.callbacks._scheduling.driven import DrivenNumber, DrivenRate
+from keras_trainkit.callbacks._scheduling.points import Points
 from keras_trainkit.callbacks._scheduling.position import Position
 from keras_trainkit.schedules._schedule import Schedule
 
-MOST_POINTS = 200
 Plan = Callable[[int], Any]
 
 
@@ -30,7 +28,8 @@ class LearningRate(keras.callbacks.Callback):
     t is the place in the training, not the optimizer's count: with `initial_epoch=3` the schedule
     goes on at epoch 3, and a second `fit` begins it anew. Whatever else assigns the learning rate
     (`keras.callbacks.ReduceLROnPlateau`, a rollback, you) changes the multiplier m, which is 1 at
-    first, from then on. The compiled step stays as it is: it reads the variable that Keras reads.
+    first, from then on; a `fit` that goes on with the same callback keeps it. The compiled step
+    stays as it is: it reads the variable that Keras reads.
 
     Args:
         schedule: a schedule of `keras_trainkit.schedules` or `keras.optimizers.schedules`, or a
@@ -38,9 +37,10 @@ class LearningRate(keras.callbacks.Callback):
             Defaults to `None`.
         also: dict from str to schedules, or `None`. Other numbers: `"momentum"`, `"beta_1"`,
             `"weight_decay"`, ... of an optimizer of `keras_trainkit`, `"dropout.rate"` of its
-            layer named `dropout`. Defaults to `None`.
+            layer named `dropout`, also inside of another model. Defaults to `None`.
         log_dir: str, path or `None`. Folder for TensorBoard, with what was set at up to 200
-            steps of each epoch; TensorFlow is not needed. Defaults to `None`.
+            steps of each epoch (at all of the first, if the data has no length); TensorFlow is
+            not needed. Defaults to `None`.
 
     Attributes:
         multiplier: float. What others have made of the schedule.
@@ -48,8 +48,8 @@ class LearningRate(keras.callbacks.Callback):
     Raises:
         ValueError: if an argument is not of its kind; when `fit` starts, if a duration cannot be
             told in steps (data without a length needs `steps_per_epoch`), if the optimizer has a
-            schedule of its own, or if `also` names a number that compiled steps do not read; at a
-            step, if the number for it is outside of its interval.
+            schedule of its own or is driven by another `LearningRate`, or if `also` names a number
+            that compiled steps do not read; at a step, if the number is outside of its interval.
 
     Differs from Keras: `keras.callbacks.LearningRateScheduler` sets the rate once an epoch and
     takes back what `ReduceLROnPlateau` did; schedules in an optimizer count its steps only, and
@@ -86,11 +86,11 @@ class LearningRate(keras.callbacks.Callback):
             raise _validation.invalid("also", "a dict from names to schedules, or None", also)
         self.schedule = schedule
         self.also = dict(also or {})
-        self._event_file = None if log_dir is None else EventFile(log_dir)
+        self._points = None if log_dir is None else Points(log_dir)
         self._rate: DrivenRate | None = None
         self._driven: list[tuple[DrivenRate | DrivenNumber, Plan]] = []
-        self._set: list[tuple[int, dict[str, float]]] = []
-        self._watching = contextlib.ExitStack()
+        self._carried = 1.0
+        self._running = contextlib.ExitStack()
         guard_fit()
 
     @property
@@ -101,16 +101,18 @@ class LearningRate(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Translate the schedules into steps of this training."""
         model = self.model
-        self._watching.close()
-        self._set = []
+        self._running.close()
+        when_fit_fails(model, self._running.close)
+        if self._points:
+            self._running.callback(self._points.close)
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
         also = self.also.items()
         self._driven = [(DrivenNumber(model, name), self._bound(plan)) for name, plan in also]
         if self.schedule is not None:
+            self._carried = self.multiplier
             self._rate = DrivenRate(model)
             self._driven.insert(0, (self._rate, self._bound(self.schedule)))
-            self._watching.enter_context(self._rate.watched())
-            when_fit_fails(model, self._watching.close)
+            self._running.enter_context(self._rate.watched())
 
     def _bound(self, plan: Plan) -> Plan:
         if not isinstance(plan, Schedule):
@@ -124,35 +126,38 @@ class LearningRate(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Find the place in the training."""
         self._position.begin_epoch(epoch)
+        if self._points:
+            self._points.begin_epoch(self._position.step(0), self._position.steps_per_epoch)
+        if epoch and self._rate:
+            self._rate.multiplier *= self._carried
+        self._carried = 1.0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set every number for the step that comes."""
         step = self._position.step(batch)
         for driven, plan in self._driven:
             value = plan(step)
-            driven.set(value if isinstance(value, float) else _number(value))
-        if self._event_file:
-            self._set.append((step, self._numbers()))
+            driven.set(value if isinstance(value, float) else _number(driven.name, value))
+        if self._points:
+            self._points.add(step, self._numbers())
+        self._step = step
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the numbers of the epoch's last step."""
+        numbers = self._numbers()
+        if self.schedule is None:
+            numbers["learning_rate"] = _number("learning_rate", self.model.optimizer.learning_rate)
+            if self._points:
+                self._points.write(self._step, numbers)
         if logs is not None:
-            logs.update(self._numbers())
-            if self.schedule is None:
-                logs["learning_rate"] = _number(self.model.optimizer.learning_rate)
-        if self._event_file:
-            for step, numbers in self._set[:: math.ceil(len(self._set) / MOST_POINTS) or 1]:
-                self._event_file.write_scalars(step, numbers)
-            self._set = []
+            logs.update(numbers)
 
     def _numbers(self) -> dict[str, float]:
         return {driven.name: driven.value for driven, _ in self._driven}
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the numbers where they are."""
-        self._watching.close()
-        if self._event_file:
-            self._event_file.close()
+        self._running.close()
 
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
@@ -162,6 +167,7 @@ class LearningRate(keras.callbacks.Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self._position.origin = state["origin"]
+        self._carried = 1.0
         if self._rate and state["rate"]:
             self._rate.set_state(state["rate"])
 
@@ -172,5 +178,8 @@ def _are_plans(also: Any) -> bool:
     )
 
 
-def _number(value: Any) -> float:
-    return float(keras.ops.convert_to_numpy(value))
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(keras.ops.convert_to_numpy(value))
+    except (TypeError, ValueError):
+        raise _validation.invalid(name, "a number at each step", value) from None

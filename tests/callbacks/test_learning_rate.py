@@ -64,6 +64,21 @@ def test_negative_rates_raise():
         train(line(), lambda step: 1.0 - step)
 
 
+@pytest.mark.parametrize("value", [None, np.ones(2), "high"])
+def test_what_is_no_number_raises(value):
+    message = f"`learning_rate` must be a number at each step. Received: learning_rate={value!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        train(line(), lambda step: value)
+
+
+def test_refuses_a_second_schedule():
+    model = line()
+    with pytest.raises(ValueError, match=r"^`callbacks` must hold one `LearningRate` with a sched"):
+        fit(model, [LearningRate(rising), LearningRate(rising)])
+    assert "assign" not in vars(model.optimizer.learning_rate)
+    fit(model, [LearningRate(rising), LearningRate()])
+
+
 def test_data_without_a_length_needs_steps_for_epochs_and_percent():
     def batches():
         for _ in range(BATCHES):
@@ -147,6 +162,22 @@ def test_second_fit_begins_the_schedule_anew():
     assert seen.steps == list(range(15))
 
 
+def test_a_fit_that_goes_on_keeps_what_others_made_of_the_schedule():
+    class Halving(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            rate = self.model.optimizer.learning_rate
+            self.model.optimizer.learning_rate = float(rate.numpy()) / 2
+
+    def rates(callback, **arguments):
+        return fit(model, [callback, Halving()], **arguments)[1]["learning_rate"]
+
+    model = line()
+    through = rates(LearningRate(rising), epochs=4)
+    callback = LearningRate(rising)
+    assert rates(callback, epochs=2) + rates(callback, initial_epoch=2, epochs=4) == through
+    assert rates(callback, epochs=1) == through[:1]
+
+
 def test_works_beside_the_monitor():
     monitor = GradientMonitor(every=2)
     seen, _ = train(line(), rising, [monitor])
@@ -204,10 +235,10 @@ def endless():
         yield pairs(BATCH)
 
 
-def of_tensorflow():
+def of_tensorflow(rows=ROWS, batch=BATCH):
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensor_slices(pairs(ROWS)).batch(BATCH)
+    return tf.data.Dataset.from_tensor_slices(pairs(rows)).batch(batch)
 
 
 def of_torch():
@@ -330,6 +361,26 @@ def test_data_without_a_length_counts_with_the_optimizer():
     assert all(np.all(np.diff(seen.steps) == 1) for seen in (first, second, again))
 
 
+class Reading(keras.callbacks.Callback):
+    """Lets Keras on JAX bring the variables up to date in a hook."""
+
+    def __init__(self, hook):
+        super().__init__()
+        setattr(self, hook, lambda *args, **kwargs: self.model.optimizer.learning_rate)
+
+
+HOOKS = ["on_train_batch_begin", "on_train_batch_end", "on_epoch_begin", "on_epoch_end"]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_end_of_data_without_a_length_is_no_assignment(hook):
+    callback = LearningRate(rising)
+    data = of_tensorflow().filter(lambda x, y: True)
+    fit(line(), [callback, Reading(hook)], x=data)
+    assert callback.multiplier == 1.0
+
+
 def test_tensorboard_shows_every_step_of_short_epochs(tmp_path):
     callbacks = [LearningRate(rising, log_dir=tmp_path)]
     fit(line(), callbacks)
@@ -342,6 +393,34 @@ def test_tensorboard_gets_a_bounded_number_of_points(tmp_path):
     fit(line(), [LearningRate(rising, log_dir=tmp_path)], epochs=1, batch_size=1, **many(450))
     shown = EventAccumulator(str(tmp_path)).Reload().Scalars("learning_rate")
     assert [event.step for event in shown] == list(range(0, 450, 3))
+
+
+def test_tensorboard_has_what_an_interrupted_epoch_has_set(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(line(accumulation=2), [LearningRate(rising, log_dir=tmp_path), Stop()])
+    shown = EventAccumulator(str(tmp_path)).Reload().Scalars("learning_rate")
+    assert [event.step for event in shown] == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_tensorboard_gets_fewer_points_once_the_length_of_an_epoch_is_known(tmp_path):
+    data = of_tensorflow(450, batch=1).filter(lambda x, y: True)
+    fit(line(), [LearningRate(rising, log_dir=tmp_path)], x=data, epochs=2)
+    shown = EventAccumulator(str(tmp_path)).Reload().Scalars("learning_rate")
+    steps = [event.step for event in shown]
+    assert steps[:450] == list(range(450))
+    assert set(np.diff(steps[-150:])) == {3}
+
+
+def test_tensorboard_shows_the_rate_of_each_epoch_without_a_schedule(tmp_path):
+    fit(line(learning_rate=0.25), [LearningRate(log_dir=tmp_path)])
+    shown = EventAccumulator(str(tmp_path)).Reload().Scalars("learning_rate")
+    assert [(event.step, event.value) for event in shown] == [(4, 0.25), (9, 0.25), (14, 0.25)]
 
 
 # On top of the schedule
@@ -359,13 +438,17 @@ def test_plateau_reduces_the_schedule_from_then_on():
     np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-6)
 
 
-def test_an_assignment_in_an_epoch_scales_the_rest():
+@pytest.mark.parametrize("through_callback", [True, False])
+def test_an_assignment_in_an_epoch_scales_the_rest(through_callback):
+    model = line()
+
     class Halving(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 2:
-                self.model.optimizer.learning_rate = rising(2) / 2
+                reached = self.model if through_callback else model
+                reached.optimizer.learning_rate = rising(2) / 2
 
-    seen, _ = train(line(), rising, [Halving()], epochs=1)
+    seen, _ = train(model, rising, [Halving()], epochs=1)
     rates = [rising(step) for step in range(5)]
     np.testing.assert_allclose(seen.lowered, [sum(rates[:3]) + sum(rates[3:]) / 2], rtol=1e-5)
 
@@ -380,16 +463,12 @@ def test_an_assignment_where_the_schedule_is_0_is_lost():
     np.testing.assert_allclose(seen.lowered, [1.0], rtol=1e-5)
 
 
-def test_what_is_written_by_keras_itself_is_no_assignment():
+@pytest.mark.parametrize("hook", HOOKS)
+def test_what_is_written_by_keras_itself_is_no_assignment(hook):
     callback = LearningRate(rising)
-
-    class Reading(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            self.model.optimizer.learning_rate  # noqa: B018
-
     model = line()
     start = weight(model)
-    model.fit(**arrays(), epochs=2, verbose=0, callbacks=[callback, Reading()])
+    model.fit(**arrays(), epochs=2, verbose=0, callbacks=[callback, Reading(hook)])
     assert callback.multiplier == 1.0
     assert start - weight(model) == pytest.approx(sum(lowered_by(rising, 2)), rel=1e-5)
 
@@ -410,6 +489,14 @@ def test_drives_momentum_and_dropout_with_the_rate():
     assert history["drop.rate"] == [0.04, 0.09, 0.14]
     assert model.optimizer.momentum == momentum(14)
     assert model.get_layer("drop").rate == 0.14
+
+
+def test_drives_a_layer_of_an_inner_model():
+    inner = keras.Sequential([keras.Input((1,)), Dropout(0.5, name="drop")], name="inner")
+    model = keras.Sequential([keras.Input((1,)), inner, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(**arrays(), verbose=0, callbacks=[LearningRate(also={"drop.rate": lambda _: 0.25})])
+    assert inner.layers[0].rate == 0.25
 
 
 @pytest.mark.parametrize(("name", "value"), [("momentum", 1.5), ("drop.rate", 1.0)])

@@ -41,6 +41,11 @@ class DrivenRate:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Notice assignments meanwhile. Reading the variable instead would wait for the device."""
+        if "assign" in vars(self._variable):
+            raise ValueError(
+                "`callbacks` must hold one `LearningRate` with a schedule: one value would "
+                "overwrite the other. Join the schedules with `then`, or multiply them."
+            )
         assign = self._variable.assign
 
         def noticed(value: Any) -> Any:
@@ -48,23 +53,27 @@ class DrivenRate:
             return assign(value)
 
         with shadowed(self._variable, assign=noticed):
-            yield
+            try:
+                yield
+            finally:
+                self._take_over()
 
     def set(self, planned: float) -> None:
         """Set the learning rate to what is planned, times the multiplier."""
-        # While JAX's trainer holds the value, only a trace has assigned anything.
-        if self._assigned and not held_by_jax_trainer(self._variable):
-            self._take_over()
+        self._take_over()
         self._planned = _validation.real(self.name, planned, low=0.0)
         self.value = self._planned * self.multiplier
         self._scalar.write(self.value)
         self._assigned = False
 
     def _take_over(self) -> None:
-        actual = np.asarray(keras.ops.convert_to_numpy(self._variable))
-        # A plan of 0 stays 0 under any multiplier.
-        if self._planned and actual != np.asarray(self.value, actual.dtype):
-            self.multiplier = float(actual) / self._planned
+        """Learn the multiplier from what others have assigned."""
+        # While JAX's trainer holds the value, only a trace has assigned anything. A plan of 0
+        # stays 0 under any multiplier.
+        if self._assigned and self._planned and not held_by_jax_trainer(self._variable):
+            actual = np.asarray(keras.ops.convert_to_numpy(self._variable))
+            if actual != np.asarray(self.value, actual.dtype):
+                self.multiplier = float(actual) / self._planned
 
     def get_state(self) -> dict[str, float]:
         """Return what a resumed training needs."""
@@ -81,7 +90,8 @@ class DrivenNumber:
 
     Args:
         model: the model that trains.
-        name: str. `"momentum"`, a number of the optimizer, or `"<layer>.rate"`, of a layer.
+        name: str. `"momentum"`, a number of the optimizer, or `"<layer>.rate"`, of a layer of the
+            model or of one inside it.
     """
 
     def __init__(self, model: keras.Model, name: str) -> None:
@@ -102,7 +112,7 @@ class DrivenNumber:
 
 
 def _rate_of(model: keras.Model) -> Any:
-    rate = innermost_optimizer(model).learning_rate
+    rate = innermost_optimizer(model)._learning_rate
     if not isinstance(rate, keras.Variable):
         raise ValueError(
             "`learning_rate` of the optimizer must be a number where `LearningRate` drives it: "
@@ -114,13 +124,14 @@ def _rate_of(model: keras.Model) -> Any:
 
 def _number_of(model: keras.Model, name: str) -> RuntimeNumber:
     layer, _, attribute = name.rpartition(".")
-    owners: Any = [model.get_layer(layer)] if layer else optimizers_of(model)
-    for owner in owners:
-        own = vars(owner)
-        found = own.get(NUMBERS, {}).get(attribute, own.get(f"_{attribute}"))
-        if isinstance(found, RuntimeNumber):
-            return found
-    raise ValueError(
-        "`also` must name numbers that steps read when they run, of layers and optimizers of "
-        f"keras_trainkit, each with a value to begin with. Received: {name!r}"
-    )
+    layers = (one for one in model._flatten_layers() if one.name == layer)
+    owners = [vars(owner) for owner in (layers if layer else optimizers_of(model))]
+    found = [own.get(NUMBERS, {}).get(attribute, own.get(f"_{attribute}")) for own in owners]
+    numbers = [number for number in found if isinstance(number, RuntimeNumber)]
+    if len(numbers) != 1:
+        raise ValueError(
+            "`also` must name numbers that steps read when they run, each of one optimizer or "
+            "layer of keras_trainkit, with a value to begin with. "
+            f"Received: also={{{name!r}: ...}}, which are {len(numbers)}"
+        )
+    return numbers[0]

@@ -27,7 +27,7 @@ class Position:
     def __init__(self, model: keras.Model, batches: int | None, epochs: int | None) -> None:
         self.origin: int | None = None
         self.epochs = epochs
-        self._model = model
+        self._optimizer = innermost_optimizer(model)
         self._batches = batches
         self._first = 0
         given = (getattr(o, "gradient_accumulation_steps", None) for o in optimizers_of(model))
@@ -59,5 +59,5 @@ class Position:
         return (self._first + batch) // self._per_update
 
     def _counted(self) -> int:
-        iterations: Any = innermost_optimizer(self._model)._iterations
+        iterations: Any = self._optimizer._iterations
         return int(keras.ops.convert_to_numpy(iterations))
