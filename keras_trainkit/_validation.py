@@ -14,8 +14,13 @@ def invalid(name: str, requirement: str, value: object) -> ValueError:
     return ValueError(f"`{name}` must be {requirement}. Received: {name}={value!r}")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+def _is_finite(value: Any) -> bool:
+    """Return whether it is a number that a float can hold."""
+    try:
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        return is_number and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def real(
@@ -27,9 +32,7 @@ def real(
     high_open: bool = False,
 ) -> float:
     """Return `value` as a float inside the interval from `low` to `high`, or raise."""
-    inside = _is_number(value) and (
-        low <= value and (value < high if high_open else value <= high) and math.isfinite(value)
-    )
+    inside = _is_finite(value) and low <= value and (value < high if high_open else value <= high)
     if not inside:
         left = "(" if low == -math.inf else "["
         right = ")" if high_open or high == math.inf else "]"
@@ -39,7 +42,7 @@ def real(
 
 def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float above zero, or raise."""
-    if not (_is_number(value) and 0 < float(value) < math.inf):
+    if not (_is_finite(value) and float(value) > 0):
         raise invalid(name, "a number > 0", value)
     return float(value)
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit.schedules._periods import completed
 from keras_trainkit.schedules._schedule import Schedule
 
 
@@ -51,5 +52,5 @@ class Decay(Schedule):
         """Return the learning rate at `step`."""
         unit: Any = self.decay_steps
         if self.staircase:
-            step, unit = xp.floor_divide(step, unit), 1
+            step, unit = completed(step, unit, xp, dtype), 1
         return self.initial_learning_rate * self.share(xp.array(step, dtype) / unit, xp)

@@ -14,7 +14,7 @@ from keras_trainkit import _validation
 Duration = float | str
 
 _TEXT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(steps?|epochs?|%)\s*")
-_FORMS = 'a number of steps > 0, or a text like "5 epochs" or "10%"'
+_FORMS = 'a number of steps {} 0, or a text like "5 epochs" or "10%"'
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,30 @@ class Span:
 
 def duration(name: str, value: Duration, zero: bool = False) -> Duration:
     """Return a duration that can be read, a number of steps as a number, or raise."""
+    forms = _FORMS.format(">=" if zero else ">")
     number: object = value
     if isinstance(value, str):
         match = _TEXT.fullmatch(value)
         if match is None:
-            raise _validation.invalid(name, _FORMS, value)
+            raise _validation.invalid(name, forms, value)
         number = float(match[1])
         if match[2] in ("epoch", "epochs", "%") and number:
             return value
-    if zero and number == 0 and not isinstance(number, bool):
-        return 0
     try:
+        if zero:
+            return whole(_validation.real(name, number, low=0.0))
         return whole(_validation.positive(name, number))
     except ValueError:
-        raise _validation.invalid(name, _FORMS, value) from None
+        raise _validation.invalid(name, forms, value) from None
 
 
 def whole(number: float) -> float:
-    """Return an int where the number is one: it divides an optimizer's count without rounding."""
-    return int(number) if float(number).is_integer() else float(number)
+    """Return an int where the number is one but for rounding: no type rounds what it divides.
+
+    Ten batches in three parts are 3.33 steps, and three epochs of them 10.
+    """
+    near = round(number)
+    return near if math.isclose(number, near, rel_tol=1e-12) else float(number)
 
 
 def in_steps(name: str, value: Duration, span: Span) -> float:
@@ -79,6 +84,4 @@ def in_steps(name: str, value: Duration, span: Span) -> float:
             f"Received: {name}={value!r}"
         )
     # A hundredth is taken last, so that whole percents of round numbers stay whole.
-    steps = float(match[1]) * unit / (100 if percent else 1)
-    # Ten batches in three parts are 3.33 steps: a whole number of epochs of them is rounded.
-    return round(steps) if math.isclose(steps, round(steps), rel_tol=1e-12) else steps
+    return whole(float(match[1]) * unit / (100 if percent else 1))

@@ -21,7 +21,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     """
 
     durations: ClassVar[tuple[str, ...]] = ()
-    quantity: ClassVar[str] = "learning rate"
+    quantity: str = "learning rate"
 
     def __init__(self, name: str | None = None) -> None:
         """Keep the name scope of the operations, by default the class's name."""
@@ -39,12 +39,16 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     @property
     def length(self) -> Any:
         """Steps after which the number stays what it is, None if it never does."""
+        self.require_steps()
+        return self._length()
+
+    def _length(self) -> Any:
         return None
 
     @property
     def ends(self) -> bool:
         """Whether the number stays what it is after some step, known before `length` is."""
-        return self.length is not None
+        return self._length() is not None
 
     def __call__(self, step: Any, learning_rate: Any = None) -> Any:
         """Return the number at `step`, counted from 0.
@@ -139,3 +143,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         return Scaled(self, factor)
 
     __rmul__ = __mul__
+
+
+def checked_schedule(name: str, schedule: Any) -> Schedule:
+    """Return `schedule` if it is one of this package, or raise."""
+    if not isinstance(schedule, Schedule):
+        raise _validation.invalid(name, "a schedule of keras_trainkit", schedule)
+    return schedule

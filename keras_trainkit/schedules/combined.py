@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, Span, duration, in_steps
-from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._duration import Duration, Span, duration, in_steps, whole
+from keras_trainkit.schedules._periods import completed, since
+from keras_trainkit.schedules._schedule import Schedule, checked_schedule
 
 KINDS = ("linear", "cosine", "exponential")
 
@@ -22,7 +23,8 @@ class Wrapped(Schedule):
 
     def __init__(self, schedule: Schedule, name: str | None = None) -> None:
         super().__init__(name)
-        self.schedule = _checked("schedule", schedule)
+        self.schedule = checked_schedule("schedule", schedule)
+        self.quantity = schedule.quantity
 
     def require_steps(self) -> None:
         """Raise if a duration here or inside is not in steps yet."""
@@ -39,6 +41,11 @@ class Wrapped(Schedule):
     def ends(self) -> bool:
         """Whether the inner schedule has an end."""
         return self.schedule.ends
+
+    def _length(self) -> Any:
+        inner = self.schedule._length()
+        own = sum(getattr(self, name) for name in self.durations)
+        return None if inner is None else whole(own + inner)
 
 
 @register
@@ -103,7 +110,7 @@ class Warmup(Wrapped):
         n: Any = self.warmup_steps
         if not n:
             return self.schedule.at(step, xp, dtype)
-        later = self.schedule.at(xp.maximum(xp.subtract(step, n), 0), xp, dtype)
+        later = self.schedule.at(since(step, n, xp), xp, dtype)
         rise = xp.array(xp.minimum(step, n), dtype) / n
         return xp.where(xp.less(step, n), self.schedule(0) * self._share(rise, xp), later)
 
@@ -113,12 +120,6 @@ class Warmup(Wrapped):
         if self.kind == "cosine":
             rise = (1.0 - xp.cos(math.pi * rise)) / 2
         return self.start + (1.0 - self.start) * rise
-
-    @property
-    def length(self) -> Any:
-        """Steps of the rise and of the schedule."""
-        inner = self.schedule.length
-        return None if inner is None else self.warmup_steps + inner
 
 
 @register
@@ -160,13 +161,8 @@ class Hold(Wrapped):
 
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return what the schedule was `hold_steps` ago."""
-        return self.schedule.at(xp.maximum(xp.subtract(step, self.hold_steps), 0), xp, dtype)
-
-    @property
-    def length(self) -> Any:
-        """Steps of the wait and of the schedule."""
-        inner = self.schedule.length
-        return None if inner is None else self.hold_steps + inner
+        n: Any = self.hold_steps
+        return self.schedule.at(since(step, n, xp), xp, dtype)
 
 
 @register
@@ -206,11 +202,6 @@ class Scaled(Wrapped):
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the multiple."""
         return self.factor * self.schedule.at(step, xp, dtype)
-
-    @property
-    def length(self) -> Any:
-        """Steps of the schedule."""
-        return self.schedule.length
 
 
 @register
@@ -255,8 +246,9 @@ class Then(Schedule):
     ) -> None:
         """Check and keep the arguments."""
         super().__init__(name)
-        self.first = _checked("first", first)
-        self.second = _checked("second", second)
+        self.first = checked_schedule("first", first)
+        self.quantity = first.quantity
+        self.second = checked_schedule("second", second)
         self.after = after if after is None else duration("after", after)
         if after is None and not first.ends:
             raise _validation.invalid("after", f"given, as {first.name} has no end", after)
@@ -265,22 +257,20 @@ class Then(Schedule):
         """Return the value of the one whose turn it is."""
         n: Any = self._joint()
         first = self.first.at(xp.minimum(step, n), xp, dtype)
-        second = self.second.at(xp.maximum(xp.subtract(step, n), 0), xp, dtype)
-        return xp.where(xp.less(step, n), first, second)
+        second = self.second.at(since(step, n, xp), xp, dtype)
+        return xp.where(xp.less(completed(step, n, xp, dtype), 1), first, second)
 
     def _joint(self) -> Any:
-        return self.first.length if self.after is None else self.after
+        return self.first._length() if self.after is None else self.after
 
     @property
     def ends(self) -> bool:
         """Whether it has an end."""
         return self.second.ends
 
-    @property
-    def length(self) -> Any:
-        """Steps of both."""
-        second = self.second.length
-        return None if second is None else self._joint() + second
+    def _length(self) -> Any:
+        second = self.second._length()
+        return None if second is None else whole(self._joint() + second)
 
     def require_steps(self) -> None:
         """Raise if a duration here or inside is not in steps yet."""
@@ -295,9 +285,3 @@ class Then(Schedule):
         first = self.first.within(span if after is None else Span(span.steps_per_epoch, after))
         joint: Any = first.length if after is None else after
         return Then(first, self.second.within(span.after(joint)), after, self.name)
-
-
-def _checked(name: str, schedule: Any) -> Schedule:
-    if not isinstance(schedule, Schedule):
-        raise _validation.invalid(name, "a schedule of keras_trainkit", schedule)
-    return schedule

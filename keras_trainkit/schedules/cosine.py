@@ -8,7 +8,8 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit.schedules._duration import Duration, duration, whole
+from keras_trainkit.schedules._periods import is_whole, period, rounding
 from keras_trainkit.schedules._schedule import Schedule
 
 # Periods that grow more slowly are too many for a table.
@@ -84,9 +85,19 @@ class CosineDecay(_Cosine):
         steps: Any = self.decay_steps
         return self._falling(xp.array(xp.minimum(step, steps), dtype) / steps, 1.0, xp)
 
-    @property
-    def length(self) -> Any:
-        """Steps until the end."""
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Schedule:
+        """Return the schedule that `get_config` described, here or in Keras."""
+        ours = dict(config)
+        ours.pop("warmup_steps", None)
+        target = ours.pop("warmup_target", None)
+        if target is not None:
+            raise _validation.invalid(
+                "warmup_target", "None, as `.warmup(...)` puts a warm-up in front", target
+            )
+        return super().from_config(ours, custom_objects)
+
+    def _length(self) -> Any:
         return self.decay_steps
 
 
@@ -155,27 +166,27 @@ class CosineDecayRestarts(_Cosine):
         """Return the learning rate at `step`."""
         steps: Any = self.first_decay_steps
         if self.t_mul == 1:
-            period = xp.floor_divide(step, steps)
-            t = xp.array(xp.subtract(step, xp.multiply(period, steps)), dtype) / steps
+            index, t = period(step, steps, xp, dtype)
         else:
-            period, t = self._period(step, xp, dtype)
-        return self._falling(t, xp.exp(math.log(self.m_mul) * xp.array(period, dtype)), xp)
+            index, t = self._growing_period(step, xp, dtype)
+        return self._falling(t, xp.exp(math.log(self.m_mul) * xp.array(index, dtype)), xp)
 
-    def _period(self, step: Any, xp: ModuleType, dtype: str) -> tuple[Any, Any]:
+    def _growing_period(self, step: Any, xp: ModuleType, dtype: str) -> tuple[Any, Any]:
         """Return which period holds the step, and which share of it has passed."""
         begins, lengths = self._periods
         # A whole step is compared with whole numbers, which no type rounds.
-        whole = "int" in str(getattr(step, "dtype", type(step)))
-        first = np.ceil(begins).astype("int32") if whole else begins
-        period = xp.sum(xp.greater_equal(xp.expand_dims(step, -1), first), -1) - 1
-        late = xp.array(xp.take(first - begins, period), dtype)
-        begun = xp.array(xp.subtract(step, xp.take(first, period)), dtype)
-        return period, (begun + late) / xp.array(xp.take(lengths, period), dtype)
+        first = np.ceil(begins).astype("int32") if is_whole(step) else begins
+        enough = first if is_whole(step) else first * (1 - rounding(dtype))
+        index = xp.sum(xp.greater_equal(xp.expand_dims(step, -1), enough), -1) - 1
+        late = xp.array(xp.take(first - begins, index), dtype)
+        begun = xp.array(xp.subtract(step, xp.take(first, index)), dtype)
+        share = (begun + late) / xp.array(xp.take(lengths, index), dtype)
+        return index, xp.maximum(share, 0.0)
 
     def _tabulated(self) -> tuple[np.ndarray, np.ndarray]:
         """Return where each period begins, and its length, for all steps of 31 bits."""
         begins, lengths = [0.0], [float(self.first_decay_steps)]
         while (end := begins[-1] + lengths[-1]) < 2**31 - 1:
-            begins.append(round(end) if math.isclose(end, round(end), rel_tol=1e-12) else end)
+            begins.append(whole(end))
             lengths.append(lengths[-1] * self.t_mul)
         return np.array(begins), np.array(lengths)

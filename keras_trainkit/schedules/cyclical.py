@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit.schedules._duration import Duration, duration, whole
+from keras_trainkit.schedules._periods import period
 from keras_trainkit.schedules._schedule import Schedule
 
 MODES = ("triangular", "triangular2", "exp_range")
@@ -72,10 +73,9 @@ class CyclicalLearningRate(Schedule):
     def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
         """Return the learning rate at `step`."""
         half: Any = self.step_size
-        period = whole(2 * half)
-        cycle = xp.floor_divide(step, period)  # From 0.
-        t = xp.array(xp.subtract(step, xp.multiply(cycle, period)), dtype) / half
-        rise = (1.0 - xp.abs(1.0 - t)) * self._scale(step, xp.array(cycle, dtype), xp, dtype)
+        cycle, share = period(step, whole(2 * half), xp, dtype)  # Counted from 0.
+        scale = self._scale(step, xp.array(cycle, dtype), xp, dtype)
+        rise = (1.0 - xp.abs(1.0 - 2.0 * share)) * scale
         return self.initial_learning_rate + rise * (
             self.max_learning_rate - self.initial_learning_rate
         )

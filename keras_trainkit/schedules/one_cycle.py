@@ -44,9 +44,7 @@ class _Cycle(Schedule):
             t = (1.0 - xp.cos(math.pi * t)) / 2
         return a * (1.0 - t) + b * t
 
-    @property
-    def length(self) -> Any:
-        """Steps of the cycle."""
+    def _length(self) -> Any:
         return self.total_steps
 
 
@@ -150,7 +148,7 @@ class OneCycleMomentum(_Cycle):
     Reference: Smith, L. N. & Topin, N. (2018), Super-convergence, arXiv:1708.07120, section 4.
     """
 
-    quantity: ClassVar[str] = "momentum"
+    quantity = "momentum"
 
     def __init__(
         self,

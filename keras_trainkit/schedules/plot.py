@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._figure import new_axes
-from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._schedule import Schedule, checked_schedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +37,8 @@ def plot_schedule(
         The axes.
 
     Raises:
-        ValueError: if an argument is outside its interval, or if the number of steps is not given
-            and the schedule has no end.
+        ValueError: if `schedule` is none of this package, if an argument is outside its interval,
+            or if the number of steps is not given and the schedule has no end.
 
     Example:
         >>> from keras_trainkit.schedules import CosineDecay, plot_schedule
@@ -47,6 +47,7 @@ def plot_schedule(
         >>> ax.get_xlabel()
         'epoch'
     """
+    checked_schedule("schedule", schedule)
     if steps_per_epoch is not None:
         schedule = schedule.bind(steps_per_epoch, epochs)
     schedule.require_steps()

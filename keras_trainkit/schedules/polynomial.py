@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit.schedules._periods import completed
 from keras_trainkit.schedules._schedule import Schedule
 
 
@@ -111,12 +112,11 @@ class PolynomialDecay(Schedule):
         """Return the learning rate at `step`."""
         steps: Any = self.decay_steps
         if self.cycle:
-            steps = xp.array(xp.maximum(-xp.floor_divide(-step, steps), 1), dtype) * steps
+            # Rounded up, as minus the step is rounded down.
+            steps = xp.array(xp.maximum(-completed(-step, steps, xp, dtype), 1), dtype) * steps
         left = 1.0 - xp.array(xp.minimum(step, steps), dtype) / steps
         span = self.initial_learning_rate - self.end_learning_rate
         return self.end_learning_rate + span * left**self.power
 
-    @property
-    def length(self) -> Any:
-        """Steps until the end, None in cycles."""
+    def _length(self) -> Any:
         return None if self.cycle else self.decay_steps

@@ -114,9 +114,7 @@ class WarmupStableDecay(Schedule):
             return (1.0 + xp.cos(math.pi * s)) / 2
         return 1.0 - (xp.sqrt(s) if self.kind == "sqrt" else s)
 
-    @property
-    def length(self) -> Any:
-        """Steps of the whole."""
+    def _length(self) -> Any:
         return self.total_steps
 
 

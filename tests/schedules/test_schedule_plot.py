@@ -1,10 +1,11 @@
 import re
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from keras_trainkit.schedules import CosineDecay, ExponentialDecay, plot_schedule
+from keras_trainkit.schedules import CosineDecay, ExponentialDecay, OneCycle, plot_schedule
 
 
 def drawn(ax):
@@ -32,6 +33,21 @@ def test_a_long_schedule_is_thinned_out_and_ends_where_asked():
     x, _ = drawn(plot_schedule(ExponentialDecay(0.1, 10, 0.9), steps=10**6))
     assert len(x) == 2000
     assert (x[0], x[-1]) == (0, 10**6)
+
+
+def test_the_axis_names_what_an_inner_schedule_drives():
+    momentum = OneCycle(0.1, 100).momentum()
+    for schedule in (momentum, momentum.hold(10).warmup(5) * 0.5, momentum.then(momentum)):
+        assert plot_schedule(schedule).get_ylabel() == "momentum"
+    assert plot_schedule(CosineDecay(0.1, 100).hold(10)).get_ylabel() == "learning rate"
+
+
+@pytest.mark.parametrize("steps_per_epoch", [None, 10])
+def test_what_is_no_schedule_of_the_package_raises(steps_per_epoch):
+    for other in (keras.optimizers.schedules.CosineDecay(0.1, 10), abs, [CosineDecay(0.1, 10)]):
+        message = f"`schedule` must be a schedule of keras_trainkit. Received: schedule={other!r}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            plot_schedule(other, steps=10, steps_per_epoch=steps_per_epoch)
 
 
 def test_bad_arguments_raise():

@@ -13,12 +13,14 @@ from keras_trainkit.schedules import (
     ExponentialDecay,
     OneCycle,
     PolynomialDecay,
+    Then,
     WarmupStableDecay,
 )
 from tests import contracts
 from tests.schedules.examples import CLASSES, DURATIONS, example
 
 FORMS = 'a number of steps > 0, or a text like "5 epochs" or "10%"'
+FORMS_WITH_ZERO = FORMS.replace(">", ">=")
 
 BAD_TEXTS = ["5 epoch s", "-1 epochs", "", "10 %%", "0 epochs", "0%", "0 steps", "1e3 steps", "5"]
 BAD_TEXTS += ["5 Epochs", "epochs", "ten epochs", "1,5 epochs", "5 epochs 3", "nan%", "inf steps"]
@@ -87,8 +89,11 @@ def test_every_duration_is_checked_and_may_be_nothing_where_that_makes_sense(cls
         else:
             with raises(f"`{argument}` must be {FORMS}. Received: {argument}={written!r}"):
                 example(cls, **{argument: written})
-    for written in ("5 epoch s", -1, True, float("nan")):
-        with raises(f"`{argument}` must be {FORMS}. Received: {argument}={written!r}"):
+    forms = FORMS_WITH_ZERO if zero else FORMS
+    for written in ("5 epoch s", -1, True, None, float("nan"), 10**400, np.array([1, 2])):
+        if written is None and cls is Then:
+            continue
+        with raises(f"`{argument}` must be {forms}. Received: {argument}={written!r}"):
             example(cls, **{argument: written})
 
 
@@ -106,6 +111,8 @@ def test_a_call_says_which_duration_is_not_in_steps(cls, argument, written):
             unbound(3)
         with raises(message):
             unbound(np.arange(3))
+        with raises(message):
+            unbound.length  # noqa: B018
     if written == "10%":
         with raises(message):
             schedule.bind(100)

@@ -135,6 +135,17 @@ def test_takes_the_arguments_of_its_keras_namesake(cls, arguments):
         assert mine == {name: theirs[name] for name in mine}
 
 
+def test_a_config_of_keras_is_read_unless_it_warms_up():
+    namesake = keras.optimizers.schedules.CosineDecay
+    read = CosineDecay.from_config(namesake(0.1, 7, 0.2, name="mine").get_config())
+    assert_same(read, CosineDecay(0.1, 7, 0.2, name="mine"))
+    with raises(
+        "`warmup_target` must be None, as `.warmup(...)` puts a warm-up in front. Received: "
+        "warmup_target=0.5"
+    ):
+        CosineDecay.from_config(namesake(0.1, 7, warmup_target=0.5, warmup_steps=3).get_config())
+
+
 POSITIVE = "a number > 0"
 SHARE = "in [0, 1]"
 OURS = "a schedule of keras_trainkit"
@@ -197,6 +208,15 @@ def test_bad_arguments_raise_at_construction(cls, argument, value, requirement):
 def test_every_argument_has_an_error_to_test(cls):
     tested = {(c, argument) for c, argument, *_ in BAD} | {(c, a) for c, a, _ in DURATIONS}
     assert {(cls, argument) for argument in ARGUMENTS[cls]} <= tested
+
+
+def test_an_integer_that_no_float_holds_raises_at_construction():
+    for cls, argument, requirement in (
+        (CosineDecay, "initial_learning_rate", POSITIVE),
+        (ConstantLearningRate, "learning_rate", "in [0, inf)"),
+    ):
+        with raises(f"`{argument}` must be {requirement}. Received: {argument}={10**400}"):
+            example(cls, **{argument: 10**400})
 
 
 def test_arguments_that_exclude_each_other_raise_at_construction():
