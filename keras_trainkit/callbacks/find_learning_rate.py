@@ -1,6 +1,7 @@
 """The learning-rate range test."""
 
 import inspect
+import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,10 +109,12 @@ def find_learning_rate(
         suggestion = 1/5 of the learning rate at which the smoothed loss is lowest
 
     Step i trains on the next batch with lr_i; `losses[i]` is the loss of that batch alone, before
-    its update. Shorter data is passed over again. The sweep ends early when the smoothed loss so
-    far exceeds both its first value and `divergence` times its best one, and at a loss that is not
-    finite. The losses, cut off at that limit behind the lowest, are then smoothed by a Gaussian
-    over log10(lr), which has no lag.
+    its update. Shorter data is passed over again. The sweep ends early at a loss that is not
+    finite, and when the smoothed loss so far exceeds both `divergence` times its best value and
+    every single loss at rates two widths of the smoothing lower; those must be a fifth of the
+    `steps`, and the highest loss counts as no more than the second highest, so that batches which
+    merely scatter do not end it. The losses, cut off at that limit behind the lowest, are then
+    smoothed by a Gaussian over log10(lr), which has no lag.
 
     The rule was chosen among those that `LearningRateRange` lists, by how close each comes to the
     best of a grid in ten trainings with NAG and Adam (benchmarks/find_learning_rate.py): with any
@@ -126,13 +129,14 @@ def find_learning_rate(
     initial values, and the generators then stand where the first step of a `fit` would have
     found them: the next `fit` trains as it would have without the test. Not put back are
     TensorFlow's and Keras's global generators, buffers of modules of PyTorch, and what a data set
-    keeps of its own: a generator loses the batches that were drawn.
+    keeps of its own: a generator loses the batches that were drawn, and a `PyDataset` with several
+    workers may be shuffled in another order.
 
     Args:
         model: compiled `keras.Model`, whose optimizer has a number for its learning rate.
         x: what `fit` takes: arrays, lists or dicts of arrays (shuffled), `tf.data.Dataset`,
             `keras.utils.PyDataset`, `torch.utils.data.DataLoader`, or a generator of at least as
-            many batches (on TensorFlow one more if the model is not built).
+            many batches.
         y: targets, if `x` is arrays. Defaults to `None`.
         sample_weight: array of weights of the rows, if `x` is arrays. Defaults to `None`.
         batch_size: int >= 1. Rows of a batch, if `x` is arrays. Defaults to `None`, which is 32.
@@ -145,11 +149,13 @@ def find_learning_rate(
         smoothing: float >= 0, in decades of the learning rate. Standard deviation of the Gaussian.
             Defaults to `0.25`.
         divergence: float > 1. Multiple of the best loss L that ends the sweep (if L < 0, the loss
-            L + (divergence - 1) |L|). Defaults to `4.0`.
+            L + (divergence - 1) |L|); `inf` goes on and cuts nothing off, to look at the losses:
+            the suggestion then is too low or NaN. Defaults to `4.0`.
 
     Returns:
         `LearningRateRange`: the arrays, `suggestion`, `reason` and `plot()`. The model keeps its
-        learning rate; assign `model.optimizer.learning_rate = found.suggestion`.
+        learning rate; assign `model.optimizer.learning_rate = found.suggestion`. If that is NaN,
+        `reason` is also a warning.
 
     Raises:
         ValueError: if an argument is outside its interval, the model is not compiled, its learning
@@ -185,7 +191,7 @@ def find_learning_rate(
         raise _validation.invalid("max_learning_rate", f"> min_learning_rate={low:g}", high)
     steps = _validation.integer("steps", steps, low=10)
     smoothing = _validation.real("smoothing", smoothing, low=0.0)
-    if _validation.positive("divergence", divergence) <= 1:
+    if divergence != math.inf and _validation.positive("divergence", divergence) <= 1:
         raise _validation.invalid("divergence", "> 1", divergence)
     rates = np.geomspace(low, high, steps)
     with restored(model) as before:
@@ -194,7 +200,10 @@ def find_learning_rate(
     losses = np.array(sweep.losses)
     rates = rates[: len(losses)]
     smoothed = curve.smooth(rates, curve.cut_off(losses, sweep.limit), smoothing)
-    return LearningRateRange(rates, losses, smoothed, sweep.ending)
+    found = LearningRateRange(rates, losses, smoothed, sweep.ending)
+    if math.isnan(found.suggestion):
+        warnings.warn(found.reason, stacklevel=2)
+    return found
 
 
 def _check_model(model: Any) -> None:
@@ -222,7 +231,7 @@ def _fit(
             y,
             sample_weight=sample_weight,
             batch_size=batch_size,
-            epochs=1 if inspect.isgenerator(x) else calls + 1,  # One may only build.
+            epochs=1 if inspect.isgenerator(x) else calls,
             verbose=0,
             callbacks=[sweep],
         )

@@ -16,6 +16,9 @@ from tests.callbacks.monitored import Subclassed, body, compiled, data, sequenti
 from tests.callbacks.untouched import assert_same_footprint
 from tests.contracts import array, assert_close
 
+# Most sweeps here are too short to find anything.
+pytestmark = pytest.mark.filterwarnings("ignore:No suggestion")
+
 BACKEND = keras.backend.backend()
 STEPS = 12
 SHORT = {"batch_size": 8, "steps": STEPS}
@@ -226,21 +229,50 @@ def test_the_sweep_ends_where_the_smoothed_loss_diverges():
     x = np.ones((64, 1), "float32")
     settings = {"batch_size": 4, "steps": 40, "min_learning_rate": 1e-2, "max_learning_rate": 1e3}
     found = find_learning_rate(model, x, 0 * x, **settings)
-    smoothed = [_last_of(found, n) for n in range(1, len(found.losses) + 1)]
+    rates, losses = found.learning_rates, found.losses
+    smoothed = []
+    for n in range(1, len(losses) + 1):
+        second = sorted(losses[:n])[-2:][0]
+        smoothed.append(_last_of(rates[:n], np.minimum(losses[:n], second)))
     limit = max(4.0 * min(smoothed), smoothed[0])
     assert found.ending == "diverged"
     assert smoothed[-1] > limit
     assert all(s <= max(4.0 * min(smoothed[:-1]), smoothed[0]) for s in smoothed[:-1])
-    cut = LearningRateRange(found.learning_rates, np.minimum(found.losses, limit), None, "")
-    np.testing.assert_allclose(found.smoothed[-1], _last_of(cut, len(found.losses)))
+    np.testing.assert_allclose(found.smoothed[-1], _last_of(rates, np.minimum(losses, limit)))
     further = find_learning_rate(model, x, 0 * x, divergence=1e12, **settings)
     assert len(further.losses) > len(found.losses)
 
 
-def _last_of(found, points):
-    decades = np.log10(found.learning_rates[:points])
+def _last_of(rates, losses):
+    decades = np.log10(rates)
     weights = np.exp(-0.5 * ((decades - decades[-1]) / 0.25) ** 2)
-    return np.average(found.losses[:points], weights=weights)
+    return np.average(losses, weights=weights)
+
+
+@pytest.mark.parametrize(("smoothing", "steps"), [(0.0, 100), (0.25, 12), (0.25, 100), (1.0, 100)])
+def test_the_sweep_ends_soon_after_training_diverges(smoothing, steps):
+    x = np.ones((64, 1), "float32")
+    settings = {"steps": steps, "smoothing": smoothing, "max_learning_rate": 1e3}
+    found = find_learning_rate(
+        line(keras.optimizers.SGD(0.5)), x, 0 * x, min_learning_rate=1e-2, **settings
+    )
+    assert found.ending == "diverged"
+    assert 2 <= np.sum(found.losses > found.losses[0]) <= 4
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_that_scatter_do_not_end_the_sweep(seed):
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(100, 1)).astype("float32")
+    found = find_learning_rate(line(keras.optimizers.SGD(0.5)), x, 0 * x, batch_size=1)
+    assert found.learning_rates[-1] > 0.1
+
+
+def test_an_infinite_divergence_never_ends_the_sweep():
+    x = np.ones((4, 1), "float32")
+    model = line(keras.optimizers.SGD(0.5))
+    settings = {"min_learning_rate": 1e-2, "max_learning_rate": 3.0, "divergence": np.inf}
+    assert find_learning_rate(model, x, 0 * x, steps=20, **settings).ending == "end"
 
 
 def test_a_loss_that_is_not_finite_ends_the_sweep():
@@ -387,10 +419,21 @@ def test_the_epoch_where_a_training_is_to_resume_is_kept():
     assert model._initial_epoch == 10**6
 
 
-def test_twice_in_a_row_finds_the_same():
-    model = compiled()
+@pytest.mark.parametrize("make", [sequential, unseeded])
+def test_twice_in_a_row_finds_the_same(make):
+    model = compiled(make)
     first, second = (find_learning_rate(model, *data(32), **SHORT) for _ in range(2))
     np.testing.assert_array_equal(first.losses, second.losses)
+
+
+def test_the_states_of_a_recurrent_layer_are_put_back():
+    recurrent = layers.SimpleRNN(4, stateful=True)
+    model = compiled(
+        lambda: keras.Sequential([keras.Input(batch_shape=(8, 5, 3)), recurrent, body()[-1]])
+    )
+    x, y = data(32)
+    find_learning_rate(model, np.repeat(x[:, None], 5, 1), y, **SHORT)
+    assert not any(array(state).any() for state in recurrent.states)
 
 
 # Kinds of data
@@ -460,7 +503,7 @@ def test_data_that_yields_batches_is_repeated(kind):
 
 def test_a_dataset_of_one_batch_is_repeated():
     one = batches_of(1)
-    expected = losses_on(batch for batch in one * (STEPS + 2))
+    expected = losses_on(batch for batch in one * STEPS)
     np.testing.assert_array_equal(losses_on(Batches(one)), expected)
 
 
@@ -472,6 +515,18 @@ def test_a_generator_may_go_on_for_ever():
     np.testing.assert_array_equal(
         losses_on(for_ever()), losses_on(batch for batch in batches_of(5) * 3)
     )
+
+
+def test_the_batch_that_an_unbuilt_model_is_built_on_is_trained_on_as_well():
+    def unbuilt():
+        return keras.Sequential([layers.Dense(2, "softmax", kernel_initializer="ones")])
+
+    def built():
+        return keras.Sequential([keras.Input((3,)), *unbuilt().layers])
+
+    batches = batches_of(STEPS)
+    expected = losses_on((batch for batch in batches), make=built)
+    np.testing.assert_array_equal(losses_on((batch for batch in batches), make=unbuilt), expected)
 
 
 class Shuffled(Batches):
@@ -511,6 +566,15 @@ def test_sample_weights_count():
 
 
 # The result
+
+
+def test_no_suggestion_is_a_warning():
+    x, model = np.ones((8, 1), "float32"), line(keras.optimizers.SGD(0.5), weight=0.0)
+    with pytest.warns(UserWarning, match="^No suggestion: between 1e-06 and 10 the") as warned:
+        found = find_learning_rate(model, x, 0 * x, **SHORT)
+    (warning,) = (one for one in warned if one.category is UserWarning)
+    assert str(warning.message) == found.reason
+    assert warning.filename == __file__
 
 
 def test_the_result_prints_what_it_found():
@@ -553,3 +617,8 @@ def test_the_plot_takes_axes_and_shows_neither_region_nor_suggestion_where_there
     assert found.plot(ax=axes) is axes
     assert len(axes.lines) == 2
     assert not axes.patches
+
+
+def test_the_plot_of_one_point():
+    one = np.ones(1)
+    LearningRateRange(1e20 * one, one, one, "nonfinite").plot()

@@ -67,7 +67,8 @@ def test_smoothing_is_the_mean_under_a_gaussian_over_decades():
         for center in DECADES
     ]
     np.testing.assert_allclose(curve.smooth(RATES, losses, 0.3), expected)
-    np.testing.assert_array_equal(curve.smooth(RATES, losses, 0.0), losses)
+    for width in (0.0, 1e-300):
+        np.testing.assert_array_equal(curve.smooth(RATES, losses, width), losses)
 
 
 def test_smoothing_has_no_lag():
@@ -89,10 +90,18 @@ def test_longest_fall_is_a_subsequence(values, fall):
     assert curve.longest_fall(np.array(values, float)) == fall
 
 
-def test_limit_is_never_below_the_first_loss():
+def test_limit_is_never_below_the_highest_loss_before():
     assert curve.limit(2.0, 0.1, 4.0) == 2.0
     assert curve.limit(2.0, 1.0, 4.0) == 4.0
     assert curve.limit(-1.0, -3.0, 4.0) == 6.0
+    assert curve.limit(2.0, 0.0, math.inf) == math.inf
+
+
+def test_rates_are_apart_from_two_widths_on():
+    rates = np.geomspace(1e-3, 1.0, 13)  # 4 to a decade.
+    assert curve.count_apart(rates, 0.3) == 10
+    assert curve.count_apart(rates, 0.0) == 11
+    assert curve.count_apart(rates, 2.0) == 0
 
 
 def test_losses_are_cut_off_behind_the_lowest_only():
@@ -137,6 +146,13 @@ def test_a_loss_that_diverges_at_once_asks_for_smaller_rates():
     result = found(np.array([1.0, 2.0, 50.0]))
     assert math.isnan(result.suggestion)
     assert result.reason.endswith("Lower `min_learning_rate`, or raise `steps` or `batch_size`.")
+
+
+def test_a_fall_that_noise_hides_asks_for_larger_batches():
+    noise = 2.0 * np.random.default_rng(0).normal(size=len(RATES))
+    result = found(np.minimum(sigmoid_and_wall(), 9.0) + noise, smoothing=0.25)
+    assert math.isnan(result.suggestion)
+    assert result.reason.endswith("Raise `batch_size` or `steps`.")
 
 
 def test_a_sweep_of_one_point_has_no_suggestion():

@@ -7,7 +7,7 @@ import keras
 
 
 class BuildFirst:
-    """Stands in for `model.train_function`, builds the model on one batch, and trains on none.
+    """Stands in for `model.train_function` once, to build the model before it trains.
 
     TensorFlow builds a model in its first step, after which nobody knows what it began from.
 
@@ -22,8 +22,8 @@ class BuildFirst:
         model.train_function = self
 
     def __call__(self, iterator: Any) -> dict[str, Any]:
-        """Build, and give the place back."""
+        """Build by the shapes of a batch, give the place back, and train."""
         self._model.train_function = self._train
-        self._model._symbolic_build(data_batch=next(iterator))
+        self._model._symbolic_build(data_batch=iterator.element_spec)
         self._then()
-        return {}
+        return self._train(iterator)

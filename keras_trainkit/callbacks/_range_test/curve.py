@@ -13,16 +13,42 @@ def smooth(learning_rates: np.ndarray, losses: np.ndarray, width: float) -> np.n
         losses: array of shape `(points,)`, finite.
         width: float >= 0. Standard deviation in decades; 0 returns the losses.
     """
-    if not width or len(losses) < 2:
-        return np.array(losses, "float64")
+    places = range(len(losses))
+    return np.array([smooth_at(place, learning_rates, losses, width) for place in places])
+
+
+def smooth_at(place: int, learning_rates: np.ndarray, losses: np.ndarray, width: float) -> float:
+    """Return one point of what `smooth` returns."""
+    if not width:
+        return float(losses[place])
     decades = np.log10(learning_rates)
-    weights = np.exp(-0.5 * ((decades - decades[:, None]) / width) ** 2)
-    return weights @ losses / weights.sum(1)
+    with np.errstate(over="ignore"):  # So far away the weight is zero.
+        weights = np.exp(-0.5 * ((decades - decades[place]) / width) ** 2)
+    return float(weights @ losses / weights.sum())
 
 
-def limit(first: float, best: float, divergence: float) -> float:
-    """Return the loss above which training diverges: its first value, or so many times the best."""
-    return max(first, best + (divergence - 1) * abs(best))
+def trailing(learning_rates: np.ndarray, losses: np.ndarray, width: float) -> float:
+    """Return the last smoothed point, of losses no higher than the second highest.
+
+    A single batch that is unlike all others does not raise it above them.
+    """
+    second = np.sort(losses)[-2:][0]
+    return smooth_at(-1, learning_rates, np.minimum(losses, second), width)
+
+
+def count_apart(learning_rates: np.ndarray, width: float) -> int:
+    """Return how many rates are at least two points, and two widths, below the last."""
+    return int(np.sum(learning_rates[:-2] <= learning_rates[-1] * 10 ** (-2 * width)))
+
+
+def limit(highest: float, best: float, divergence: float) -> float:
+    """Return the loss above which training diverges: the highest before, or so many times the best.
+
+    It is infinite if `divergence` is.
+    """
+    if divergence == np.inf:
+        return divergence
+    return max(highest, best + (divergence - 1) * abs(best))
 
 
 def cut_off(losses: np.ndarray, limit: float) -> np.ndarray:

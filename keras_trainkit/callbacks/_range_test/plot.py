@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def plot_range(found: "LearningRateRange", ax: "Axes | None" = None) -> "Axes":
     """Draw the losses, the smoothed curve, the suggestion, and where the loss rises for good."""
     ax = ax or new_axes()
+    ax.set_xscale("log")
     rates = found.learning_rates
     ax.plot(rates, found.losses, ".", color="tab:blue", alpha=0.3, label="loss of a step")
     ax.plot(rates, found.smoothed, color="tab:blue", linewidth=1.8, label="smoothed")
@@ -24,7 +25,6 @@ def plot_range(found: "LearningRateRange", ax: "Axes | None" = None) -> "Axes":
     if np.isfinite(found.suggestion):
         label = f"suggestion {found.suggestion:.2g}"
         ax.axvline(found.suggestion, color="tab:green", linestyle="--", label=label)
-    ax.set_xscale("log")
     ax.set_ylim(*_seen(found))
     ax.set(title="Learning-rate range test", xlabel="learning rate", ylabel="loss")
     ax.grid(alpha=0.3)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 DIVISOR = 5
 # A smoothed curve of noise alone falls deeper than so many standard deviations once in fifty times.
 LEAST_FALL = 1.5
+# A curve whose lowest point is one of the first so many rises from the beginning.
+BEGINNING = 5
 
 
 def suggest(found: "LearningRateRange") -> tuple[float, str]:
@@ -42,12 +44,19 @@ def fall_and_noise(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, flo
 
 def _never_fell(found: "LearningRateRange", fall: float, noise: float) -> str:
     lowest, highest = found.learning_rates[[0, -1]]
-    end = "Raise `max_learning_rate`" if found.ending == "end" else "Lower `min_learning_rate`"
     return (
         f"No suggestion: between {lowest:.3g} and {highest:.3g} the smoothed loss never fell by "
         f"more than {LEAST_FALL} times what single losses scatter ({fall:.3g}, and they scatter "
-        f"by {noise:.3g}). {end}, or raise `steps` or `batch_size`."
+        f"by {noise:.3g}). {_remedy(found)}"
     )
+
+
+def _remedy(found: "LearningRateRange") -> str:
+    if found.ending == "end":
+        return "Raise `max_learning_rate`, or raise `steps` or `batch_size`."
+    if np.argmin(found.smoothed) < BEGINNING:
+        return "Lower `min_learning_rate`, or raise `steps` or `batch_size`."
+    return "Raise `batch_size` or `steps`."
 
 
 def _not_risen(found: "LearningRateRange", fall: float) -> str:

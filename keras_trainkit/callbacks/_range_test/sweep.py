@@ -10,8 +10,11 @@ import numpy as np
 from keras_trainkit import _validation
 from keras_trainkit._model_optimizers import optimizers_of
 from keras_trainkit.callbacks._range_test.building import BuildFirst
-from keras_trainkit.callbacks._range_test.curve import limit, smooth
+from keras_trainkit.callbacks._range_test.curve import count_apart, limit, trailing
 from keras_trainkit.callbacks._range_test.restored import Before, is_built
+
+# Share of the sweep that must lie apart from a point that diverges, to know the noise by.
+SHARE_APART = 0.2
 
 
 class Sweep(keras.callbacks.Callback):
@@ -23,7 +26,7 @@ class Sweep(keras.callbacks.Callback):
     Args:
         learning_rates: array of shape `(points,)`.
         smoothing: float >= 0. Width of the smoothing in decades.
-        divergence: float > 1. How many times the best loss ends the sweep.
+        divergence: float > 1. How many times the best loss ends the sweep; it may be infinite.
         before: what `fit` builds is added to it.
 
     Attributes:
@@ -43,7 +46,6 @@ class Sweep(keras.callbacks.Callback):
         self._trailing: list[float] = []
         self._of_point: list[float] = []
         self._before = before
-        self._building = False
 
     @property
     def points(self) -> int:
@@ -58,7 +60,6 @@ class Sweep(keras.callbacks.Callback):
             self._before.add_built()
         else:
             BuildFirst(model, self._before.add_built)
-            self._building = True
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the learning rate, and let the logged mean begin anew."""
@@ -68,9 +69,6 @@ class Sweep(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record the loss; stop if it diverges."""
-        if self._building:
-            self._building = False
-            return
         logs = logs or {}
         if "loss" not in logs:
             expected = 'what a `train_step` returns with a "loss" in it'
@@ -89,10 +87,11 @@ class Sweep(keras.callbacks.Callback):
             self.ending = "nonfinite"
             return
         self.losses.append(loss)
-        rates = self._learning_rates[: len(self.losses)]
-        self._trailing.append(smooth(rates, np.array(self.losses), self._smoothing)[-1])
-        self.limit = limit(self._trailing[0], min(self._trailing), self._divergence)
-        if self._trailing[-1] > self.limit:
+        rates, losses = self._learning_rates[: len(self.losses)], np.array(self.losses)
+        self._trailing.append(trailing(rates, losses, self._smoothing))
+        apart = count_apart(rates, self._smoothing)
+        self.limit = limit(max(losses[: apart or 1]), min(self._trailing), self._divergence)
+        if self._trailing[-1] > self.limit and apart >= SHARE_APART * self.points:
             self.ending = "diverged"
         elif len(self.losses) == self.points:
             self.ending = "end"

@@ -18,15 +18,22 @@ def state_optimizers(model: keras.Model) -> list[Any]:
 
 
 def state_variables(model: keras.Model) -> list[Any]:
-    """Return what training changes: weights, seeds, and what the optimizers hold.
+    """Return what training changes: weights, seeds, states, and what the optimizers hold.
 
     Numbers that the user or a callback assigns are not among them.
     """
-    held = [*model.variables]
+    held = [*model.variables, *_recurrent_states(model)]
     for optimizer in state_optimizers(model):
         held.extend(optimizer.variables)
     unique = {id(variable): variable for variable in held}
     return [variable for variable in unique.values() if not is_runtime_number(variable)]
+
+
+def _recurrent_states(model: keras.Model) -> Iterator[Any]:
+    """Yield the states of stateful recurrent layers, which Keras does not track as variables."""
+    for layer in model._flatten_layers():
+        states = keras.tree.flatten(getattr(layer, "states", None))
+        yield from (state for state in states if isinstance(state, keras.Variable))
 
 
 def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
