@@ -24,32 +24,28 @@ class Direct:
 
     def __init__(self, model: keras.Model, variable: keras.Variable) -> None:
         self._model, self._variable = model, variable
-        parts = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-        )
+        # The optimizer first: to collect the others of a deep model takes longer than its step.
+        places = {2: (model.optimizer, "variables"), 1: (model, "non_trainable_variables")}
         self._part, self._index = next(
             (part, index)
-            for part, variables in enumerate(parts)
-            for index, candidate in enumerate(variables)
+            for part, (owner, name) in places.items()
+            for index, candidate in enumerate(getattr(owner, name))
             if candidate is variable
         )
+        self._dtype = keras.backend.standardize_dtype(variable.dtype)
 
     def write(self, value: float) -> None:
         """Let the next step read this value."""
         model = self._model
+        # The compiled step takes an array of NumPy for a tenth of what a transfer costs here.
+        array = np.asarray(value, self._dtype)
         if model._jax_state_synced:  # The next step collects what the variables hold.
-            self._variable.assign(value)
+            self._variable.assign(array)
         else:
-            self._replace(self._state()[self._part], value)
+            self._state()[self._part][self._index] = array
         # Where the data has ended there is no next step, and Keras falls back on its copy.
         if copy := getattr(model, "_jax_state", None):
-            self._replace(copy[PARTS[self._part]], value)
-
-    def _replace(self, values: list[Any], value: float) -> None:
-        # The compiled step takes an array of NumPy for a tenth of what a transfer costs here.
-        values[self._index] = np.asarray(value, values[self._index].dtype)
+            list.__setitem__(copy[PARTS[self._part]], self._index, array)  # Keras watches its own.
 
     def _state(self) -> Any:
         for variables in locals_of_callers("fit"):

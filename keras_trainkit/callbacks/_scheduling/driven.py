@@ -1,6 +1,7 @@
 """The numbers that follow a schedule: a learning rate, and runtime numbers."""
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +62,9 @@ class DrivenRate:
     def set(self, planned: float) -> None:
         """Set the learning rate to what is planned, times the multiplier."""
         self._take_over()
-        self._planned = _validation.real(self.name, planned, low=0.0)
+        if not 0 <= planned < math.inf:
+            raise _validation.invalid(self.name, "in [0, inf)", planned)
+        self._planned = planned
         self.value = self._planned * self.multiplier
         self._scalar.write(self.value)
         self._assigned = False
