@@ -45,13 +45,13 @@ test test-oldest: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-pro
 test test-oldest: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 
 test: $(VENV)/test-$(BACKEND)
-	$(RUN) -m pytest -n $(WORKERS) --dist worksteal
+	$(RUN) -m pytest -n $(WORKERS)
 
 test-all:
 	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
-	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not newest"
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS) -m "not newest"
 
 lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m ruff check
