@@ -45,7 +45,7 @@ class Direct:
             self._state()[self._part][self._index] = array
         # Where the data has ended there is no next step, and Keras falls back on its copy.
         if copy := getattr(model, "_jax_state", None):
-            list.__setitem__(copy[PARTS[self._part]], self._index, array)  # Keras watches its own.
+            copy[PARTS[self._part]][self._index] = array
 
     def _state(self) -> Any:
         for variables in locals_of_callers("fit"):

@@ -1,7 +1,6 @@
 """The numbers that follow a schedule: a learning rate, and runtime numbers."""
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,9 +61,7 @@ class DrivenRate:
     def set(self, planned: float) -> None:
         """Set the learning rate to what is planned, times the multiplier."""
         self._take_over()
-        if not 0 <= planned < math.inf:
-            raise _validation.invalid(self.name, "in [0, inf)", planned)
-        self._planned = planned
+        self._planned = _validation.real(self.name, planned, low=0.0)
         self.value = self._planned * self.multiplier
         self._scalar.write(self.value)
         self._assigned = False
