@@ -13,6 +13,9 @@ from keras_trainkit import _validation
 
 Duration = float | str
 
+# Share by which a time in float64 may be off after a few operations.
+ROUNDING = 1e-12
+
 _TEXT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(steps?|epochs?|%)\s*")
 _FORMS = 'a number of steps {} 0, or a text like "5 epochs" or "10%"'
 
@@ -60,7 +63,7 @@ def whole(number: float) -> float:
     Ten batches in three parts are 3.33 steps, and three epochs of them 10.
     """
     near = round(number)
-    return near if math.isclose(number, near, rel_tol=1e-12) else float(number)
+    return near if math.isclose(number, near, rel_tol=ROUNDING) else float(number)
 
 
 def in_steps(name: str, value: Duration, span: Span) -> float:

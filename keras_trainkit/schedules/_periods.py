@@ -8,6 +8,8 @@ import math
 from types import ModuleType
 from typing import Any
 
+from keras_trainkit.schedules._duration import ROUNDING
+
 
 def is_whole(step: Any) -> bool:
     """Return whether a number, an array or a tensor counts in an integer type."""
@@ -16,7 +18,7 @@ def is_whole(step: Any) -> bool:
 
 def rounding(dtype: str) -> float:
     """Return the share by which a time in `dtype` may be off after a few operations."""
-    return 1e-12 if dtype == "float64" else 5e-7
+    return ROUNDING if dtype == "float64" else 5e-7
 
 
 def completed(step: Any, length: float, xp: ModuleType, dtype: str) -> Any:

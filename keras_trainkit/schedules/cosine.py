@@ -174,9 +174,9 @@ class CosineDecayRestarts(_Cosine):
     def _growing_period(self, step: Any, xp: ModuleType, dtype: str) -> tuple[Any, Any]:
         """Return which period holds the step, and which share of it has passed."""
         begins, lengths = self._periods
-        # A whole step is compared with whole numbers, which no type rounds.
-        first = np.ceil(begins).astype("int32") if is_whole(step) else begins
-        enough = first if is_whole(step) else first * (1 - rounding(dtype))
+        first, enough = begins, begins * (1 - rounding(dtype))
+        if is_whole(step):  # Compared with whole numbers, which no type rounds.
+            first = enough = np.ceil(begins).astype("int32")
         index = xp.sum(xp.greater_equal(xp.expand_dims(step, -1), enough), -1) - 1
         late = xp.array(xp.take(first - begins, index), dtype)
         begun = xp.array(xp.subtract(step, xp.take(first, index)), dtype)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, Span, duration, in_steps
+from keras_trainkit.schedules._duration import ROUNDING, Duration, Span, duration, in_steps
 from keras_trainkit.schedules._schedule import Schedule
 
 KINDS = ("linear", "cosine", "sqrt")
@@ -87,7 +87,7 @@ class WarmupStableDecay(Schedule):
             if str(getattr(self, name)).rstrip().endswith("%"):
                 setattr(self, name, in_steps(name, getattr(self, name), Span(steps=total)))
         parts = [p for p in (self.warmup_steps, self.decay_steps) if not isinstance(p, str)]
-        if sum(parts) > total * (1 + 1e-12):
+        if sum(parts) > total * (1 + ROUNDING):
             raise _validation.invalid(
                 "total_steps", f"at least that of warm-up and decay, {sum(parts)}", total
             )
