@@ -13,6 +13,7 @@ from keras_trainkit.callbacks._scheduling.ahead import Ahead
 from keras_trainkit.callbacks._scheduling.driven import DrivenNumber, DrivenRate
 from keras_trainkit.callbacks._scheduling.points import Points
 from keras_trainkit.callbacks._scheduling.position import Position
+from keras_trainkit.callbacks._scheduling.scalar import reachable
 from keras_trainkit.schedules._schedule import Schedule
 
 Plan = Callable[[int], Any]
@@ -105,6 +106,7 @@ class LearningRate(keras.callbacks.Callback):
         when_fit_fails(model, self._running.close)
         if self._points:
             self._running.callback(self._points.close)
+        self._running.enter_context(reachable(model))
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
         also = self.also.items()
         self._driven = [(DrivenNumber(model, name), self._bound(plan)) for name, plan in also]

@@ -105,9 +105,21 @@ def test_leaves_nothing_behind_even_after_an_exception():
     with pytest.raises(KeyError):
         train(model, failing)
     assert attributes() == before
-    callback = LearningRate(rising)
-    fit(model, [callback])
+    fit(model, [LearningRate(rising), LearningRate()])
     assert attributes() == before
+
+
+@pytest.mark.backend("jax")
+def test_a_trainer_whose_state_is_out_of_reach_raises():
+    class Reticent(keras.Sequential):
+        def __setattr__(self, name, value):
+            if name != "_jax_state" or not value:
+                super().__setattr__(name, value)
+
+    model = Reticent([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(RuntimeError, match=r"^Keras's `fit` on JAX holds its variables elsewhere"):
+        train(model, rising)
 
 
 def test_can_be_copied():
