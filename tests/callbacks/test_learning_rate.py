@@ -435,6 +435,23 @@ def test_tensorboard_shows_the_rate_of_each_epoch_without_a_schedule(tmp_path):
     assert [(event.step, event.value) for event in shown] == [(4, 0.25), (9, 0.25), (14, 0.25)]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "precision"),
+    [
+        ("bfloat16", 2**-8),
+        ("float16", 2**-11),
+        pytest.param("float64", 1e-15, marks=pytest.mark.backend("tensorflow", "torch")),
+    ],
+)
+def test_the_rate_is_as_precise_as_its_variable(dtype, precision):
+    keras.config.set_floatx(dtype)
+    model = line()
+    train(model, rising, epochs=1)
+    rate = model.optimizer.learning_rate
+    assert keras.backend.standardize_dtype(rate.dtype) == dtype
+    assert float(keras.ops.convert_to_numpy(rate)) == pytest.approx(rising(4), rel=precision)
+
+
 # On top of the schedule
 
 
