@@ -127,10 +127,12 @@ def find_learning_rate(
     attributes that `fit` leaves and the generators of Python, NumPy and PyTorch (on the CPU) are as
     before, bit for bit, also if the test was interrupted. What was not built is built at its
     initial values, and the generators then stand where the first step of a `fit` would have
-    found them: the next `fit` trains as it would have without the test. Not put back are
-    TensorFlow's and Keras's global generators, buffers of modules of PyTorch, and what a data set
-    keeps of its own: a generator loses the batches that were drawn, and a `PyDataset` with several
-    workers may be shuffled in another order.
+    found them: the next `fit` trains as it would have without the test. (On PyTorch, if that
+    first `fit` shuffles, as the test does: data in order draws less from the generator, from which
+    dropout without a seed draws as well.) Not put back are TensorFlow's and Keras's global
+    generators, buffers of modules of PyTorch, and what a data set keeps of its own: a generator
+    loses the batches that were drawn, and a `PyDataset` with several workers may be shuffled in
+    another order.
 
     Args:
         model: compiled `keras.Model`, whose optimizer has a number for its learning rate.
