@@ -115,6 +115,21 @@ def test_trains_with_unknown_sizes():
     assert model.predict(np.ones((2, 7, 3)), verbose=0).shape == (2, 7, 3)
 
 
+@pytest.mark.backend("torch")
+@pytest.mark.filterwarnings("ignore::UserWarning:torch")
+def test_compiles_nothing_per_rate():
+    import torch
+
+    layer, ones = Dropout(0.0, seed=1), torch.ones(50, 40, requires_grad=True)
+    step = torch.compile(lambda: layer(ones, training=True), backend="aot_eager")
+    with torch._dynamo.config.patch(recompile_limit=3, fail_on_recompile_limit_hit=True):
+        for rate in np.linspace(0, 0.9, 10):
+            layer.rate = rate
+            y = step()
+            y.sum().backward()
+            assert (array(y) == 0).mean() == pytest.approx(rate, abs=0.05)
+
+
 @pytest.mark.backend("tensorflow")
 @pytest.mark.parametrize("shape", [[None, None, 3], [None, 4, None], None])
 def test_compiles_nothing_per_sequence_length(shape, monkeypatch):

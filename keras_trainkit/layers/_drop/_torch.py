@@ -18,13 +18,13 @@ def serves(inputs: torch.Tensor) -> bool:
     return inputs.device.type == "cpu"
 
 
+@torch.compiler.disable
 def drop(inputs: torch.Tensor, rate: Any, state: torch.Tensor) -> torch.Tensor:
     """Zero the inputs where their random bits fall below `rate`, and scale the others."""
     rate = float(rate)  # a schedule's value is a tensor
     return _Masked.apply(inputs, _mask(inputs.shape, rate, state), 1 - rate)
 
 
-@torch.compiler.disable
 def _mask(shape: torch.Size, rate: float, state: torch.Tensor) -> torch.Tensor:
     """Return int8 numbers, -1 (all bits) where to keep and 0 where to drop."""
     # Above one half, 16 bits would be a coarse grid for what remains.
