@@ -17,6 +17,7 @@ from keras_trainkit.callbacks._scheduling.scalar import reachable
 from keras_trainkit.schedules._schedule import Schedule
 
 Plan = Callable[[int], Any]
+Driven = DrivenRate | DrivenNumber
 
 
 class LearningRate(keras.callbacks.Callback):
@@ -89,7 +90,7 @@ class LearningRate(keras.callbacks.Callback):
         self.also = dict(also or {})
         self._points = None if log_dir is None else Points(log_dir)
         self._rate: DrivenRate | None = None
-        self._driven: list[tuple[DrivenRate | DrivenNumber, Plan]] = []
+        self._driven: list[tuple[Driven, Plan]] = []
         self._carried = 1.0
         self._running = contextlib.ExitStack()
         guard_fit()
@@ -109,21 +110,22 @@ class LearningRate(keras.callbacks.Callback):
         self._running.enter_context(reachable(model))
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
         also = self.also.items()
-        self._driven = [(DrivenNumber(model, name), self._bound(plan)) for name, plan in also]
+        self._driven = [self._bound(DrivenNumber(model, name), plan) for name, plan in also]
         if self.schedule is not None:
             self._carried = self.multiplier
             self._rate = DrivenRate(model)
-            self._driven.insert(0, (self._rate, self._bound(self.schedule)))
+            self._driven.insert(0, self._bound(self._rate, self.schedule))
             self._running.enter_context(self._rate.watched())
 
-    def _bound(self, plan: Plan) -> Plan:
+    def _bound(self, driven: Driven, plan: Plan) -> tuple[Driven, Plan]:
+        """Return both, a schedule in steps of this training."""
         if not isinstance(plan, Schedule):
-            return plan
+            return driven, plan
         if self._position.steps_per_epoch is None:
             plan.require_steps()
         else:
             plan = plan.bind(self._position.steps_per_epoch, self._position.epochs)
-        return Ahead(plan)
+        return driven, Ahead(plan, driven.expect)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Find the place in the training."""

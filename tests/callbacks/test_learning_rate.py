@@ -13,7 +13,7 @@ from keras_trainkit.callbacks import GradientMonitor, LearningRate
 from keras_trainkit.layers import Dropout
 from keras_trainkit.optimizers import NAG
 from keras_trainkit.schedules import ConstantLearningRate, CosineDecay, ExponentialDecay, OneCycle
-from tests.callbacks.paced import BATCH, BATCHES, ROWS, arrays, fit, line, train, weight
+from tests.callbacks.paced import BATCH, BATCHES, ROWS, Seen, arrays, fit, line, train, weight
 from tests.contracts import assert_same_weights, run_in_fresh_process
 
 
@@ -480,6 +480,21 @@ def test_an_assignment_in_an_epoch_scales_the_rest(through_callback):
     seen, _ = train(model, rising, [Halving()], epochs=1)
     rates = [rising(step) for step in range(5)]
     np.testing.assert_allclose(seen.lowered, [sum(rates[:3]) + sum(rates[3:]) / 2], rtol=1e-5)
+
+
+def test_an_assignment_scales_every_later_step_of_a_long_schedule():
+    epochs, halved = 60, 25
+    schedule = CosineDecay(0.1, epochs * BATCHES)
+
+    def halve(epoch, logs):
+        if epoch == halved - 1:
+            model.optimizer.learning_rate = schedule(halved * BATCHES - 1) / 2
+
+    model, seen = line(), Seen()
+    halving = keras.callbacks.LambdaCallback(on_epoch_end=halve)
+    fit(model, [LearningRate(schedule), halving], seen, epochs=epochs)
+    factors = np.where(np.arange(epochs) < halved, 1, 0.5)
+    np.testing.assert_allclose(seen.lowered, factors * lowered_by(schedule, epochs), atol=1e-5)
 
 
 def test_an_assignment_where_the_schedule_is_0_is_lost():

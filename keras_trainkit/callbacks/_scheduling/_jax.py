@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_trainkit._shadowing import shadowed
+from keras_trainkit.callbacks._scheduling.scalar import Scalar
 
 HELD = "_jax_state"
 
@@ -34,19 +35,15 @@ def reachable(model: keras.Model) -> Iterator[None]:
         yield
 
 
-class Direct:
-    """The place of one variable in the state that `fit` hands from step to step.
+class Direct(Scalar):
+    """Writes into the state that `fit` hands from step to step.
 
     An assignment through `self.model` would bring all variables up to date at each step, some
     percent of a small model's.
-
-    Args:
-        model: the model that trains, made `reachable`.
-        variable: scalar variable of the model or its optimizer.
     """
 
     def __init__(self, model: keras.Model, variable: keras.Variable) -> None:
-        self._model, self._variable = model, variable
+        super().__init__(model, variable)
         # The optimizer first: to collect the others of a deep model takes longer than its step.
         places = {
             "optimizer_variables": (model.optimizer, "variables"),

@@ -1,7 +1,7 @@
 """The numbers that follow a schedule: a learning rate, and runtime numbers."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,7 @@ from keras_trainkit import _validation
 from keras_trainkit._model_optimizers import innermost_optimizer, optimizers_of
 from keras_trainkit._runtime import NUMBERS, RuntimeNumber, held_by_jax_trainer
 from keras_trainkit._shadowing import shadowed
-from keras_trainkit.callbacks._scheduling.scalar import Scalar
+from keras_trainkit.callbacks._scheduling.scalar import scalar
 
 
 class DrivenRate:
@@ -35,7 +35,7 @@ class DrivenRate:
         self.value = 0.0
         self._planned = 0.0
         self._variable = _rate_of(model)
-        self._scalar = Scalar(model, self._variable)
+        self._scalar = scalar(model, self._variable)
         self._assigned = False
 
     @contextlib.contextmanager
@@ -57,6 +57,10 @@ class DrivenRate:
                 yield
             finally:
                 self._take_over()
+
+    def expect(self, planned: Sequence[float]) -> None:
+        """Prepare for what is planned for the steps to come."""
+        self._scalar.expect([value * self.multiplier for value in planned])
 
     def set(self, planned: float) -> None:
         """Set the learning rate to what is planned, times the multiplier."""
@@ -97,12 +101,16 @@ class DrivenNumber:
     def __init__(self, model: keras.Model, name: str) -> None:
         self.name = name
         self._number = _number_of(model, name)
-        self._scalar = Scalar(model, self._number.variable)
+        self._scalar = scalar(model, self._number.variable)
 
     @property
     def value(self) -> float:
         """The number as it is."""
         return self._number.value
+
+    def expect(self, planned: Sequence[float]) -> None:
+        """Prepare for what is planned for the steps to come."""
+        self._scalar.expect(planned)
 
     def set(self, planned: float) -> None:
         """Set the number."""
