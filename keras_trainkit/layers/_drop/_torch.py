@@ -18,6 +18,7 @@ def serves(inputs: torch.Tensor) -> bool:
     return inputs.device.type == "cpu"
 
 
+# `torch.compile` would take the rate for a constant, and compile anew for each.
 @torch.compiler.disable
 def drop(inputs: torch.Tensor, rate: Any, state: torch.Tensor) -> torch.Tensor:
     """Zero the inputs where their random bits fall below `rate`, and scale the others."""
