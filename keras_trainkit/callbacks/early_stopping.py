@@ -9,14 +9,11 @@ from typing import Any, Self
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit.callbacks._callback_list import calling_list
-from keras_trainkit.callbacks._fit_guard import guard_fit, running_fit, when_fit_fails
-from keras_trainkit.callbacks._interruption import uninterrupted
-from keras_trainkit.callbacks._snapshot.best import BestState
-from keras_trainkit.callbacks._snapshot.variables import build_optimizer
-from keras_trainkit.callbacks._stopping.criteria import Criteria, Margin, Smoothing
-from keras_trainkit.callbacks._stopping.limits import Limits
-from keras_trainkit.callbacks._stopping.monitored import (
+from keras_trainkit._fit import calling_list, guard_fit, running_fit, when_fit_fails
+from keras_trainkit.callbacks._early_stopping.best_state import BestState
+from keras_trainkit.callbacks._early_stopping.criteria import Criteria, Margin, Smoothing
+from keras_trainkit.callbacks._early_stopping.limits import Limits
+from keras_trainkit.callbacks._early_stopping.monitored import (
     VALIDATION,
     any_of_validation,
     directions_of,
@@ -24,8 +21,10 @@ from keras_trainkit.callbacks._stopping.monitored import (
     names_of,
     value_of,
 )
-from keras_trainkit.callbacks._stopping.report import StoppingReport
-from keras_trainkit.callbacks._stopping.validation import check_can_validate, validation_logs
+from keras_trainkit.callbacks._early_stopping.report import StoppingReport
+from keras_trainkit.callbacks._early_stopping.validation import check_can_validate, validation_logs
+from keras_trainkit.callbacks._interruption import uninterrupted
+from keras_trainkit.callbacks._training_state.variables import build_optimizer
 
 _STATE = ("wait", "best", "best_epoch", "best_step", "best_logs", "checks", "stopped_epoch")
 

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._model_optimizers import innermost_optimizer
-from keras_trainkit.callbacks._range_test import curve
-from keras_trainkit.callbacks._range_test.plot import plot_range
-from keras_trainkit.callbacks._range_test.restored import restored
-from keras_trainkit.callbacks._range_test.suggestion import suggest
-from keras_trainkit.callbacks._range_test.sweep import Sweep, calls_per_point
+from keras_trainkit._keras_internals import innermost_optimizer
+from keras_trainkit.callbacks._find_learning_rate import curve
+from keras_trainkit.callbacks._find_learning_rate.curve import suggest
+from keras_trainkit.callbacks._find_learning_rate.plot import plot_range
+from keras_trainkit.callbacks._find_learning_rate.restored_model import restored
+from keras_trainkit.callbacks._find_learning_rate.sweep import Sweep, calls_per_point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

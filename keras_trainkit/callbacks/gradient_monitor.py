@@ -1,6 +1,5 @@
 """The true training gradients, seen from inside `fit`."""
 
-import importlib
 import math
 import warnings
 from collections.abc import Iterable, Sequence
@@ -8,17 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_trainkit._model_optimizers import optimizers_of
-from keras_trainkit._selection import checked_patterns, matched
+from keras_trainkit._backend import backend_module
+from keras_trainkit._keras_internals import optimizers_of
 from keras_trainkit._validation import integer, invalid, one_of
-from keras_trainkit.callbacks._monitor.nonfinite import Watch
-from keras_trainkit.callbacks._monitor.probe import ActivationProbe
-from keras_trainkit.callbacks._monitor.record import Record
-from keras_trainkit.callbacks._monitor.record_file import RecordFile
-from keras_trainkit.callbacks._monitor.response import Response
-from keras_trainkit.callbacks._monitor.sampling import Sampling
-from keras_trainkit.callbacks._monitor.session import WANTED, Options, Session, warn_unobserved
-from keras_trainkit.callbacks._monitor.update import GROUPS
+from keras_trainkit._variable_paths import checked_patterns, matched
+from keras_trainkit.callbacks import _gradient_monitor
+from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
+from keras_trainkit.callbacks._gradient_monitor.nonfinite_response import Response
+from keras_trainkit.callbacks._gradient_monitor.nonfinite_watch import Watch
+from keras_trainkit.callbacks._gradient_monitor.record import Record
+from keras_trainkit.callbacks._gradient_monitor.sampling import Sampling
+from keras_trainkit.callbacks._gradient_monitor.session import (
+    WANTED,
+    Options,
+    Session,
+    warn_unobserved,
+)
+from keras_trainkit.callbacks._gradient_monitor.update import GROUPS
+from keras_trainkit.callbacks._tensorboard import RecordFile
 from keras_trainkit.diagnosis import History, Summary, plot_history, summarize
 
 if TYPE_CHECKING:
@@ -307,8 +313,4 @@ def _check(model: keras.Model) -> None:
 
 def session_class() -> type[Session]:
     """Return the session of the active backend; the other backends need not be installed."""
-    backend = keras.backend.backend()
-    if backend not in ("tensorflow", "jax", "torch"):
-        raise invalid("keras.backend.backend()", "tensorflow, jax or torch", backend)
-    module = importlib.import_module(f"keras_trainkit.callbacks._monitor._{backend}")
-    return module.BackendSession
+    return backend_module(_gradient_monitor.__name__).BackendSession

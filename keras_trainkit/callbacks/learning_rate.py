@@ -8,12 +8,11 @@ from typing import Any
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
-from keras_trainkit.callbacks._scheduling.ahead import Ahead
-from keras_trainkit.callbacks._scheduling.driven import DrivenNumber, DrivenRate
-from keras_trainkit.callbacks._scheduling.points import Points
-from keras_trainkit.callbacks._scheduling.position import Position
-from keras_trainkit.callbacks._scheduling.scalar import reachable
+from keras_trainkit._fit import guard_fit, when_fit_fails
+from keras_trainkit.callbacks._learning_rate.driven import Ahead, DrivenNumber, DrivenRate
+from keras_trainkit.callbacks._learning_rate.position import Position
+from keras_trainkit.callbacks._learning_rate.scalar import reachable
+from keras_trainkit.callbacks._tensorboard import Points
 from keras_trainkit.schedules._schedule import Schedule
 
 Plan = Callable[[int], Any]

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._model_optimizers import optimizers_of
+from keras_trainkit._keras_internals import optimizers_of
 
 
 class SwapIterate(keras.callbacks.Callback):

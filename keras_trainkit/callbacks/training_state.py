@@ -10,26 +10,27 @@ from typing import Any, Self
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit.callbacks._callback_list import calling_list
-from keras_trainkit.callbacks._fit_guard import guard_fit, when_fit_fails
-from keras_trainkit.callbacks._snapshot.archive import Deferred
-from keras_trainkit.callbacks._snapshot.companions import (
+from keras_trainkit._archive import Deferred
+from keras_trainkit._fit import calling_list, guard_fit, when_fit_fails
+from keras_trainkit.callbacks._training_state.callback_states import (
     companion_states,
     has_ended_training,
     set_companion_states,
 )
-from keras_trainkit.callbacks._snapshot.fingerprint import (
+from keras_trainkit.callbacks._training_state.fingerprint import (
     configuration,
     difference,
     fingerprint,
 )
-from keras_trainkit.callbacks._snapshot.folder import SnapshotFolder
-from keras_trainkit.callbacks._snapshot.generators import generator_states, set_generator_states
-from keras_trainkit.callbacks._snapshot.numbers import assign_numbers, numbers_of
-from keras_trainkit.callbacks._snapshot.passed_steps import PassedSteps
-from keras_trainkit.callbacks._snapshot.variables import (
+from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
+from keras_trainkit.callbacks._training_state.skipped_steps import PassedSteps
+from keras_trainkit.callbacks._training_state.variables import (
     assign,
+    assign_numbers,
     build_optimizer,
+    generator_states,
+    numbers_of,
+    set_generator_states,
     state_variables,
 )
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_trainkit._figure import new_axes
+from keras_trainkit._plotting import new_axes
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.history import History, short_names
 

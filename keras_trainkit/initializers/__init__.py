@@ -11,5 +11,5 @@ from keras_trainkit.initializers.rules import HeNormal as HeNormal
 from keras_trainkit.initializers.rules import HeUniform as HeUniform
 from keras_trainkit.initializers.rules import LecunNormal as LecunNormal
 from keras_trainkit.initializers.rules import LecunUniform as LecunUniform
-from keras_trainkit.initializers.torch_uniform import TorchUniform as TorchUniform
+from keras_trainkit.initializers.rules import TorchUniform as TorchUniform
 from keras_trainkit.initializers.variance_scaling import VarianceScaling as VarianceScaling

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_trainkit.initializers.kernels import kernels_of
+from keras_trainkit.initializers._kernels import kernels_of
 from keras_trainkit.initializers.variance_scaling import VarianceScaling
 
 

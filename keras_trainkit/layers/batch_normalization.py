@@ -6,15 +6,25 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._precision import at_least_float32
+from keras_trainkit._backend import never_empty, replica_sum
 from keras_trainkit._register import register
+from keras_trainkit._tensors import at_least_float32
 from keras_trainkit._validation import boolean, integer, invalid, real
-from keras_trainkit.layers import _ghosts
-from keras_trainkit.layers._moments import centered_moments, here, others, valid_count
-from keras_trainkit.layers._moving import followed, next_shares, unbiased
-from keras_trainkit.layers._normalize import affine, along, normalize, normalize_by_batch
-from keras_trainkit.layers._renorm import checked_clipping, correction
-from keras_trainkit.layers._replicas import never_empty, replica_sum
+from keras_trainkit.layers._batch_normalization import affine, along, normalize, normalize_by_batch
+from keras_trainkit.layers._batch_normalization import moments as _ghosts
+from keras_trainkit.layers._batch_normalization.moments import (
+    centered_moments,
+    here,
+    others,
+    valid_count,
+)
+from keras_trainkit.layers._batch_normalization.moving import (
+    checked_clipping,
+    correction,
+    followed,
+    next_shares,
+    unbiased,
+)
 
 PLAIN = (
     "axis",

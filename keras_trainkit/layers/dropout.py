@@ -7,12 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._precision import at_least_float32
 from keras_trainkit._register import register
-from keras_trainkit._runtime import RuntimeNumber
+from keras_trainkit._runtime_number import RuntimeNumber
+from keras_trainkit._tensors import at_least_float32
 from keras_trainkit._validation import integer, invalid, real
-from keras_trainkit.layers._drop import drop
-from keras_trainkit.layers._scheduled import ScheduledNumber
+from keras_trainkit.layers._dropout import drop
+from keras_trainkit.layers._dropout.scheduled_rate import ScheduledNumber
 
 STREAM_FILE = "random_stream.json"
 

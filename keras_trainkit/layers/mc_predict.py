@@ -8,15 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_trainkit._backend import compiled
 from keras_trainkit._validation import integer, invalid
-from keras_trainkit.layers._batches import batches
-from keras_trainkit.layers._compiled import compiled
-from keras_trainkit.layers._inference import float64, infer, layers_inside
-from keras_trainkit.layers._predictive import (
+from keras_trainkit.layers._mc_estimates import (
     Estimate,
     check_distribution,
     output_distributions,
 )
+from keras_trainkit.layers._model_pass import batches, float64, infer, layers_inside
 from keras_trainkit.layers.dropout import Dropout, fixed_rate
 
 # Keras's spatial dropout layers are subclasses of its Dropout.

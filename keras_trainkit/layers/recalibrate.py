@@ -7,13 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_trainkit._precision import at_least_float32
+from keras_trainkit._backend import compiled
+from keras_trainkit._tensors import at_least_float32
 from keras_trainkit._validation import invalid
-from keras_trainkit.layers._batches import batches
-from keras_trainkit.layers._compiled import compiled
-from keras_trainkit.layers._inference import float64, infer, layers_inside
-from keras_trainkit.layers._moments import centered_moments, others
-from keras_trainkit.layers._pool import Pool
+from keras_trainkit.layers._batch_normalization.moments import centered_moments, others
+from keras_trainkit.layers._model_pass import batches, float64, infer, layers_inside
+from keras_trainkit.layers._pooled_moments import Pool
 from keras_trainkit.layers.batch_normalization import BatchNormalization
 
 BATCH_NORMALIZATION = (BatchNormalization, keras.layers.BatchNormalization)

@@ -6,7 +6,6 @@ Keras's hooks that this file overrides (`_backend_update_step`, `_apply_weight_d
 `_clip_gradients`) are internals; nothing outside this folder relies on them.
 """
 
-import importlib
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +18,19 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import at_least_float32
-from keras_trainkit._runtime import refuse_if_held
-from keras_trainkit._selection import checked_factors, checked_patterns, pattern_of
-from keras_trainkit.optimizers._finite import apply_if_finite
-from keras_trainkit.optimizers._gradients import by_global_norm, by_norm, by_value, dense
-from keras_trainkit.optimizers._groups import Group, grouped, traits_of
-from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read, threaded
-from keras_trainkit.optimizers._scalars import scalar_like
+from keras_trainkit._backend import backend_module
+from keras_trainkit._runtime_number import refuse_if_held
+from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
+from keras_trainkit.optimizers._gradients import (
+    apply_if_finite,
+    by_global_norm,
+    by_norm,
+    by_value,
+    dense,
+)
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, scalar_like, threaded
+from keras_trainkit.optimizers._update_groups import Group, grouped, traits_of
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
@@ -360,8 +364,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
 def _kernels(group: Group) -> ModuleType | None:
     """Return the module of the backend's fused kernels if they serve this group."""
-    backend = keras.backend.backend()
-    if backend not in ("tensorflow", "torch") or not group.native:
+    if keras.backend.backend() == "jax" or not group.native:
         return None
-    kernels = importlib.import_module(f"keras_trainkit.optimizers._{backend}")
+    kernels = backend_module(__package__)
     return kernels if kernels.serves(group.values) else None

@@ -8,11 +8,11 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import larger
 from keras_trainkit._register import register
+from keras_trainkit._tensors import larger
+from keras_trainkit.optimizers._adam_family import MomentOptimizer
 from keras_trainkit.optimizers._base import LearningRate
-from keras_trainkit.optimizers._moments import MomentOptimizer
-from keras_trainkit.optimizers._scalars import bias_correction, square_root
+from keras_trainkit.optimizers._hyperparameters import bias_correction, square_root
 
 
 class AdamNumbers(NamedTuple):

@@ -8,11 +8,11 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._precision import at_least_float32, larger
 from keras_trainkit._register import register
-from keras_trainkit._selection import checked_patterns, matched
+from keras_trainkit._tensors import at_least_float32, larger
+from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.optimizers._gradients import norm
-from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read
 
 
 class Clipping:

@@ -9,9 +9,9 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
+from keras_trainkit.optimizers._adam_family import MomentOptimizer
 from keras_trainkit.optimizers._base import LearningRate
-from keras_trainkit.optimizers._moments import MomentOptimizer
-from keras_trainkit.optimizers._scalars import (
+from keras_trainkit.optimizers._hyperparameters import (
     bias_correction,
     power,
     scalar_dtype,

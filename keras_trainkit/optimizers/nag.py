@@ -11,12 +11,16 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._fit import resume_at_next_fit
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
-from keras_trainkit.optimizers._hyperparameter import Hyperparameter, read
-from keras_trainkit.optimizers._iterate import AtIterate
-from keras_trainkit.optimizers._next_fit import resume_at_next_fit
-from keras_trainkit.optimizers._scalars import scalar_dtype, scalar_like
+from keras_trainkit.optimizers._hyperparameters import (
+    Hyperparameter,
+    read,
+    scalar_dtype,
+    scalar_like,
+)
+from keras_trainkit.optimizers._look_ahead import AtIterate
 
 # The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
 KERAS_UNIT = -1.0

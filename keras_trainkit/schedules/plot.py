@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._figure import new_axes
+from keras_trainkit._plotting import new_axes
 from keras_trainkit.schedules._schedule import Schedule, checked_schedule
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
 
 import keras
 
-from tests.callbacks.configurations import REPLICATED
+from tests.callbacks.gradient_monitor.configurations import REPLICATED
 from tests.callbacks.untouched import assert_untouched_and_true
 
 

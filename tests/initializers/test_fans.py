@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 
 from keras_trainkit.initializers import GlorotNormal, HeNormal, HeUniform, TorchUniform, initialize
-from keras_trainkit.initializers.fans import compute_fans
-from keras_trainkit.initializers.kernels import kernels_of
+from keras_trainkit.initializers._fans import compute_fans
+from keras_trainkit.initializers._kernels import kernels_of
 from tests.contracts import array
 from tests.references.initializers import counted_fans
 

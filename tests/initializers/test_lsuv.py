@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 
 from keras_trainkit.initializers import lsuv
-from keras_trainkit.initializers.kernels import kernels_of
-from keras_trainkit.initializers.orthonormal import orthonormal
+from keras_trainkit.initializers._kernels import kernels_of
+from keras_trainkit.initializers.lsuv import orthonormal
 from tests.contracts import array, assert_close
 from tests.references.initializers import lsuv_of_dense_layers
 

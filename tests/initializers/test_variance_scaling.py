@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit import initializers
-from keras_trainkit.initializers.seed_stream import SeedStream
-from keras_trainkit.initializers.variance_scaling import TRUNCATED_STD
+from keras_trainkit.initializers.variance_scaling import TRUNCATED_STD, SeedStream
 from tests.contracts import array, assert_round_trips, run_in_fresh_process
 from tests.references.initializers import VARIANCE
 

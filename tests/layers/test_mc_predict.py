@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit import layers as ours
-from keras_trainkit.layers._predictive import output_distributions
+from keras_trainkit.layers._mc_estimates import output_distributions
 from keras_trainkit.layers.mc_predict import mc_predict
 from tests.contracts import array, assert_close, assert_same_weights
 

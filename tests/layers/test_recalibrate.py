@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit import layers as ours
-from keras_trainkit.layers._pool import Pool
+from keras_trainkit.layers._pooled_moments import Pool
 from keras_trainkit.layers.recalibrate import recalibrate
 from tests.contracts import array, assert_close
 

@@ -1,0 +1,77 @@
+"""What the package needs of a backend itself, and the one loader of backend files.
+
+Code for one backend stands in files named `_tensorflow.py`, `_jax.py` and `_torch.py`, which are
+imported when that backend is active: the others need not be installed. The files of this folder
+hold what several components share; kernels of one component stay in its own folder.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit._validation import invalid
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def backend_module(package: str) -> ModuleType:
+    """Return the active backend's file in a package, such as `keras_trainkit.layers._dropout`."""
+    return _load(package, keras.backend.backend())
+
+
+@cache
+def _load(package: str, backend: str) -> ModuleType:
+    if backend not in BACKENDS:
+        raise invalid("keras.backend.backend()", f"one of {', '.join(BACKENDS)}", backend)
+    return import_module(f"{package}._{backend}")
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` without gradients, traced once per shape of its (nested) tensors.
+
+    PyTorch runs it as it stands.
+    """
+    return backend_module(__name__).compiled(function)
+
+
+def replica_sum(x: Any) -> Any:
+    """Add `x` over all replicas, differentiably; where there are none, return it.
+
+    JAX needs nothing: under `keras.distribution` its arrays are those of the whole batch.
+    """
+    return x if keras.backend.backend() == "jax" else backend_module(__name__).replica_sum(x)
+
+
+def never_empty(x: Any) -> bool:
+    """Say whether `x` surely has elements: a replica may get none of a small last batch."""
+    if keras.backend.backend() != "tensorflow":
+        return 0 not in x.shape
+    return 0 not in x.shape and (backend_module(__name__).replicas() == 1 or None not in x.shape)
+
+
+def isolated_pass() -> AbstractContextManager[None]:
+    """Record nothing for gradients, and leave the backend's global random generator as it is.
+
+    TensorFlow and JAX need nothing: Keras draws from the seeds of its own variables.
+    """
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    return backend_module(__name__).isolated_pass()
+
+
+def generator_state() -> np.ndarray | None:
+    """Return the state of the backend's global random generator, None where it cannot be read."""
+    if keras.backend.backend() != "torch":
+        return None
+    return backend_module(__name__).generator_state()
+
+
+def set_generator_state(state: np.ndarray) -> None:
+    """Continue the backend's global random stream from a state that was read."""
+    backend_module(__name__).set_generator_state(state)

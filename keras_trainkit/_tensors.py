@@ -1,0 +1,32 @@
+"""The type in which the components compute."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def float64_of(x: Any) -> np.ndarray:
+    """Return the values of a tensor or variable in double precision."""
+    return keras.ops.convert_to_numpy(x).astype("float64")
+
+
+def float64_if_readable(x: Any) -> np.ndarray | None:
+    """Return the same, or None for a tensor of a traced or mapped function, or no tensor."""
+    try:
+        return float64_of(x)
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+        return None
+
+
+def at_least_float32(dtype: Any) -> str:
+    """Return "float64" for float64 and "float32" for every other type."""
+    # On PyTorch `keras.backend.result_type` turns float64 into float32.
+    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
+
+
+def larger(one: Any, other: Any) -> Any:
+    """Return the larger of two tensors of one type, entry by entry; NaN where `other` is NaN."""
+    # On PyTorch `ops.maximum` turns float64 into float32.
+    return ops.where(one > other, one, other)

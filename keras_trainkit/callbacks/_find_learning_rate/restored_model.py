@@ -1,0 +1,111 @@
+"""A model that is trained for a look, and given back as it was."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit.callbacks._interruption import uninterrupted
+from keras_trainkit.callbacks._training_state.variables import (
+    assign,
+    build_optimizer,
+    generator_states,
+    set_generator_states,
+    state_variables,
+)
+
+
+class BuildFirst:
+    """Stands in for `model.train_function` once, to build the model before it trains.
+
+    TensorFlow builds a model in its first step, after which nobody knows what it began from.
+
+    Args:
+        model: model that `fit` is about to train.
+        then: function without arguments, called when the model is built.
+    """
+
+    def __init__(self, model: keras.Model, then: Callable[[], None]) -> None:
+        self._model, self._then = model, then
+        self._train = model.train_function
+        model.train_function = self
+
+    def __call__(self, iterator: Any) -> dict[str, Any]:
+        """Build by the shapes of a batch, give the place back, and train."""
+        self._model.train_function = self._train
+        self._model._symbolic_build(data_batch=iterator.element_spec)
+        self._then()
+        return self._train(iterator)
+
+
+# What `fit` leaves in the attributes of a model, and NAG between two of them.
+_OF_FIT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")
+_LEFT = (*_OF_FIT, "make_train_function")
+
+
+@contextmanager
+def restored(model: keras.Model) -> Iterator["Before"]:
+    """Give the model back as it was, however the block ends."""
+    before = Before(model)
+    try:
+        model._initial_epoch = None
+        yield before
+    finally:
+        with uninterrupted():
+            before.put_back()
+
+
+class Before:
+    """Variables, generators and attributes as they were, one copy in the host's memory.
+
+    What `fit` builds stays built: it is put back to its initial values, and the generators to where
+    the first step of that `fit` found them. The next one finds nothing to build and begins there,
+    so that it trains as if it were the first.
+
+    Args:
+        model: compiled model that is about to be trained.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._was_built = is_built(model) and _has_met_data(model)
+        self._attributes = {name: vars(model)[name] for name in _LEFT if name in vars(model)}
+        self._generators = generator_states()
+        self._values: dict[int, tuple[Any, np.ndarray]] = {}
+        build_optimizer(model)
+        self._keep()
+
+    def add_built(self) -> None:
+        """Keep also what `fit` has built before its first step."""
+        build_optimizer(self._model)
+        self._keep()
+        if not self._was_built:
+            self._generators = generator_states()
+
+    def put_back(self) -> None:
+        """Bring everything back."""
+        model = self._model
+        model.reset_metrics()  # TensorFlow creates some in the first step.
+        assign(*zip(*self._values.values(), strict=True))
+        for name in _LEFT:
+            vars(model).pop(name, None)
+        vars(model).update(self._attributes)
+        set_generator_states(self._generators)
+
+    def _keep(self) -> None:
+        for variable in (*state_variables(self._model), *self._model.metrics_variables):
+            if id(variable) not in self._values:
+                value = np.array(keras.ops.convert_to_numpy(variable))
+                self._values[id(variable)] = variable, value
+
+
+def is_built(model: keras.Model) -> bool:
+    """Say whether all of its weights exist."""
+    return all(layer.built for layer in model._flatten_layers())
+
+
+def _has_met_data(model: keras.Model) -> bool:
+    """Say whether `fit` needs no batch to build the loss and the metrics."""
+    return all(part is None or part.built for part in (model._compile_loss, model._compile_metrics))

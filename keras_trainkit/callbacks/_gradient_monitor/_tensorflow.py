@@ -1,0 +1,172 @@
+"""Observed steps on TensorFlow: a ring of variables takes the statistics out of the graph."""
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
+from keras_trainkit.callbacks._gradient_monitor.statistics import SAFE, Kernels, careful_norms
+
+REASSOCIATED = ("Mul", "Add", "AddV2", "AddN", "Sub")
+
+
+def private_variable(value: tf.Tensor) -> tf.Variable:
+    """Return a plain variable, also where a strategy would mirror it."""
+    # A thread of its own stands outside the strategy's scope and outside the graph being traced.
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(tf.Variable, value, trainable=False).result()
+
+
+class XLAKernels(Kernels):
+    """Backend-neutral reductions of gradients, which XLA fuses."""
+
+    def __init__(self) -> None:
+        self._anchor = private_variable(tf.zeros(()))
+
+    def rows(self, tensors: Sequence[Any]) -> tf.Tensor:
+        """Return tensors of one shape as the rows of a float32 matrix."""
+        # A variable that is converted would be read only where it is used: after the update.
+        values = [tf.identity(t.value if isinstance(t, keras.Variable) else t) for t in tensors]
+        return tf.cast(tf.reshape(tf.stack(values), (len(values), -1)), "float32")
+
+    def dense(self, gradient: Any) -> tf.Tensor:
+        """Return a gradient as one tensor, without adding a reader to its last operations.
+
+        TensorFlow reorders `learning_rate * (a * b)` where nobody else reads the inner product. To
+        leave every bit of the training as it is, the monitor computes such a product once more.
+        """
+        tensor = tf.convert_to_tensor(gradient)
+        return tensor if tf.executing_eagerly() else self._repeated(tensor)
+
+    def _repeated(self, tensor: tf.Tensor) -> tf.Tensor:
+        kind = tensor.op.type
+        if kind not in REASSOCIATED:
+            return tensor
+        operands = [self._repeated(operand) for operand in tensor.op.inputs]
+        # Waiting for something else keeps it from being merged with what it repeats.
+        with tf.control_dependencies([self._anchor.read_value()]):
+            if kind == "AddN":
+                return tf.raw_ops.AddN(inputs=operands)
+            return getattr(tf.raw_ops, kind)(x=operands[0], y=operands[1])
+
+    def replicas(self) -> int:
+        """Return how many replicas run the step at once."""
+        context = tf.distribute.get_replica_context()
+        return 1 if context is None else context.num_replicas_in_sync
+
+    def total(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return the sum over replicas."""
+        if self.replicas() == 1:
+            return rows
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
+
+
+class GraphKernels(XLAKernels):
+    """Reductions that read each row once, for TensorFlow's own operations."""
+
+    def norms(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return each row's L2 norm, and its number of entries that are NaN or infinite."""
+        norms = self.plain_norms(rows)
+        safe = tf.reduce_all((norms > SAFE[0]) & (norms < SAFE[1]))
+        return tf.cond(safe, lambda: (norms, tf.zeros_like(norms)), lambda: careful_norms(rows))
+
+    def plain_norms(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return each row's L2 norm by the sum of its squares, which may overflow or vanish."""
+        return tf.raw_ops.EuclideanNorm(input=rows, axis=1)
+
+    def means(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return the mean of each row."""
+        return tf.reduce_sum(rows, 1) / rows.shape[1]
+
+    def peaks(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return the largest magnitude of each row."""
+        return tf.maximum(tf.reduce_max(rows, 1), -tf.reduce_min(rows, 1))
+
+    def zero_fractions(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return the share of each row's entries that are zero."""
+        shares = 1.0 - self.plain_norms(tf.sign(rows)) ** 2 / rows.shape[1]
+        return tf.where(tf.math.is_nan(shares), 0.0, shares)
+
+
+class BackendSession(Session):
+    """Re-makes the train function around a step that writes its table into a private variable.
+
+    An output would not do: of `steps_per_execution` steps in one graph, Keras returns the last.
+    The variables belong to no model, optimizer or metric, so no file ever contains them.
+    """
+
+    def __init__(self, model: keras.Model, options: Options) -> None:
+        super().__init__(model, options)
+        self._buffer: tf.Variable | None = None
+        self._cursor = private_variable(tf.zeros((), "int64"))
+        self._length = options.capacity * model.steps_per_execution
+        self.recorder.exchange = self._exchange
+        self._train_step = model.train_step
+        self._observed = self.remade(self._step)
+
+    @staticmethod
+    def kernels(model: keras.Model) -> Kernels:
+        """Return the reductions that suit the backend and the way the model is compiled."""
+        return XLAKernels() if model.jit_compile else GraphKernels()
+
+    def run(self, iterator: Any) -> Any:
+        """Run up to `steps_per_execution` steps."""
+        return self._observed(iterator)
+
+    def peek(self, iterator: Any) -> tuple[Any, tuple]:
+        """Return the next batch and arguments that still hold it.
+
+        Only a function that has run before takes batches from a list without a new trace.
+        """
+        replicas = self.model.distribute_strategy.num_replicas_in_sync
+        if replicas > 1 or self._wanted not in self._ran:
+            return None, (iterator,)
+        batches = list(itertools.islice(iterator, self.model.steps_per_execution))
+        return (batches[0], (iter(batches),)) if batches else (None, (iterator,))
+
+    def put_direction(self, group: tuple[int, ...], direction: np.ndarray) -> None:
+        """Assign to the variable that the traced step reads."""
+        self._directions[group].assign(direction)
+
+    def take_tables(self) -> Sequence[np.ndarray]:
+        """Return the tables of all steps since the last time, in order."""
+        if self._buffer is None:
+            return []
+        tables = self._buffer[: self._cursor].numpy()
+        self._cursor.assign(0)
+        return list(tables)
+
+    def _step(self, data: Any) -> Any:
+        with self.recorder.watching():
+            logs = self._train_step(data)
+            table = self.recorder.table(data, logs)
+        context = tf.distribute.get_replica_context()
+        if table is not None and tf.get_static_value(context.replica_id_in_sync_group) == 0:
+            self._write(table)
+        return logs
+
+    def _write(self, table: tf.Tensor) -> None:
+        if self._buffer is None:
+            with tf.init_scope():
+                self._buffer = private_variable(tf.zeros((self._length, *table.shape)))
+        # A dataset that ends unexpectedly runs whatever does not depend on its next element.
+        with tf.control_dependencies([table]):
+            place = (self._cursor.assign_add(1) - 1) % self._length
+        self._buffer.scatter_nd_update([[place]], [table[: self._buffer.shape[1]]])
+
+    def _exchange(self, variables: Sequence[Any], units: tf.Tensor) -> tf.Tensor:
+        key = tuple(id(variable) for variable in variables)
+        if key not in self._directions:
+            with tf.init_scope():
+                first = self.begin_group(key, units.shape)
+                self._directions[key] = private_variable(tf.constant(first))
+        last = tf.identity(self._directions[key])
+        with tf.control_dependencies([last]):
+            self._directions[key].assign(units)
+        return last

@@ -1,0 +1,147 @@
+"""What the layers of a model put out on one batch, seen between two training steps."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_trainkit._backend import isolated_pass
+from keras_trainkit._patching import shadowed
+from keras_trainkit._tensors import float64_if_readable
+from keras_trainkit._variable_paths import repeats
+from keras_trainkit.diagnosis.history import layer_of
+
+# What an activation function or layer is called, in lower case, and its kind.
+KINDS = {
+    "relu": "relu",
+    "relu6": "relu",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "softmax": "softmax",
+}
+
+Row = Sequence[float]
+
+
+class ActivationProbe:
+    """Measures what every layer makes of one batch in inference mode.
+
+    The statistics are those of `diagnosis.Activations`; units lie on the last axis. A layer counts
+    if it returns one floating tensor and no layer inside it does; what is inside a recurrent layer
+    is left out, and so is a layer that returns several tensors. Of a layer that is called several
+    times, and of a layer inside `TimeDistributed`, the last call counts.
+    The batch passes through the model once, eagerly; nothing that the pass assigns, draws or adds
+    to a loss remains, also after an exception.
+
+    Args:
+        model: built `keras.Model`. On JAX its variables must be up to date, as they are in
+            `Callback.model`.
+        batch: array, or nested arrays, that `model(batch)` takes.
+    """
+
+    def __init__(self, model: keras.Model, batch: Any) -> None:
+        self.model = model
+        self.batch = batch
+
+    def measure(self) -> list[tuple[str, str, Row]]:
+        """Return the path, the kind and the statistics of each layer, in the order of first calls.
+
+        A path is that of the owner of the layer's first weight, or the layer's own if it has none;
+        the second layer of a path gets `#2`.
+        """
+        log: list[tuple[keras.Layer, Row]] = []
+        layers = self.model._flatten_layers()  # the only way to layers inside layers
+        with isolated_pass(), keras.StatelessScope(), ExitStack() as stack:
+            for layer in layers:
+                stack.enter_context(_restored(layer))
+            # The losses of the last step stay; those of this pass end with the scope.
+            stack.enter_context(shadowed(self.model, _clear_losses=lambda: None))
+            for layer in _whole(layers):
+                stack.enter_context(shadowed(layer, call=_measuring(layer, log)))
+            self.model(self.batch, training=False)
+        latest = {id(layer): (layer, row) for layer, row in log}
+        paths = [_path(layer) for layer, _ in latest.values()]
+        return [
+            (path + mark, _kind(layer), row)
+            for path, mark, (layer, row) in zip(paths, repeats(paths), latest.values(), strict=True)
+        ]
+
+
+@contextmanager
+def _restored(layer: keras.Layer) -> Iterator[None]:
+    """Undo what is set on a layer, such as the dropout mask of a recurrent cell."""
+    own = vars(layer)
+    before = dict(own)
+    try:
+        yield
+    finally:
+        own.update(before)
+        for name in own.keys() - before.keys():
+            del own[name]
+
+
+def _whole(layers: list[keras.Layer]) -> list[keras.Layer]:
+    """Return the layers without those inside recurrent layers or serving as an activation."""
+    parts = {id(layer.activation) for layer in layers if hasattr(layer, "activation")}
+    for layer in layers:
+        if isinstance(layer, keras.layers.RNN):
+            parts |= {id(inner) for inner in layer._flatten_layers(include_self=False)}
+    return [layer for layer in layers if id(layer) not in parts]
+
+
+def _measuring(layer: keras.Layer, log: list[tuple[keras.Layer, Row]]) -> Callable:
+    """Return the layer's `call`, noting its output in `log` unless a layer inside has done so."""
+    forward = layer.call
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        before = len(log)
+        outputs = forward(*args, **kwargs)
+        y = _values(outputs) if len(log) == before else None
+        if y is not None:
+            with np.errstate(all="ignore"):
+                log.append((layer, _row(y, layer)))
+        return outputs
+
+    return call
+
+
+def _values(outputs: Any) -> np.ndarray | None:
+    """Return a floating tensor as float64, None for anything else."""
+    if not ops.is_tensor(outputs) or not keras.backend.is_float_dtype(outputs.dtype):
+        return None
+    return float64_if_readable(outputs)
+
+
+def _row(y: np.ndarray, layer: keras.Layer) -> Row:
+    kind = _kind(layer)
+    zero = y == 0
+    units = zero.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
+    dead = units.all(axis=0).mean() if kind == "relu" else math.nan
+    saturated = math.nan
+    if kind == "sigmoid":
+        saturated = ((y <= 0.01) | (y >= 0.99)).mean()
+    elif kind == "tanh":
+        saturated = (np.abs(y) > 0.98).mean()
+    elif kind == "softmax":
+        axis = getattr(layer, "axis", -1)
+        largest = y.max(axis=axis if isinstance(axis, int) else tuple(axis))
+        saturated = (largest > 0.99).mean()
+    return float(y.mean()), float(y.std()), float(zero.mean()), float(dead), float(saturated)
+
+
+def _kind(layer: keras.Layer) -> str:
+    """Return the kind of the layer's activation, or of the layer if it is itself one."""
+    activation = getattr(layer, "activation", layer)
+    if isinstance(activation, keras.Layer) and activation is not layer:
+        return _kind(activation)
+    name = getattr(activation, "__name__", type(activation).__name__)
+    return KINDS.get(name.lower(), "")
+
+
+def _path(layer: keras.Layer) -> str:
+    weights = layer.weights
+    return layer_of(weights[0].path) if weights else layer.path or layer.name

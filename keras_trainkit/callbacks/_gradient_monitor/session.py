@@ -1,0 +1,166 @@
+"""A model's train function for the time of one `fit`, run so that the gradients are seen."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit._patching import shadowed
+from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
+from keras_trainkit.callbacks._gradient_monitor.statistics import Kernels, Tensor
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a session is asked to measure, and how many calls it must hold between two fetches."""
+
+    parts: frozenset[str]
+    patterns: tuple[str, ...]
+    capacity: int
+
+
+class Session:
+    """Stands in for `model.train_function`, and gives the place back by itself.
+
+    Keras calls no callback when a training is interrupted, and keeps the train function for the
+    next one. So the monitor announces each call by `announce`, and the first call that was not
+    announced, or belongs to another `fit`, puts the original function back. A call that is
+    announced without being wanted runs the original function, untouched. Subclasses know one
+    backend each.
+
+    Args:
+        model: a compiled model whose train function is made.
+        options: `Options`.
+    """
+
+    def __init__(self, model: keras.Model, options: Options) -> None:
+        self.model = model
+        self.original = model.train_function
+        self.recorder = Recorder(model, self.kernels(model), options.parts, options.patterns)
+        self.fit: Any = None
+        self.batch: Any = None
+        self.calls: list[int] = []
+        self._armed = self._wanted = False
+        self._ran: set[bool] = set()
+        self._tables: list[Tensor] = []
+        self._warned = False
+        self._directions: dict[tuple[int, ...], Any] = {}
+        self._groups: list[tuple[int, ...]] = []
+        self._resumed: list[np.ndarray] = []
+
+    @staticmethod
+    def obstacle(model: keras.Model) -> str | None:
+        """Return why this model cannot be observed on this backend, or None."""
+        return None
+
+    @staticmethod
+    def kernels(model: keras.Model) -> Kernels:
+        """Return the reductions that suit the backend and the way the model is compiled."""
+        return Kernels()
+
+    def run(self, *arguments: Any) -> Any:
+        """Do what the original function does, and keep the statistics of each step."""
+        raise NotImplementedError
+
+    def peek(self, *arguments: Any) -> tuple[Any, tuple]:
+        """Return the next batch and arguments that still hold it, or None and the arguments."""
+        return None, arguments
+
+    def fetch(self) -> list[tuple[int, np.ndarray]]:
+        """Return steps and statistics since the last `fetch`, `(1 + V, columns)` each."""
+        tables = self.take_tables()
+        per_call = self.model.steps_per_execution
+        steps = [first + i for first in self.calls for i in range(per_call)]
+        self.calls = []
+        # Only the last call of an epoch can have fewer steps, and each epoch ends with a fetch.
+        return list(zip(steps, tables, strict=False))
+
+    def take_tables(self) -> Sequence[np.ndarray]:
+        """Return the tables of all steps since the last time, in order."""
+        tables, self._tables = self._tables, []
+        return [keras.ops.convert_to_numpy(table) for table in tables]
+
+    def directions(self) -> list[np.ndarray]:
+        """Return the directions of the last gradients, one array for each group of variables."""
+        held = [self._directions[group] for group in self._groups]
+        return [np.array(keras.ops.convert_to_numpy(direction)) for direction in held]
+
+    def resume_directions(self, directions: Sequence[np.ndarray]) -> None:
+        """Compare the next gradient with these, also in groups that the next step begins."""
+        self._resumed = list(directions)
+        for group in self._groups:
+            if self._resumed:
+                self.put_direction(group, self._resumed.pop(0))
+
+    def put_direction(self, group: tuple[int, ...], direction: np.ndarray) -> None:
+        """Take an array for the direction of the last gradient of a group."""
+        self._directions[group] = keras.ops.convert_to_tensor(direction)
+
+    def begin_group(self, group: tuple[int, ...], shape: Sequence[int]) -> Any:
+        """Return the first direction that a group is compared with."""
+        self._groups.append(group)
+        return self._resumed.pop(0) if self._resumed else np.zeros(shape, "float32")
+
+    def attach(self) -> None:
+        """Take the place of the train function in the fit that begins now."""
+        self.fetch()
+        self._armed = False
+        self.fit = self.model.history
+        self.model.train_function = self
+
+    def detach(self) -> None:
+        """Give the place back, unless `compile` has emptied it."""
+        if self.model.train_function is self:
+            self.model.train_function = self.original
+
+    def announce(self, step: int, wanted: bool) -> None:
+        """Say that the next call is this fit's and begins with `step`; measure it if wanted."""
+        self._armed, self._wanted = True, wanted and not self.recorder.failure
+        if self._wanted:
+            self.calls.append(step)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the train function once, observed if the monitor wants it."""
+        if not (self._armed and self.fit is self.model.history):
+            self.detach()
+            return self.original(*arguments)
+        self._armed = False
+        if self.batch is WANTED:
+            batch, arguments = self.peek(*arguments)
+            self.batch = WANTED if batch is None else batch
+        result = self.run(*arguments) if self._wanted else self.original(*arguments)
+        self._ran.add(self._wanted)
+        if self._wanted:
+            self._report_failure()
+        return result
+
+    def keep(self, table: Tensor | None) -> None:
+        """Hold the statistics of one step on the device until `fetch`."""
+        if table is not None:
+            self._tables.append(table)
+
+    def remade(self, train_step: Callable, **attributes: Any) -> Callable:
+        """Return a train function that Keras makes around `train_step`, the model unchanged."""
+        with shadowed(self.model, train_step=train_step, train_function=None, **attributes):
+            self.model.make_train_function(force=True)
+            return self.model.train_function
+
+    def _report_failure(self) -> None:
+        reason = str(self.recorder.failure or "")
+        if not (reason or self.recorder.sees_updates):
+            reason = "its train step calls no Keras optimizer"
+        if reason and not self._warned:
+            warn_unobserved(reason.splitlines()[0])
+            self._warned = True
+
+
+WANTED = object()
+
+
+def warn_unobserved(reason: str) -> None:
+    """Say that nothing is recorded, and why."""
+    message = f"GradientMonitor cannot observe this model: {reason}. Training goes on unobserved."
+    warnings.warn(message, stacklevel=2)

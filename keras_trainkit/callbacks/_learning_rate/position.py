@@ -1,0 +1,63 @@
+"""Where a training is, in optimizer steps."""
+
+from typing import Any
+
+import keras
+
+from keras_trainkit._keras_internals import innermost_optimizer, optimizers_of
+
+
+class Position:
+    """Counts the optimizer steps of a training from its epochs and batches.
+
+    A training that is resumed with `initial_epoch`, or by `TrainingState`, is where it would be
+    had it never stopped, whatever its optimizer counted. Data without a length is the exception:
+    there the optimizer's count is all there is.
+
+    Args:
+        model: the model that trains.
+        batches: int or None. Batches in an epoch, if known.
+        epochs: int or None. Epochs of the whole training, if known.
+
+    Attributes:
+        origin: int or None. What the optimizer had counted, in batches, when the training began;
+            None where that is not needed.
+    """
+
+    def __init__(self, model: keras.Model, batches: int | None, epochs: int | None) -> None:
+        self.origin: int | None = None
+        self.epochs = epochs
+        self._optimizer = innermost_optimizer(model)
+        self._batches = batches
+        self._first = 0
+        given = (getattr(o, "gradient_accumulation_steps", None) for o in optimizers_of(model))
+        self._per_update = next((steps for steps in given if steps), 1)
+
+    @property
+    def steps_per_epoch(self) -> float | None:
+        """Optimizer steps in an epoch, None if the data has no length."""
+        return None if self._batches is None else self._batches / self._per_update
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Note how many batches came before."""
+        if self._batches is not None:
+            self._first = epoch * self._batches
+            return
+        counted = self._counted()
+        if self.origin is None:
+            self.origin = 0 if epoch else counted
+            if epoch and not counted:
+                raise ValueError(
+                    "`steps_per_epoch` must be given to `fit` where `initial_epoch` is not 0, the "
+                    "data has no length and the optimizer has not counted any step. "
+                    f"Received: initial_epoch={epoch}"
+                )
+        self._first = counted - self.origin
+
+    def step(self, batch: int) -> int:
+        """Return the optimizer steps before a batch of this epoch."""
+        return (self._first + batch) // self._per_update
+
+    def _counted(self) -> int:
+        iterations: Any = self._optimizer._iterations
+        return int(keras.ops.convert_to_numpy(iterations))

@@ -1,0 +1,70 @@
+"""Which model a snapshot belongs to."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_trainkit.callbacks._training_state.variables import state_optimizers, state_variables
+
+# An optimizer's variables hold the name of a layer and its weight in one: dense_2_kernel.
+_COUNTER = re.compile(r"_\d+(?=_|\b)")
+
+
+def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:
+    """Return what must be equal for a snapshot to fit: configuration, optimizers, shapes.
+
+    The numbers that Keras appends to names are left out: they count what else was built in the
+    process. What the model `configured` before training may have been changed in it.
+    """
+    return {
+        "configuration": configured or configuration(model),
+        "optimizers": [type(optimizer).__name__ for optimizer in state_optimizers(model)],
+        "steps_per_execution": model.steps_per_execution,
+        "variables": [_described(variable) for variable in state_variables(model)],
+    }
+
+
+def difference(snapshot: dict[str, Any], model: dict[str, Any]) -> str | None:
+    """Return the first difference between two fingerprints in words, None if they are equal."""
+    for place, theirs, mine in _differences("", snapshot, model):
+        return f"{place or 'the model'} is {_shown(theirs)} there and {_shown(mine)} here"
+    return None
+
+
+def configuration(model: keras.Model) -> Any:
+    """Return the configuration of a model as it is now, None if it does not tell."""
+    try:
+        config = json.dumps(model.get_config(), default=_serialized, sort_keys=True)
+    except (NotImplementedError, TypeError, ValueError):
+        return None  # A subclass that does not say how it is built: its shapes must do.
+    return json.loads(_COUNTER.sub("", config))
+
+
+def _serialized(value: Any) -> Any:
+    return keras.saving.serialize_keras_object(value)
+
+
+def _described(variable: Any) -> list[Any]:
+    path = _COUNTER.sub("", getattr(variable, "path", variable.name))
+    return [path, [*variable.shape], str(keras.backend.standardize_dtype(variable.dtype))]
+
+
+def _differences(place: str, theirs: Any, mine: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(theirs, dict) and isinstance(mine, dict):
+        for key in [*theirs, *(key for key in mine if key not in theirs)]:
+            inner = f"{place}.{key}" if place else key
+            yield from _differences(inner, theirs.get(key), mine.get(key))
+    elif isinstance(theirs, list) and isinstance(mine, list) and len(theirs) == len(mine):
+        for i, (one, other) in enumerate(zip(theirs, mine, strict=True)):
+            yield from _differences(f"{place}[{i}]", one, other)
+    elif theirs != mine:
+        yield place, theirs, mine
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return repr(value) if len(repr(value)) < 80 else "something else"

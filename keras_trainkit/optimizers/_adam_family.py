@@ -1,0 +1,65 @@
+"""What Adam's family shares: two moving moments of the gradient and their constants."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_trainkit import _validation
+from keras_trainkit.optimizers._base import Optimizer
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read
+
+
+class MomentOptimizer(Optimizer):
+    """Base of the rules that keep m and v: their slots, `beta_1`, `beta_2` and `epsilon`."""
+
+    beta_1 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+    beta_2 = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+    epsilon = Hyperparameter(partial(_validation.real, low=0.0))
+
+    def __init__(
+        self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, **arguments: Any
+    ) -> None:
+        """Check and keep the constants."""
+        super().__init__(learning_rate=learning_rate, **arguments)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Create a zero momentum and velocity for every variable."""
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+
+    def slot_lists(self) -> Sequence[Sequence[Any]]:
+        """Return m and v."""
+        return [self._momentums, self._velocities]
+
+    def constants(self, dtype: str) -> tuple[Any, Any, Any]:
+        """Return `beta_1`, `beta_2` and `epsilon` for the running step."""
+        return (
+            read(self, "beta_1", dtype),
+            read(self, "beta_2", dtype),
+            read(self, "epsilon", dtype),
+        )
+
+    def blend(self, moment: Any, value: Any, beta: Any) -> Any:
+        """Set a moment to beta * moment + (1 - beta) * value, and return it."""
+        old = ops.cast(moment, value.dtype)
+        # One product, not two: compilers then round it in one way (see `NAG`).
+        moved = old + (1 - beta) * (value - old)
+        self.assign(moment, moved)
+        return moved
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,108 @@
+"""Searches of KerasTuner, and trainings on two devices, that crash and are run again."""
+
+import contextlib
+from collections import Counter
+
+import keras
+import keras_tuner
+import pytest
+
+from keras_trainkit.callbacks import EarlyStopping, TrainingState, training_state
+from tests.callbacks.monitored import data
+from tests.callbacks.training_state.crashes import arrays, compiled
+from tests.contracts import run_in_fresh_process
+
+pytestmark = pytest.mark.newest
+
+EPOCHS = 4
+
+
+class Log(keras.callbacks.Callback):
+    """Notes the epochs of every `fit` of a search, and interrupts one of them.
+
+    `interrupt` is the number of a `fit` and an epoch of it.
+    """
+
+    fits = []
+    interrupt = None
+
+    def on_train_begin(self, logs=None):
+        self.fits.append([])
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.fits[-1].append(epoch)
+        if (len(self.fits), epoch) == Log.interrupt:
+            raise KeyboardInterrupt
+
+
+def build(hp):
+    keras.utils.set_random_seed(hp.Choice("seed", [1, 2, 3, 4]))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "softmax")])
+    return compiled(model)
+
+
+TUNERS = {
+    "RandomSearch": {"max_trials": 3},
+    "RandomSearch, each twice": {"max_trials": 2, "executions_per_trial": 2},
+    "Hyperband": {"max_epochs": EPOCHS, "factor": 2},
+}
+
+
+def searched(folder, name, interrupt=None):
+    """Search, or go on with the search in the folder, as a new process; return the scores."""
+    Log.fits, Log.interrupt = [], interrupt
+    training_state._finished = Counter()
+    tuner = getattr(keras_tuner, name.split(",")[0])(
+        build, "val_loss", directory=folder, project_name="search", seed=1, **TUNERS[name]
+    )
+    epochs = {} if name == "Hyperband" else {"epochs": EPOCHS}
+    callbacks = [TrainingState(folder / "state"), EarlyStopping(patience=9), Log()]
+    tuner.search(**arrays(), **epochs, validation_data=data(8), callbacks=callbacks, verbose=0)
+    trials = tuner.oracle.trials.values()
+    assert {trial.status for trial in trials} == {"COMPLETED"}
+    return {trial.trial_id: trial.score for trial in trials}
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch):
+    monkeypatch.setattr(training_state, "_finished", Counter())
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+@pytest.mark.parametrize("name", TUNERS)
+def test_a_search_goes_on_with_the_trial_that_was_interrupted(name, tmp_path):
+    through = searched(tmp_path / "through", name)
+    fits = list(Log.fits)
+    folders = {path.name for path in (tmp_path / "through" / "state").iterdir()}
+    assert folders == {f"trial-{trial}" for trial in through}
+
+    struck = next(i for i, fit in enumerate(fits) if i > 0 and len(fit) > 1)
+    last = fits[struck][-1]
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path / "crashed", name, interrupt=(struck + 1, last))
+    with (
+        pytest.warns(UserWarning, match="has ended")
+        if "twice" in name
+        else contextlib.nullcontext()
+    ):
+        assert searched(tmp_path / "crashed", name) == through
+    assert [last] in Log.fits[:2]
+
+
+TWO_DEVICES = """
+import sys
+from pathlib import Path
+from tests.callbacks.replicas import scope
+from tests.callbacks.training_state.crashes import Training, assert_resumes
+
+with scope():
+    for save_freq in ("epoch", 3):
+        assert_resumes(Training(save_freq=save_freq), Path(sys.argv[1]) / str(save_freq))
+print("equal")
+"""
+
+
+@pytest.mark.backend("tensorflow", "jax")
+def test_two_replicas_go_on_as_if_never_interrupted(tmp_path):
+    """By `MirroredStrategy` on TensorFlow, by `DataParallel` on JAX, in a process of their own."""
+    assert run_in_fresh_process(TWO_DEVICES, tmp_path).splitlines()[-1] == "equal"

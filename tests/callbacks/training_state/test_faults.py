@@ -1,0 +1,390 @@
+"""What fails around a snapshot costs one clear message, never the training or a wrong number."""
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+import random
+import subprocess
+import tempfile
+import warnings
+import zipfile
+
+import keras
+import ml_dtypes
+import numpy as np
+import pytest
+
+from keras_trainkit import _archive as archive
+from keras_trainkit import layers
+from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
+from tests.callbacks.training_state.crashes import (
+    STEPS,
+    Training,
+    arrays,
+    assert_same,
+    compiled,
+    network,
+)
+from tests.contracts import array
+
+TRAINING = Training(crash=(2, None), save_freq="epoch")
+
+
+def snapshots(folder):
+    return sorted((folder / "state" / "fit-000").iterdir())
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in snapshots(folder)}
+
+
+@contextlib.contextmanager
+def complaints():
+    """Collect the messages of the package's warnings."""
+    messages = []
+    with warnings.catch_warnings(record=True, action="always", category=UserWarning) as record:
+        yield messages
+    messages.extend(str(warning.message) for warning in record)
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory):
+    """Return the bytes of the two snapshots that a crash left, by name."""
+    keras.utils.clear_session(free_memory=False)
+    folder = tmp_path_factory.mktemp("crashed")
+    TRAINING.crashed(folder)
+    return contents(folder)
+
+
+@pytest.fixture
+def left(crashed, tmp_path):
+    """Return a folder with them."""
+    place = tmp_path / "left" / "state" / "fit-000"
+    place.mkdir(parents=True)
+    for name, content in crashed.items():
+        (place / name).write_bytes(content)
+    return tmp_path / "left"
+
+
+class Filling:
+    """A file on a disk that is full after so many bytes."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, content):
+        self.room -= len(content)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.file.write(content)
+
+
+def mount(path):
+    """Mount a disk with room for one snapshot of the wide network; say whether that worked."""
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(path)]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def unmount(path):
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def disks():
+    """Return the kinds of a full disk that there can be here: a real one needs rights."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = pathlib.Path(folder) / "disk"
+        if not mount(disk):
+            return ["simulated"]
+        unmount(disk)
+        return ["simulated", "mounted"]
+
+
+@pytest.fixture(params=disks())
+def full_disk(request, tmp_path, monkeypatch):
+    """Return a folder where the second snapshot does not fit, and a function that makes room."""
+    disk = tmp_path / "disk"
+    if request.param == "simulated":
+        rooms = iter([10**9])
+        monkeypatch.setattr(
+            archive,
+            "open",
+            lambda handle, mode: Filling(os.fdopen(handle, mode), next(rooms, 3000)),
+            raising=False,
+        )
+        yield disk, monkeypatch.undo
+    else:
+        assert mount(disk)
+        larger = ["mount", "-o", "remount,size=4m", str(disk)]
+        yield disk, lambda: subprocess.run(larger, check=True)
+        unmount(disk)
+
+
+def wide():
+    layers = [keras.layers.Dense(4096, "tanh"), keras.layers.Dense(2, "softmax")]
+    return compiled(keras.Sequential([keras.Input((3,)), *layers]))
+
+
+def test_goes_on_where_the_disk_is_full(full_disk, tmp_path):
+    disk, make_room = full_disk
+    training = Training(make=wide, save_freq="epoch", crash=(3, 0))
+    through = training.run(tmp_path / "through")
+    with complaints() as messages:
+        training.crashed(disk)
+    assert messages == [
+        f"TrainingState cannot write to {disk / 'state' / 'fit-000'}: No space left on device. "
+        "Training goes on without a new snapshot."
+    ]
+    assert [path.name for path in snapshots(disk)] == ["snapshot-00000000.npz"]
+    make_room()
+    resumed = training.resumed(disk)
+    assert resumed.steps == through.steps - STEPS
+    assert_same(resumed, through)
+
+
+def refuse_to_write(folder, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    return "Permission denied"
+
+
+def put_a_file_in_place_of_the_folder(folder, monkeypatch):
+    folder.mkdir()
+    (folder / "state").write_text("a file")
+    return "Not a directory"
+
+
+@pytest.mark.parametrize("fault", [refuse_to_write, put_a_file_in_place_of_the_folder])
+def test_goes_on_where_the_directory_cannot_be_written(fault, tmp_path, monkeypatch):
+    through = TRAINING.run(tmp_path / "through")
+    folder = tmp_path / "fault"
+    reason = fault(folder, monkeypatch)
+    with complaints() as messages:
+        trained = TRAINING.run(folder, TRAINING.state(folder))
+    assert messages == [
+        f"TrainingState cannot write to {folder / 'state' / 'fit-000'}: {reason}. "
+        "Training goes on without a new snapshot."
+    ]
+    assert_same(trained, through)
+
+
+def test_removes_what_a_kill_left_half_written(left):
+    place = left / "state" / "fit-000"
+    (place / f"snapshot-00000002.npzabc{archive.UNFINISHED}").write_bytes(b"PK")
+    (place / "notes.txt").write_text("the user's")
+    TRAINING.resumed(left)
+    assert [path.name for path in snapshots(left)] == [
+        "notes.txt",
+        "snapshot-00000002.npz",
+        "snapshot-00000003.npz",
+    ]
+
+
+def exactly(state):
+    """Return nested state as a text that tells any difference."""
+
+    def shown(array):
+        return [str(array.dtype), array.shape, array.tobytes().hex()]
+
+    return json.dumps(state, default=shown)
+
+
+def flipped(content, bit):
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+@pytest.mark.newest
+def test_tells_a_flipped_bit_in_every_byte_of_a_file(tmp_path):
+    path = tmp_path / "state.npz"
+    state = {
+        "weights": [np.arange(60, dtype="float32"), np.ones((2, 3), ml_dtypes.bfloat16)],
+        "epoch": 3,
+        "pair": (1.5, None),
+    }
+    archive.write(str(path), state)
+    content = path.read_bytes()
+    draw = random.Random(1)
+    refused = 0
+    for position in range(len(content)):
+        path.write_bytes(flipped(content, 8 * position + draw.randrange(8)))
+        try:
+            assert exactly(archive.read(str(path))) == exactly(state)
+        except archive.DamagedError:
+            refused += 1
+    # The others lie in what readers of zip files pass over, such as the time.
+    assert refused > 0.7 * len(content)
+
+
+def test_tells_a_shape_that_has_become_smaller(tmp_path):
+    """What is behind the part that is read has to agree with the checksum as well."""
+    path = tmp_path / "state.npz"
+    archive.write(str(path), np.arange(60000))
+    content = path.read_bytes()
+    bit = 8 * (content.index(b"(60000,)") + 1) + 2
+    path.write_bytes(flipped(content, bit))
+    assert b"(20000,)" in path.read_bytes()
+    with pytest.raises(archive.DamagedError, match="Bad CRC-32"):
+        archive.read(str(path))
+
+
+def loaded(path):
+    """Return the state that a folder gives, as a text, and the warnings."""
+    with complaints() as messages:
+        state = SnapshotFolder(str(path), 2).load()
+    return exactly(state), messages
+
+
+def damaged_copies(path):
+    """Yield the content of a snapshot with one bit flipped, or cut off."""
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        directory = file.start_dir
+    draw = random.Random(0)
+    for _ in range(200):
+        yield flipped(content, draw.randrange(8 * len(content)))
+    for position in range(directory, len(content)):
+        yield flipped(content, 8 * position + draw.randrange(8))
+    for length in (0, 1, directory, len(content) - 1, *draw.sample(range(len(content)), 50)):
+        yield content[:length]
+
+
+@pytest.mark.newest
+def test_takes_the_snapshot_before_a_damaged_one_and_never_a_wrong_number(left):
+    before, last = snapshots(left)
+    sound = exactly(archive.read(str(last)))
+    older = exactly(archive.read(str(before)))
+    outcomes = []
+    for content in list(damaged_copies(last)):
+        last.write_bytes(content)
+        state, messages = loaded(last.parent)
+        outcomes.append((state == older, len(messages)))
+        assert state == (older if messages else sound)
+        for message in messages:
+            assert message.startswith(f"TrainingState passes over a snapshot: {last} is damaged: ")
+            assert message.endswith(". The one before is taken.")
+    assert {(True, 1)} < set(outcomes) <= {(True, 1), (False, 0)}
+
+
+def test_trains_on_from_the_snapshot_before_a_damaged_one(left, tmp_path):
+    through = TRAINING.run(tmp_path / "through")
+    before, last = snapshots(left)
+    last.write_bytes(last.read_bytes()[:1000])
+    with complaints() as messages:
+        TRAINING.crashed(left)
+    assert len(messages) == 1
+    # The damaged one does not count among those that are kept.
+    assert snapshots(left) == [before, last.with_name("snapshot-00000002.npz")]
+    assert archive.read(str(before))["epoch"] == 1
+    assert archive.read(str(snapshots(left)[1]))["epoch"] == 2
+    resumed = TRAINING.resumed(left)
+    assert resumed.steps == through.steps - 2 * STEPS
+    assert_same(resumed, through)
+
+
+def test_trains_anew_where_every_snapshot_is_damaged(left, tmp_path):
+    through = TRAINING.run(tmp_path / "through")
+    for path in snapshots(left):
+        path.write_bytes(path.read_bytes()[:1000])
+    with complaints() as messages:
+        trained = TRAINING.resumed(left)
+    assert [message.split(". ")[-1] for message in messages] == [
+        "The one before is taken.",
+        "There is none before it, and training begins anew.",
+    ]
+    assert trained.steps == through.steps
+    assert_same(trained, through)
+
+
+def other_layer():
+    softmax = keras.layers.Dense(2, "softmax")
+    return [keras.layers.Dense(4, "tanh"), softmax]
+
+
+def other_width():
+    return [keras.layers.Dense(5, "tanh"), layers.Dropout(0.3, seed=1), other_layer()[1]]
+
+
+def other_rate():
+    return [keras.layers.Dense(4, "tanh"), layers.Dropout(0.4, seed=1), other_layer()[1]]
+
+
+OTHERS = {
+    "layer": (
+        other_layer,
+        "adam",
+        "configuration.layers is a list of 4 there and a list of 3 here",
+    ),
+    "width": (other_width, "adam", "configuration.layers[1].config.units is 4 there and 5 here"),
+    "rate": (other_rate, "adam", "configuration.layers[2].config.rate is 0.3 there and 0.4 here"),
+    "optimizer": (None, "sgd", "optimizers[0] is 'Adam' there and 'SGD' here"),
+}
+
+
+@pytest.mark.parametrize(("hidden", "optimizer", "difference"), OTHERS.values(), ids=OTHERS)
+def test_refuses_a_snapshot_of_another_model_and_changes_nothing(
+    hidden, optimizer, difference, left
+):
+    if hidden:
+        model = compiled(keras.Sequential([keras.Input((3,)), *hidden()]), optimizer)
+    else:
+        model = network(optimizer)
+    weights, files = [np.array(array(v)) for v in model.variables], contents(left)
+    with pytest.raises(ValueError, match="snapshots of this model") as error:
+        model.fit(**arrays(), verbose=0, callbacks=[TRAINING.state(left)])
+    assert str(error.value) == (
+        f"`directory` must hold snapshots of this model, or nothing: {difference}. "
+        f"Received: directory={str(left / 'state')!r}"
+    )
+    assert contents(left) == files
+    assert model._initial_epoch is None
+    np.testing.assert_equal([array(v) for v in model.variables], weights)
+    assert int(array(model.optimizer.iterations)) == 0
+    assert model.fit(**arrays(), verbose=0).epoch == [0]
+
+
+def test_refuses_a_snapshot_of_another_version(tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(archive, "VERSION", 0)
+        TRAINING.crashed(tmp_path)
+    files = contents(tmp_path)
+    last = snapshots(tmp_path)[-1]
+    with pytest.raises(ValueError, match="was written in format") as error:
+        TRAINING.resumed(tmp_path)
+    assert str(error.value) == (
+        f"{last} was written in format 0 of this package, and this version reads format 1"
+    )
+    assert contents(tmp_path) == files
+
+
+def test_ctrl_c_while_a_snapshot_is_written_leaves_the_last_one(tmp_path):
+    through = TRAINING.run(tmp_path / "through")
+    TRAINING.crashed(tmp_path / "crashed")
+    files = contents(tmp_path / "crashed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            TRAINING.resumed(tmp_path / "crashed")
+    assert contents(tmp_path / "crashed") == files
+    assert_same(TRAINING.resumed(tmp_path / "crashed"), through)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
