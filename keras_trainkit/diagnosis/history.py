@@ -202,7 +202,7 @@ class History:
         with open(path, "rb") as file:
             try:
                 return cls(**read(file, STATISTICS))
-            except _file.UNREADABLE as error:
+            except UNREADABLE as error:
                 raise ValueError(
                     f"`path` must be an undamaged file written by History.save. "
                     f"Received: path={os.fspath(path)!r} ({error})"
