@@ -1,38 +1,29 @@
-"""What Keras reports to no callback: the arguments of `fit`, and that it raised.
+"""When `fit` begins, ends and fails, and with whom: what Keras reports to no callback.
 
-An exception leaves `fit` from a step, the data, a validation or another callback, and Ctrl-C from
-between any two lines; on JAX, `fit` then still writes its last state into the model. One place
-comes after all of that: around `fit`. So `guard_fit` wraps `keras.Model.fit`, once per process.
-The wrapper passes everything through, and runs what a callback of that very `fit` asked for.
+Three public methods of Keras are wrapped once per process, when this file is imported. Each wrapper
+passes everything through, and what it notes lasts for that one call:
+
+    `Model.fit`                     the model, the arguments, and what is to be done if it raises
+    `Model.fit`, `train_on_batch`   the optimizers that must resume before a weight is read
+    `CallbackList.on_train_begin`   the list that is calling, which no callback is shown
+
+They stand there from the import on, and not from when a callback is made, because Python evaluates
+`model.fit` before the callbacks that are written inside of the call.
 """
 
 import contextlib
 import contextvars
 import functools
 import inspect
-import sys
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
 from keras_trainkit._keras_internals import optimizers_of
+from keras_trainkit._patching import shadowed
 
-
-def calling_list() -> keras.callbacks.CallbackList | None:
-    """Return the `CallbackList` that is calling a callback now, or None."""
-    callers = (variables.get("self") for variables in locals_of_callers())
-    lists = (caller for caller in callers if isinstance(caller, keras.callbacks.CallbackList))
-    return next(lists, None)
-
-
-def locals_of_callers() -> Iterator[dict[str, Any]]:
-    """Yield the local variables of the functions that are at work, the innermost first."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame.f_locals
-        frame = frame.f_back
+_WRAPPED = "wrapped_by_keras_trainkit"
 
 
 class Fit:
@@ -50,12 +41,7 @@ class Fit:
 
 
 _running: contextvars.ContextVar[Fit | None] = contextvars.ContextVar("running", default=None)
-
-
-def guard_fit() -> None:
-    """Let every `fit` that starts from now on serve `running_fit`."""
-    if not hasattr(keras.Model.fit, "serves_running_fit"):
-        keras.Model.fit = _guarded(keras.Model.fit)
+_calling: contextvars.ContextVar[Any] = contextvars.ContextVar("calling", default=None)
 
 
 def running_fit(model: keras.Model) -> Fit | None:
@@ -65,29 +51,60 @@ def running_fit(model: keras.Model) -> Fit | None:
 
 
 def when_fit_fails(model: keras.Model, action: Callable[[], None]) -> None:
-    """Call `action` if the running `fit` of `model` ends by an exception."""
+    """Call `action` if the running `fit` of `model` ends by an exception.
+
+    That may come from a step, the data, a validation or another callback, and Ctrl-C between any
+    two lines; on JAX `fit` then still writes its last state into the model. Around `fit` is the one
+    place that comes after all of that.
+    """
     running = running_fit(model)
     if running is not None:
         running.when_it_raises.callback(action)
 
 
-def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
+def calling_list() -> keras.callbacks.CallbackList | None:
+    """Return the `CallbackList` whose `on_train_begin` is calling, or None outside of one."""
+    return _calling.get()
+
+
+def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(fit)
 
-    @functools.wraps(fit)
-    def guarded(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+    def wrapped(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
         running = Fit(model, _bound(signature, model, *args, **kwargs))
-        token = _running.set(running)
-        try:
-            return fit(model, *args, **kwargs)
-        except BaseException:
-            running.when_it_raises.close()
-            raise
-        finally:
-            _running.reset(token)
+        with _set(_running, running), _resuming(model):
+            try:
+                return fit(model, *args, **kwargs)
+            except BaseException:
+                running.when_it_raises.close()
+                raise
 
-    guarded.serves_running_fit = True  # type: ignore[attr-defined]
-    return guarded
+    return wrapped
+
+
+def _train_on_batch(train_on_batch: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        with _resuming(model):
+            return train_on_batch(model, *args, **kwargs)
+
+    return wrapped
+
+
+def _on_train_begin(on_train_begin: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(callbacks: keras.callbacks.CallbackList, *args: Any, **kwargs: Any) -> Any:
+        with _set(_calling, callbacks):
+            return on_train_begin(callbacks, *args, **kwargs)
+
+    return wrapped
+
+
+@contextlib.contextmanager
+def _set(variable: contextvars.ContextVar, value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
 
 
 def _bound(signature: inspect.Signature, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -97,33 +114,37 @@ def _bound(signature: inspect.Signature, *args: Any, **kwargs: Any) -> dict[str,
     return {}
 
 
-def calling_model(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
-    """Return the model that trains with `optimizer` and is at work on the call stack."""
-    for variables in locals_of_callers():
-        for value in list(variables.values()):
-            if isinstance(value, keras.Model) and optimizer in list(optimizers_of(value)):
-                return value
-    return None
+def _resuming(model: keras.Model) -> contextlib.AbstractContextManager:
+    """Call `resume()` of the model's optimizers when its training begins.
 
+    Keras calls an optimizer when a training ends (`finalize_variable_values`), and never when one
+    begins. Every trainer calls `make_train_function` when it has checked its arguments and before
+    it reads a weight: a call that is refused leaves the model as it is.
+    """
+    resumable = [o for o in optimizers_of(model) if hasattr(o, "resume")]
+    if not resumable:
+        return contextlib.nullcontext()
 
-def resume_at_next_fit(optimizer: keras.optimizers.Optimizer) -> keras.Model | None:
-    """Have `optimizer.resume()` called when the calling model, which is returned, next trains."""
-    model = calling_model(optimizer)
-    if model is not None:
-        # Past Keras's attribute tracking; a bound method follows a copy of the model.
-        model.__dict__["make_train_function"] = types.MethodType(_resume_then_make, model)
-    return model
+    shadow = contextlib.ExitStack()
 
-
-def forget(model: keras.Model | None) -> None:
-    """Take back what `resume_at_next_fit` did to the model."""
-    if model is not None:
-        model.__dict__.pop("make_train_function", None)
-
-
-def _resume_then_make(model: keras.Model, force: bool = False) -> Any:
-    del model.__dict__["make_train_function"]
-    for optimizer in optimizers_of(model):
-        if hasattr(optimizer, "resume"):
+    def resume_then_make(*args: Any, **kwargs: Any) -> Any:
+        shadow.close()  # Also for a copy of the model that somebody makes meanwhile.
+        for optimizer in resumable:
             optimizer.resume()
-    return model.make_train_function(force)
+        return model.make_train_function(*args, **kwargs)
+
+    shadow.enter_context(shadowed(model, make_train_function=resume_then_make))
+    return shadow
+
+
+def _wrap(owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Any]) -> None:
+    method = getattr(owner, name)
+    if not hasattr(method, _WRAPPED):
+        wrapped = functools.wraps(method)(wrapper(method))
+        setattr(wrapped, _WRAPPED, True)
+        setattr(owner, name, wrapped)
+
+
+_wrap(keras.Model, "fit", _fit)
+_wrap(keras.Model, "train_on_batch", _train_on_batch)
+_wrap(keras.callbacks.CallbackList, "on_train_begin", _on_train_begin)

@@ -1,9 +1,173 @@
-"""The optimizers that train a model."""
+"""Every private name of Keras that the package touches, each with the reason.
 
-from collections.abc import Iterable, Iterator
+Nothing else in the package does; `tests/test_architecture.py` sees to it, and
+`tests/test_keras_internals.py` says which name has moved when a new version of Keras moves one.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
+
+from keras_trainkit._patching import shadowed
+
+# Layers and models.
+
+
+def layers_of(layer: keras.Layer, include_self: bool = True) -> list[keras.Layer]:
+    """Return a layer or model and all layers inside it, at any depth, each once.
+
+    Public is only `model.layers`, which knows nothing of layers in attributes of layers.
+    """
+    return list(layer._flatten_layers(include_self=include_self))
+
+
+def nodes_in_order(graph: Any) -> Iterator[Any]:
+    """Yield the nodes of a functional graph from the inputs to the outputs.
+
+    Public is which tensors a layer connects, not in which order the layers run.
+    """
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from graph._nodes_by_depth[depth]
+
+
+def symbolic_build(model: keras.Model, batch: Any) -> None:
+    """Build model, loss, metrics and optimizer by the shapes of a batch, as `fit` does.
+
+    A public call of the model would build no loss and no metrics.
+    """
+    model._symbolic_build(data_batch=batch)
+
+
+def has_met_data(model: keras.Model) -> bool:
+    """Say whether `fit` needs no batch to build the loss and the metrics; nothing public tells."""
+    return all(part is None or part.built for part in (model._compile_loss, model._compile_metrics))
+
+
+def output_shape_of(layer: keras.layers.Lambda) -> Any:
+    """Return the argument `output_shape` of a Lambda layer; its config holds it as bytecode."""
+    return layer._output_shape
+
+
+def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+    """Keep the losses of the last step through a forward pass, whose call would clear them."""
+    return shadowed(model, _clear_losses=lambda: None)
+
+
+# `fit`.
+
+# What `fit` leaves in the attributes of a model.
+LEFT_BY_FIT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")
+
+
+def begin_at(model: keras.Model, epoch: int | None) -> None:
+    """Have the running `fit` begin with `epoch`; None leaves it to the argument.
+
+    `fit` asks for this after `on_train_begin`, as for `BackupAndRestore`; its argument
+    `initial_epoch` is no longer in reach then.
+    """
+    model._initial_epoch = epoch
+
+
+_JAX_STATE, _SETATTR_HOOK = "_jax_state", "_setattr_hook"
+
+
+@contextlib.contextmanager
+def jax_state_in_reach(model: keras.Model) -> Iterator[None]:
+    """Let the model hold the very lists that `fit` on JAX hands from step to step.
+
+    They are a local variable of `fit`. Keras assigns them to the model after each step, to bring
+    the variables up to date from when a callback reads `self.model`; but a model copies the dicts
+    and lists that it is assigned. A proxy is neither.
+    """
+    keras_hook = getattr(model, _SETATTR_HOOK, None)
+    # Another callback of this `fit` may have done it.
+    if keras_hook is None or _SETATTR_HOOK in vars(model):
+        yield
+        return
+
+    def hook(name: str, value: Any) -> tuple[str, Any]:
+        name, value = keras_hook(name, value)
+        return name, MappingProxyType(value) if name == _JAX_STATE and value else value
+
+    with shadowed(model, **{_SETATTR_HOOK: hook}):
+        yield
+
+
+def write_jax_state(
+    model: keras.Model, variable: keras.Variable, place: tuple[str, int], value: Any
+) -> None:
+    """Let the next step of `fit` on JAX read a value of a variable.
+
+    The public way, `Callback.model`, brings all variables up to date at each step, some percent of
+    a small model's; it is taken where Keras holds its state elsewhere.
+
+    Args:
+        model: the model that trains, its state `jax_state_in_reach`.
+        variable: the variable.
+        place: the part of the state and the position in it.
+        value: array.
+    """
+    state = getattr(model, _JAX_STATE, None)
+    synced = getattr(model, "_jax_state_synced", None)
+    if synced is None or not (synced or isinstance(state, MappingProxyType)):
+        _warn_of_slow_way("the state of `fit` on JAX")
+        model.jax_state_sync()
+        synced = True
+    if synced:  # The next step collects what the variables hold.
+        variable.assign(value)
+    # Where the data has ended there is no next step, and Keras falls back on its last state.
+    if isinstance(state, MappingProxyType):
+        state[place[0]][place[1]] = value
+
+
+def held_by_jax_trainer(variable: keras.Variable) -> bool:
+    """Say whether `variable` is empty because `fit` on JAX carries its value in its own hands."""
+    # Until something reads `Callback.model` there is no value, and one assigned would be lost.
+    return variable._value is None and variable._initializer is None
+
+
+def backend_value(variable: keras.Variable) -> Any:
+    """Return the backend's own variable; the public `value` may be another, cast, or a replica."""
+    return variable._value
+
+
+# Callbacks and metrics.
+
+# How `keras.callbacks.SwapEMAWeights` notes that the model holds the moving average.
+HOLDS_AVERAGE = "_ema_weights_in_model"
+# What Keras's and KerasTuner's callbacks carry from epoch to epoch; they have no `get_state`.
+STATE_OF_CALLBACKS = {
+    "EarlyStopping": ("wait", "best", "best_epoch", "best_weights", "stopped_epoch"),
+    "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
+    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+    "SwapEMAWeights": (HOLDS_AVERAGE,),
+    "TensorBoard": ("_global_train_batch",),
+    "History": ("epoch", "history"),
+    "SaveBestEpoch": ("best_value",),
+}
+
+
+def forget_model(callback: keras.callbacks.Callback) -> dict[str, Any]:
+    """Return a callback's attributes without its model, which a copy gets from its own `fit`."""
+    return {**vars(callback), "_model": None}
+
+
+def direction_of(metric: Any) -> str | None:
+    """Return "min" or "max" where a metric of Keras says which way it improves, else None."""
+    direction = getattr(metric, "_direction", None)
+    return direction and ("max" if direction == "up" else "min")
+
+
+def function_of(metric: Any) -> Any:
+    """Return the function whose mean a metric is, None if it is none."""
+    return getattr(metric, "_fn", None)
+
+
+# Optimizers.
 
 
 def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
@@ -38,6 +202,68 @@ def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]
                 yield one
 
 
+def given_learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the variable, schedule or function; the public `learning_rate` is what it gives."""
+    return optimizer._learning_rate
+
+
 def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
-    """Return the variables the optimizer was built for; Keras has no public name for them."""
+    """Return the variables that the optimizer was built for; nothing public names them."""
     return list(optimizer._trainable_variables)
+
+
+def own_variables(optimizer: keras.optimizers.Optimizer) -> list:
+    """Return the state that Keras's base class tracks, which a subclass's `variables` extends."""
+    return optimizer._variables
+
+
+def place_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
+    """Return the position of a variable among those that the optimizer was built for."""
+    return optimizer._get_variable_index(variable)
+
+
+def key_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> Any:
+    """Return what tells a variable from all others, also under a distribution strategy."""
+    return optimizer._var_key(variable)
+
+
+def counted_batches(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the variable that counts batches; the public `iterations` counts whole updates."""
+    return optimizer._iterations
+
+
+def moving_averages(optimizer: keras.optimizers.Optimizer) -> Iterator[tuple[Any, Any]]:
+    """Yield the variables of which the optimizer keeps a moving average, and the averages."""
+    if getattr(optimizer, "use_ema", False):
+        averages = optimizer._model_variables_moving_average
+        pairs = zip(trained_variables(optimizer), averages, strict=True)
+        yield from ((variable, average) for variable, average in pairs if average is not None)
+
+
+# TensorFlow's distribution strategies, of which Keras's optimizer has no public method.
+
+
+def replicas_of(optimizer: Any) -> int:
+    """Return over how many replicas a strategy mirrors the optimizer's variables."""
+    return optimizer._distribution_strategy.num_replicas_in_sync
+
+
+def summed_over_replicas(optimizer: Any, pairs: Sequence[tuple[Any, Any]]) -> list:
+    """Return pairs of gradients and variables, the gradients summed over the replicas."""
+    return optimizer._all_reduce_sum_gradients(pairs)
+
+
+def update_across_replicas(
+    optimizer: Any, merge: Callable[..., Any], pairs: list, learning_rate: Any
+) -> None:
+    """Have Keras call `update_step` for each variable on each replica, from within a merge call."""
+    strategy = optimizer._distribution_strategy
+    merge(optimizer._distributed_tf_update_step, strategy, pairs, learning_rate)
+
+
+def _warn_of_slow_way(what: str) -> None:
+    warnings.warn(
+        f"Keras {keras.__version__} holds {what} elsewhere than this version of keras_trainkit "
+        "knows: a slower public way is taken.",
+        stacklevel=2,
+    )

@@ -4,12 +4,12 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit._fit import calling_list, guard_fit, running_fit, when_fit_fails
+from keras_trainkit._fit import calling_list, running_fit, when_fit_fails
 from keras_trainkit.callbacks._early_stopping.best_state import BestState
 from keras_trainkit.callbacks._early_stopping.criteria import Criteria, Margin, Smoothing
 from keras_trainkit.callbacks._early_stopping.limits import Limits
@@ -111,11 +111,6 @@ class EarlyStopping(keras.callbacks.Callback):
 
     Reference: Goodfellow, I., Bengio, Y. & Courville, A. (2016), Deep Learning, Algorithm 7.1.
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Guard `fit` also for an instance that was copied or unpickled, not constructed."""
-        guard_fit()
-        return super().__new__(cls)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit._fit import guard_fit, when_fit_fails
+from keras_trainkit._fit import when_fit_fails
 from keras_trainkit.callbacks._learning_rate.driven import Ahead, DrivenNumber, DrivenRate
 from keras_trainkit.callbacks._learning_rate.position import Position
 from keras_trainkit.callbacks._learning_rate.scalar import reachable
@@ -92,7 +92,6 @@ class LearningRate(keras.callbacks.Callback):
         self._driven: list[tuple[Driven, Plan]] = []
         self._carried = 1.0
         self._running = contextlib.ExitStack()
-        guard_fit()
 
     @property
     def multiplier(self) -> float:

@@ -5,13 +5,13 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import keras
 
 from keras_trainkit import _validation
 from keras_trainkit._archive import Deferred
-from keras_trainkit._fit import calling_list, guard_fit, when_fit_fails
+from keras_trainkit._fit import calling_list, when_fit_fails
 from keras_trainkit.callbacks._training_state.callback_states import (
     companion_states,
     has_ended_training,
@@ -99,11 +99,6 @@ class TrainingState(keras.callbacks.Callback):
         >>> len(train(epochs=2).epoch)
         2
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Guard `fit` also for an instance that was copied or unpickled, not constructed."""
-        guard_fit()
-        return super().__new__(cls)
 
     def __init__(
         self,

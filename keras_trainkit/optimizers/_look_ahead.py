@@ -3,10 +3,7 @@
 from types import TracebackType
 from typing import Any
 
-import keras
 from keras import ops
-
-from keras_trainkit._fit import forget, resume_at_next_fit
 
 
 class AtIterate:
@@ -20,7 +17,6 @@ class AtIterate:
         self._optimizer = optimizer
         self._held: list[Any] | None = None
         self._lead = 0.0
-        self._model: keras.Model | None = None
 
     def __enter__(self) -> None:
         """Move to the iterate, if the model is not there."""
@@ -30,7 +26,6 @@ class AtIterate:
         self._held = [ops.copy(variable.value) for variable in variables]
         self._lead = self._optimizer.lead
         self._optimizer.move_to_iterate()
-        self._model = resume_at_next_fit(self._optimizer)
 
     def __exit__(
         self,
@@ -45,7 +40,6 @@ class AtIterate:
             variable.assign(value)
         self._optimizer.lead = self._lead
         self._held = None
-        forget(self._model)
 
     def get_state(self) -> Any:
         """Return what the model held, as arrays of NumPy, and the lead; None if nothing."""

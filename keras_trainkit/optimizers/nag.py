@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._fit import resume_at_next_fit
 from keras_trainkit._register import register
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameters import (
@@ -236,7 +235,6 @@ class NAG(Optimizer):
             return
         if not self.holds_iterate:
             self.move_to_iterate(moved=self.use_ema)
-        resume_at_next_fit(self)
 
     def resume(self) -> None:
         """Move the model from the iterate back to the look-ahead point, if it is not there."""
@@ -306,8 +304,6 @@ class NAG(Optimizer):
             self._set_unit(rate)
         elif keras.backend.backend() != "torch" and not self.torch_velocity:
             self._set_unit(KERAS_UNIT)
-        if self.holds_iterate:
-            resume_at_next_fit(self)
 
     def _move(self, velocities: float) -> None:
         """Move every variable by a multiple of its velocity."""

@@ -41,8 +41,7 @@ class BuildFirst:
 
 
 # What `fit` leaves in the attributes of a model, and NAG between two of them.
-_OF_FIT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")
-_LEFT = (*_OF_FIT, "make_train_function")
+_LEFT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")
 
 
 @contextmanager

@@ -1,0 +1,213 @@
+"""Each private name of Keras that `_keras_internals` touches is where it says, and means that."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_trainkit import _keras_internals as internals
+from tests import contracts
+
+X = np.ones((4, 3), "float32")
+
+
+class Nested(layers.Layer):
+    """Holds a layer in a list, which `Model.layers` does not show."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = [layers.Dense(3, name="inside")]
+
+    def call(self, inputs):
+        return self.inner[0](inputs)
+
+
+def compiled(optimizer="sgd", built=True, **arguments):
+    first = [keras.Input((3,))] if built else []
+    model = keras.Sequential([*first, Nested(), layers.Dense(1, name="head")])
+    model.compile(optimizer, "mse", metrics=["mae"], **arguments)
+    return model
+
+
+def fit(model, *callbacks, **arguments):
+    return model.fit(X, X[:, :1], verbose=0, callbacks=[*callbacks], **arguments)
+
+
+def test_layers_inside_layers_are_found_once():
+    model = compiled()
+    names = [layer.name for layer in internals.layers_of(model)]
+    assert names.count("inside") == names.count("head") == 1
+    assert model in internals.layers_of(model)
+    assert model not in internals.layers_of(model, include_self=False)
+
+
+def test_nodes_come_in_the_order_of_the_computation():
+    inputs = keras.Input((3,))
+    hidden = layers.Dense(2, name="a")(inputs)
+    outputs = layers.Add(name="c")([hidden, layers.Dense(2, name="b")(hidden)])
+    names = [node.operation.name for node in internals.nodes_in_order(keras.Model(inputs, outputs))]
+    assert names[1:] == ["a", "b", "c"]
+
+
+def test_a_model_is_built_with_loss_and_metrics_by_a_batch():
+    model = compiled(built=False)
+    assert not internals.has_met_data(model)
+    internals.symbolic_build(model, (X, X[:, :1]))
+    assert model.built
+    assert internals.has_met_data(model)
+    assert len(model.weights) == 4
+
+
+def test_a_fit_begins_where_it_is_told_and_leaves_what_is_listed():
+    model, seen = compiled(), []
+
+    class Beginning(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            internals.begin_at(self.model, 3)
+
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(epoch)
+            internals.begin_at(self.model, None)
+
+        def on_epoch_end(self, epoch, logs=None):
+            assert set(internals.LEFT_BY_FIT) <= set(vars(self.model))
+
+    fit(model, Beginning(), epochs=5, validation_data=(X, X[:, :1]))
+    assert seen == [3, 4]
+
+
+def test_the_losses_of_a_step_outlive_a_pass():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, kernel_regularizer="l2")])
+    cleared = []
+    own = model._clear_losses  # The name that `keeping_losses` shadows.
+    with internals.keeping_losses(model):
+        model._clear_losses()
+        cleared.append(model._clear_losses is own)
+    assert cleared == [False]
+    assert "_clear_losses" not in vars(model)
+
+
+@pytest.mark.backend("jax")
+def test_fit_on_jax_reads_what_is_written_into_its_state():
+    model, seen = compiled(keras.optimizers.SGD(0.0)), []
+
+    class Writing(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            optimizer = self._model.optimizer
+            rate = internals.given_learning_rate(optimizer)
+            place = next(i for i, v in enumerate(optimizer.variables) if v is rate)
+            place = ("optimizer_variables", place)
+            if batch:
+                assert internals.held_by_jax_trainer(rate)
+            internals.write_jax_state(self._model, rate, place, np.float32(0.1 * (batch + 1)))
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(self._model._jax_state["optimizer_variables"][1]))
+
+    with internals.jax_state_in_reach(model):
+        fit(model, Writing(), batch_size=2)
+    np.testing.assert_allclose(seen, [0.1, 0.2], rtol=1e-6)
+    assert "_setattr_hook" not in vars(model)
+    assert not internals.held_by_jax_trainer(internals.given_learning_rate(model.optimizer))
+
+
+@pytest.mark.backend("jax")
+@pytest.mark.parametrize("name", ["_setattr_hook", "_jax_state", "_jax_state_synced"])
+def test_where_keras_moves_its_state_on_jax_a_slower_way_is_taken(name, monkeypatch):
+    from keras_trainkit.callbacks import LearningRate
+    from keras_trainkit.schedules import ExponentialDecay
+
+    def train():
+        keras.utils.set_random_seed(2)
+        model = compiled(keras.optimizers.SGD(0.1))
+        fit(model, LearningRate(ExponentialDecay(0.1, 1, 0.5)), batch_size=2, epochs=2)
+        return model
+
+    expected = train()
+    if name == "_jax_state_synced":
+        real = getattr
+
+        def moved(owner, attribute, *default):
+            return default[0] if attribute == name and default else real(owner, attribute, *default)
+
+        monkeypatch.setattr(internals, "getattr", moved, raising=False)
+    else:
+        monkeypatch.setattr(
+            internals,
+            {"_setattr_hook": "_SETATTR_HOOK", "_jax_state": "_JAX_STATE"}[name],
+            "_moved",
+        )
+    with pytest.warns(UserWarning, match=r"^Keras .* holds the state of `fit` on JAX elsewhere"):
+        model = train()
+    contracts.assert_same_weights(model, expected)
+
+
+def test_metrics_say_which_way_they_improve():
+    assert internals.direction_of(keras.metrics.MeanSquaredError()) == "min"
+    assert internals.direction_of(keras.metrics.BinaryAccuracy()) == "max"
+    assert internals.direction_of(keras.metrics.Mean()) is None
+    wrapped = keras.metrics.MeanMetricWrapper(keras.losses.mean_squared_error)
+    assert internals.function_of(wrapped) is keras.losses.mean_squared_error
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "EarlyStopping",
+        "ReduceLROnPlateau",
+        "ModelCheckpoint",
+        "SwapEMAWeights",
+        "TensorBoard",
+        "History",
+    ],
+)
+def test_callbacks_carry_what_is_listed(name, tmp_path):
+    if name == "TensorBoard" and keras.backend.backend() != "tensorflow":
+        pytest.importorskip("tensorflow")
+    arguments = {"ModelCheckpoint": (tmp_path / "m.keras",), "TensorBoard": (tmp_path,)}
+    callback = getattr(keras.callbacks, name)(*arguments.get(name, ()))
+    model = compiled(keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=None))
+    fit(model, callback, validation_data=(X, X[:, :1]))
+    assert set(internals.STATE_OF_CALLBACKS[name]) <= set(vars(callback))
+    assert internals.forget_model(callback)["_model"] is None
+
+
+def test_optimizers_name_their_variables_and_numbers():
+    rule = keras.optimizers.SGD(0.25, momentum=0.9, use_ema=True, gradient_accumulation_steps=2)
+    model = compiled(rule)
+    fit(model, batch_size=1)
+    trained = internals.trained_variables(rule)
+    assert [id(v) for v in trained] == [id(v) for v in model.trainable_variables]
+    assert float(contracts.array(internals.given_learning_rate(rule))) == 0.25
+    assert int(contracts.array(internals.counted_batches(rule))) == 4
+    assert int(contracts.array(rule.iterations)) == 2
+    assert [internals.place_of(rule, v) for v in trained] == list(range(len(trained)))
+    assert len({internals.key_of(rule, v) for v in trained}) == len(trained)
+    assert [id(v) for v, _ in internals.moving_averages(rule)] == [id(v) for v in trained]
+    assert {id(v) for v in internals.own_variables(rule)} <= {id(v) for v in rule.variables}
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    assert internals.given_learning_rate(keras.optimizers.SGD(schedule)) is schedule
+
+
+def test_optimizers_inside_optimizers_are_found():
+    inner = keras.optimizers.SGD(0.1)
+    model = compiled(keras.optimizers.LossScaleOptimizer(inner))
+    assert list(internals.optimizers_of(model)) == [model.optimizer, inner]
+    assert internals.innermost_optimizer(model) is inner
+    assert list(internals.optimizers_in([inner, [inner], {"a": model.optimizer}])) == [
+        inner,
+        model.optimizer,
+    ]
+
+
+def test_a_lambda_layer_keeps_the_shape_it_was_given():
+    layer = layers.Lambda(lambda x: x, output_shape=(3,))
+    assert tuple(internals.output_shape_of(layer)) == (3,)
+
+
+@pytest.mark.backend("tensorflow")
+def test_an_optimizer_knows_its_replicas_and_how_to_update_them():
+    rule = keras.optimizers.SGD(0.1)
+    assert internals.replicas_of(rule) == 1
+    assert callable(rule._all_reduce_sum_gradients)
+    assert callable(rule._distributed_tf_update_step)
