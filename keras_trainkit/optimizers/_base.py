@@ -67,7 +67,7 @@ class Optimizer(keras.optimizers.Optimizer):
     clipvalue = Hyperparameter(_validation.positive, optional=True)
     global_clipnorm = Hyperparameter(_validation.positive, optional=True)
 
-    reached = "self.model.optimizer"
+    access_path = "self.model.optimizer"
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Optimizer(keras.optimizers.Optimizer):
     def learning_rate(self, learning_rate: Any) -> None:
         if isinstance(learning_rate, Real):
             learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
-            refuse_if_held("learning_rate", learning_rate, self._learning_rate, self.reached)
+            refuse_if_held("learning_rate", learning_rate, self._learning_rate, self.access_path)
         keras.optimizers.Optimizer.learning_rate.fset(self, learning_rate)
 
     @property

@@ -17,7 +17,7 @@ class Hyperparameter:
 
     Assigning another number takes effect at the next step, without a new trace. What is None at
     construction is no part of the compiled step, and stays None. The instance has a `name`, and
-    says in `reached` how a callback gets to it.
+    says in `access_path` how a callback gets to it.
 
     Args:
         check: function of the name and a value that returns the value as a float, or raises.
@@ -51,7 +51,7 @@ class Hyperparameter:
         if self.name not in numbers:
             dtype = at_least_float32(keras.config.floatx())
             numbers[self.name] = RuntimeNumber(
-                self.name, value, self.check, optimizer, optimizer.reached, dtype
+                self.name, value, self.check, optimizer, optimizer.access_path, dtype
             )
         elif numbers[self.name] is None:
             raise invalid(self.name, "given to the constructor to be assigned later", value)

@@ -22,7 +22,7 @@ class Clipping:
     """
 
     name = "clipping"
-    reached = "self.model.optimizer.clipping"
+    access_path = "self.model.optimizer.clipping"
 
     def build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
         """Create the counters among the optimizer's variables."""

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._runtime_number import running
+from keras_trainkit._runtime_number import traced_value
 from keras_trainkit.callbacks._gradient_monitor.statistics import (
     CENTERED_SIZE,
     REDUCTIONS,
@@ -47,7 +47,7 @@ class Settings:
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
         rule = getattr(optimizer, "inner_optimizer", optimizer)
-        found = {name: running(rule, name) for name in THRESHOLDS}
+        found = {name: traced_value(rule, name) for name in THRESHOLDS}
         thresholds = {name: _fixed(value) for name, value in found.items() if _is_on(value)}
         otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
         partly = "global_clipnorm" in thresholds and not all_measured
