@@ -52,7 +52,7 @@ class Settings:
         otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
         partly = "global_clipnorm" in thresholds and not all_measured
         # Keras's own optimizers clip what each replica has, this package's clip the sum.
-        apart = thresholds and replicas > 1 and not hasattr(rule, "clipped_by_threshold")
+        apart = thresholds and replicas > 1 and not hasattr(rule, "_clipped_by_threshold")
         return cls(_fixed(scale), thresholds, bool(otherwise or partly or apart))
 
 
