@@ -165,8 +165,8 @@ class Dropout(keras.layers.Layer):
 def fixed_rate(layer: Dropout, rate: Any) -> RuntimeNumber:
     """Return the rate of a layer as a number that may be assigned."""
     dtype = at_least_float32(layer.compute_dtype)
-    reached = "self.model.get_layer(...)"
-    return RuntimeNumber("rate", rate, _checked_rate, layer, reached, dtype)
+    access_path = "self.model.get_layer(...)"
+    return RuntimeNumber("rate", rate, _checked_rate, layer, access_path, dtype)
 
 
 def _checked_rate(name: str, rate: Any) -> float:

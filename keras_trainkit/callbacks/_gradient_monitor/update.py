@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._runtime_number import running
+from keras_trainkit._runtime_number import traced_value
 from keras_trainkit.callbacks._gradient_monitor.statistics import (
     CENTERED_SIZE,
     REDUCTIONS,
@@ -47,12 +47,12 @@ class Settings:
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
         rule = getattr(optimizer, "inner_optimizer", optimizer)
-        found = {name: running(rule, name) for name in THRESHOLDS}
+        found = {name: traced_value(rule, name) for name in THRESHOLDS}
         thresholds = {name: _fixed(value) for name, value in found.items() if _is_on(value)}
         otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
         partly = "global_clipnorm" in thresholds and not all_measured
         # Keras's own optimizers clip what each replica has, this package's clip the sum.
-        apart = thresholds and replicas > 1 and not hasattr(rule, "clipped_by_threshold")
+        apart = thresholds and replicas > 1 and not hasattr(rule, "_clipped_by_threshold")
         return cls(_fixed(scale), thresholds, bool(otherwise or partly or apart))
 
 
