@@ -226,8 +226,8 @@ def moving_averages(optimizer: keras.optimizers.Optimizer) -> Iterator[tuple[Any
         yield from ((variable, average) for variable, average in pairs if average is not None)
 
 
-# What Keras calls on an optimizer by private names, and what we call it. Public is `update_step`, of
-# one variable; fused updates take all of them at once, and decay and clip in their own order.
+# What Keras calls on an optimizer by private names, and what we call it. Public is `update_step`,
+# of one variable; fused updates take all of them at once, and decay and clip in their own order.
 HOOKS = {
     "_take_step": "_backend_update_step",
     "_clip_before_step": "_clip_gradients",
@@ -248,8 +248,8 @@ class HookedOptimizer(keras.optimizers.Optimizer):
     _place_of = keras.optimizers.Optimizer._get_variable_index
     # What tells a variable from all others, also under a distribution strategy.
     _key_of = keras.optimizers.Optimizer._var_key
-    # These variables; the state that Keras tracks, which `variables` extends; the variable, schedule
-    # or function that gives the learning rate, of which `learning_rate` is the present value.
+    # These variables; the state that Keras tracks, which `variables` extends; the variable,
+    # schedule or function that gives the learning rate, whose present value is `learning_rate`.
     _trained = property(attrgetter("_trainable_variables"))
     _state = property(attrgetter("_variables"))
     _given_rate = property(attrgetter("_learning_rate"))
