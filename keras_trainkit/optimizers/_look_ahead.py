@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_trainkit import _validation
 from keras_trainkit._keras_internals import trained_variables
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._base import Optimizer
@@ -33,9 +35,20 @@ class LookAhead(Optimizer):
     ahead of the iterate: the last step's momentum, or AT_ITERATE. The *unit* times a slot is v.
     """
 
-    momentum: Hyperparameter
-    nesterov: bool
-    torch_velocity: bool
+    momentum = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        momentum: float,
+        nesterov: bool,
+        torch_velocity: bool,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **arguments)
+        self.momentum = momentum
+        self.nesterov = _validation.boolean("nesterov", nesterov)
+        self.torch_velocity = _validation.boolean("torch_velocity", torch_velocity)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create a zero velocity for every variable, and what tells position and unit."""
@@ -184,6 +197,15 @@ class LookAhead(Optimizer):
             self._set_unit(rate)
         elif keras.backend.backend() != "torch" and not self.torch_velocity:
             self._set_unit(KERAS_UNIT)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+            "torch_velocity": self.torch_velocity,
+        }
 
 
 class AtIterate:

@@ -1,22 +1,15 @@
 """Nesterov's accelerated gradient, with the iterate given back."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._base import LearningRate
-from keras_trainkit.optimizers._hyperparameters import (
-    Hyperparameter,
-    Scalar,
-    read,
-    scalar_like,
-)
+from keras_trainkit.optimizers._hyperparameters import Scalar, read, scalar_like
 from keras_trainkit.optimizers._look_ahead import AT_ITERATE, LookAhead
 
 
@@ -106,8 +99,6 @@ class NAG(LookAhead):
     section 3.5, for holding the look-ahead point.
     """
 
-    momentum = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
-
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
@@ -118,10 +109,9 @@ class NAG(LookAhead):
         name: str | None = None,
         **base_arguments: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, name=name, **base_arguments)
-        self.momentum = momentum
-        self.nesterov = _validation.boolean("nesterov", nesterov)
-        self.torch_velocity = _validation.boolean("torch_velocity", torch_velocity)
+        super().__init__(
+            learning_rate, momentum, nesterov, torch_velocity, name=name, **base_arguments
+        )
 
     def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> NAGScalars:
         momentum = read(self, "momentum", dtype)
@@ -157,15 +147,6 @@ class NAG(LookAhead):
 
     def _fused_update(self, fused: ModuleType) -> Callable | None:
         return fused.nag
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "momentum": self.momentum,
-            "nesterov": self.nesterov,
-            "torch_velocity": self.torch_velocity,
-        }
 
 
 def _moved(slot: Tensor, gradient: Tensor, kept: Scalar, gain: Scalar) -> Tensor:
