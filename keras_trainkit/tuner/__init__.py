@@ -10,4 +10,5 @@ except ImportError as error:
         'keras_trainkit.tuner needs KerasTuner: pip install "keras_trainkit[tuner]"'
     ) from error
 
+from keras_trainkit.tuner import spaces as spaces
 from keras_trainkit.tuner.hyper_mlp import HyperMLP as HyperMLP
