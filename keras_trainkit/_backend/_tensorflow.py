@@ -11,7 +11,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function, autograph=False, reduce_retracing=True)
 
 
-def replica_sum(x: Any) -> Any:
+def replica_sum(x: tf.Tensor) -> tf.Tensor:
     """Add `x` over all replicas; outside of a replica, return it."""
     context = tf.distribute.get_replica_context()
     return x if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, x)

@@ -13,7 +13,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.no_grad()(function)
 
 
-def replica_sum(x: Any) -> Any:
+def replica_sum(x: torch.Tensor) -> torch.Tensor:
     """Add `x` over all processes of the default group; without one, return it."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return x
