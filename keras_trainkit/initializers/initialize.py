@@ -29,14 +29,13 @@ def initialize(model: keras.Model, kernel_initializer: Any, bias_initializer: An
         ValueError: if `model` is not built.
 
     Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import TorchUniform, initialize
-    >>> model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.DepthwiseConv2D(3)])
-    >>> start = TorchUniform(seed=1)
-    >>> initialize(model, start, bias_initializer=start)
-    >>> bool(keras.ops.max(abs(model.layers[0].bias)) <= 1 / 3)
-    True
+        >>> import keras
+        >>> from keras_trainkit.initializers import TorchUniform, initialize
+        >>> model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.DepthwiseConv2D(3)])
+        >>> start = TorchUniform(seed=1)
+        >>> initialize(model, start, bias_initializer=start)
+        >>> bool(keras.ops.max(abs(model.layers[0].bias)) <= 1 / 3)
+        True
     """
     kernel_initializer = keras.initializers.get(kernel_initializer)
     bias_initializer = keras.initializers.get(bias_initializer)
