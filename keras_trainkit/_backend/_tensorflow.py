@@ -8,6 +8,7 @@ import tensorflow as tf
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` as a graph; like Keras's trainer, without autograph."""
+    # The second size of a batch makes a graph for all sizes.
     return tf.function(function, autograph=False, reduce_retracing=True)
 
 

@@ -42,6 +42,7 @@ def initialize(model: keras.Model, kernel_initializer: Any, bias_initializer: An
     kernels = kernels_of(model)
     for kernel in kernels:
         _assign(kernel.variable, kernel_initializer, kernel.fans)
+    # Of a separable convolution's two kernels, the second makes what the bias is added to.
     last_of_layer = {id(kernel.layer): kernel for kernel in kernels}
     for kernel in last_of_layer.values():
         bias = getattr(kernel.layer, "bias", None)

@@ -174,6 +174,7 @@ def _fits(model: keras.Model, orthonormalize: bool, seed: int | None) -> list[_F
     if not orthonormalize:
         return [_Fit(ks, [float64_of(k.variable) for k in ks]) for ks in by_layer.values()]
     if seed is None:
+        # Of the generators that `set_random_seed` sets, this one is the same on every backend.
         seed = random.getrandbits(32)
     generator = np.random.default_rng(integer("seed", seed, low=0))
     return [_Fit(ks, [orthonormal(k, generator) for k in ks]) for ks in by_layer.values()]
@@ -196,6 +197,7 @@ def _fitting_call(
             return forward(*args, **kwargs)
         reached.append(fit)
         outputs = measure(*args, **kwargs)
+        # Ends at once where there is nothing to scale: at None, 0 and NaN.
         while fit.variance and abs(fit.variance - 1) >= tolerance:
             if fit.iterations == max_iterations:
                 break
@@ -225,6 +227,7 @@ def _seen_by_activation(layer: keras.Layer) -> Iterator[list]:
 
 def _variance(z: Tensor) -> float | None:
     """Return the variance, NaN if a value is not finite, None if there are no values to read."""
+    # A loop that a backend compiles shows its layers no values.
     values = float64_if_readable(z)
     if values is None:
         return None

@@ -1,6 +1,7 @@
 """Inverted dropout whose rate can change during training."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ class Dropout(keras.layers.Layer):
             return inputs
         return drop(inputs, self._rate.read(), self.seed_generator, self._noise_shape_of(inputs))
 
-    def _noise_shape_of(self, inputs: Tensor) -> Any:
+    def _noise_shape_of(self, inputs: Tensor) -> Sequence[int] | None:
         if self.noise_shape is None:
             return None
         shape = ops.shape(inputs)

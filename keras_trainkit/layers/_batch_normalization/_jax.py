@@ -41,7 +41,7 @@ def _normalized_by_batch(
 
 
 @_normalized_by_batch.defjvp
-def _tangents(axis: int, epsilon: float, arguments: Any, tangents: Any) -> Any:
+def _tangents(axis: int, epsilon: float, arguments: Any, tangents: Any) -> tuple[Arrays, Arrays]:
     """Return the outputs and their tangents."""
     x, gamma, beta = arguments
     rounded, error, variance = _moments(x, axis)

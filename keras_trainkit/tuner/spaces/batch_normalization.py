@@ -23,6 +23,7 @@ class BatchNormalization(Space):
     """
 
     def __init__(self, choices: Any = None) -> None:
+        # Saved trials know the hyperparameter by this name.
         self.exists = dimension("batch_norm", choices, _validation.boolean, default=[True, False])
 
     def declare(self, hp: HyperParameters) -> bool:
