@@ -1,10 +1,13 @@
 """The type in which the components compute."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
+
+# A tensor of the active backend, a variable, or what Keras converts to one: no type covers them.
+Tensor: TypeAlias = Any
 
 
 def float64_of(x: Any) -> np.ndarray:
