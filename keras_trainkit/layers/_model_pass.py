@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._validation import integer, invalid
 
 
@@ -39,7 +39,7 @@ def infer(
     mapping = list(zip(model.variables, values, strict=True))
     with keras.StatelessScope(mapping), ExitStack() as stack:
         for layer, attributes in replacements.items():
-            stack.enter_context(shadowed(layer, **attributes))
+            stack.enter_context(patched(layer, **attributes))
         return model(x, training=False)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit.callbacks._learning_rate.scalar import Scalar
 
 HELD = "_jax_state"
@@ -31,7 +31,7 @@ def reachable(model: keras.Model) -> Iterator[None]:
         name, value = keras_hook(name, value)
         return name, MappingProxyType(value) if name == HELD and value else value
 
-    with shadowed(model, _setattr_hook=hook):
+    with patched(model, _setattr_hook=hook):
         yield
 
 

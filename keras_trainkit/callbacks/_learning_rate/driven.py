@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._keras_internals import innermost_optimizer, optimizers_of
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, held_by_jax_trainer
 from keras_trainkit.callbacks._learning_rate.scalar import scalar
 from keras_trainkit.schedules._schedule import Schedule
@@ -77,7 +77,7 @@ class DrivenRate:
             self._assigned = True
             return assign(value)
 
-        with shadowed(self._variable, assign=noticed):
+        with patched(self._variable, assign=noticed):
             try:
                 yield
             finally:
