@@ -32,8 +32,8 @@ class LearningRate(keras.callbacks.Callback):
     t is the place in the training, not the optimizer's count: with `initial_epoch=3` the schedule
     goes on at epoch 3, and a second `fit` begins it anew. Whatever else assigns the learning rate
     (`keras.callbacks.ReduceLROnPlateau`, a rollback, you) changes the multiplier m, which is 1 at
-    first, from then on; a `fit` that goes on with the same callback keeps it. The compiled step
-    stays as it is: it reads the variable that Keras reads.
+    first: the schedule goes on at the new height. A `fit` that goes on with the same callback keeps
+    m. The compiled step stays as it is: it reads the variable that Keras reads.
 
     Args:
         schedule: a schedule of `keras_trainkit.schedules` or `keras.optimizers.schedules`, or a

@@ -1,8 +1,8 @@
 """Schedules made of others: a warm-up in front, a late beginning, one after the other, a factor.
 
-Durations of an inner schedule count from where it begins, and its percentages are of the steps
-that are its own: in `CosineDecay(0.1, "100%").warmup("5 epochs")` the cosine lasts from the end of
-the warm-up to the end of the training.
+Durations of an inner schedule count from where it begins, and its percentages refer to the part of
+training that it covers: in `CosineDecay(0.1, "100%").warmup("5 epochs")` the cosine lasts from the
+end of the warm-up to the end of the training.
 """
 
 import math
@@ -206,8 +206,8 @@ class Then(Schedule):
     Args:
         first: a schedule of this package.
         second: a schedule of this package.
-        after: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`, or `None`: where the
-            first has its end. Defaults to `None`.
+        after: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`, or `None`, which is
+            where the first one ends. Defaults to `None`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Schedules of the large language models, each with the rise that it needs."""
+"""Schedules of the large language models, each with a warm-up of its own."""
 
 import math
 from types import ModuleType
@@ -24,7 +24,8 @@ class WarmupStableDecay(Schedule):
         fall(s) = 1 - s (linear),   (1 + cos(pi s)) / 2 (cosine),   1 - sqrt(s) (sqrt)
 
     with p = `learning_rate`, n = `total_steps`, w = `warmup_steps`, d = `decay_steps`, and
-    end = `alpha` * p. The plateau can be trained on from, as it knows no end.
+    end = `alpha` * p. A training can go on from the plateau, which does not
+    depend on `total_steps`.
 
     Args:
         learning_rate: float > 0. The plateau.
