@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 
 # Layers and models.
 
@@ -55,7 +55,7 @@ def output_shape_of(layer: keras.layers.Lambda) -> Any:
 
 def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     """Keep the losses of the last step through a forward pass, whose call would clear them."""
-    return shadowed(model, _clear_losses=lambda: None)
+    return patched(model, _clear_losses=lambda: None)
 
 
 # `fit`.
@@ -94,7 +94,7 @@ def jax_state_in_reach(model: keras.Model) -> Iterator[None]:
         name, value = keras_hook(name, value)
         return name, MappingProxyType(value) if name == _JAX_STATE and value else value
 
-    with shadowed(model, **{_SETATTR_HOOK: hook}):
+    with patched(model, **{_SETATTR_HOOK: hook}):
         yield
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor, float64_if_readable, float64_of
 from keras_trainkit._validation import boolean, integer, invalid, positive
 from keras_trainkit.initializers._kernels import Kernel, kernels_of
@@ -118,7 +118,7 @@ def lsuv(
         for fit in fits:
             fit.assign()
             call = _fitting_call(fit, reached, tolerance, max_iterations)
-            shadows.enter_context(shadowed(fit.layer, call=call))
+            shadows.enter_context(patched(fit.layer, call=call))
         model(x, training=False)
     for fit in fits:
         fit.assign()
@@ -221,7 +221,7 @@ def _seen_by_activation(layer: keras.Layer) -> Iterator[list]:
         seen.append(z)
         return activation(z)
 
-    with shadowed(layer, activation=tap):
+    with patched(layer, activation=tap):
         yield seen
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
 from keras_trainkit._validation import built_model, integer, invalid
 
@@ -55,7 +55,7 @@ def inference_pass(
     mapping = list(zip(model.variables, values, strict=True))
     with keras.StatelessScope(mapping), ExitStack() as stack:
         for layer, attributes in replacements.items():
-            stack.enter_context(shadowed(layer, **attributes))
+            stack.enter_context(patched(layer, **attributes))
         return model(x, training=False)
 
 

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from keras_trainkit._keras_internals import optimizers_in, trained_variables
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._variable_paths import matches, path_of
 from keras_trainkit.callbacks._gradient_monitor.statistics import FACTS, Kernels, Tensor, facts_of
 from keras_trainkit.callbacks._gradient_monitor.update import Exchange, Settings, Update
@@ -20,7 +20,7 @@ from keras_trainkit.callbacks._gradient_monitor.update import Exchange, Settings
 class Recorder:
     """Measures what the optimizers of a model are given in a step, and what they do with it.
 
-    While `watching`, the methods by which an optimizer takes gradients are shadowed on the
+    While `watching`, the methods by which an optimizer takes gradients are patched on the
     instance. Only the outermost call counts: LossScaleOptimizer calls its inner optimizer inside
     a conditional, and the tensors made there may not leave it.
 
@@ -59,7 +59,7 @@ class Recorder:
             for optimizer in self.optimizers:
                 apply = self._hooked_apply(optimizer)
                 stateless_apply = self._hooked_stateless_apply(optimizer)
-                hooks = shadowed(optimizer, apply=apply, stateless_apply=stateless_apply)
+                hooks = patched(optimizer, apply=apply, stateless_apply=stateless_apply)
                 self._hooks.enter_context(hooks)
         self._watching += 1
         try:
