@@ -104,7 +104,8 @@ def write_jax_state(
     """Let the next step of `fit` on JAX read a value of a variable.
 
     The public way, `Callback.model`, brings all variables up to date at each step, some percent of
-    a small model's; it is taken where Keras holds its state elsewhere.
+    a small model's; it is taken where Keras holds its state elsewhere. Where that does not reach
+    the state either, the value would be lost without a word: that is an error.
 
     Args:
         model: the model that trains, its state `jax_state_in_reach`.
@@ -115,8 +116,13 @@ def write_jax_state(
     state = getattr(model, _JAX_STATE, None)
     synced = getattr(model, "_jax_state_synced", None)
     if synced is None or not (synced or isinstance(state, MappingProxyType)):
-        _warn_of_slow_way("the state of `fit` on JAX")
         model.jax_state_sync()
+        if held_by_jax_trainer(variable):
+            raise RuntimeError(
+                "Keras's `fit` on JAX holds its variables elsewhere than this version of "
+                f"keras_trainkit knows. Received: keras {keras.__version__}"
+            )
+        _warn_of_slow_way("the state of `fit` on JAX")
         synced = True
     if synced:  # The next step collects what the variables hold.
         variable.assign(value)

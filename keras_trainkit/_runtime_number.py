@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._keras_internals import held_by_jax_trainer
+
 NUMBERS = "_runtime_numbers"
 
 
@@ -81,12 +83,6 @@ def traced_value(owner: Any, name: str) -> Any:
 def is_runtime_number(variable: Any) -> bool:
     """Say whether a variable among a layer's or an optimizer's only repeats a number of Python."""
     return getattr(variable, "holds_runtime_number", False)
-
-
-def held_by_jax_trainer(variable: keras.Variable) -> bool:
-    """Say whether `variable` is empty because `fit` on JAX carries its value in its own hands."""
-    # Until something reads `Callback.model` there is no value, and one assigned would be lost.
-    return variable._value is None and variable._initializer is None
 
 
 def refuse_if_held(name: str, value: float, variable: Any, access_path: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
 from keras_trainkit._validation import built_model, integer, invalid
@@ -37,7 +38,7 @@ def batches(name: str, data: Any, batch_size: int, steps: int | None = None) -> 
 
 def layers_inside(model: keras.Model, kinds: tuple[type, ...]) -> list[keras.Layer]:
     """Return the layers of some `kinds` in a built model, at any depth, each once."""
-    layers = built_model(model)._flatten_layers()  # the only way to layers inside layers
+    layers = layers_of(built_model(model))
     return [layer for layer in layers if isinstance(layer, kinds)]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._keras_internals import output_shape_of
 from keras_trainkit._validation import invalid, positive
 from keras_trainkit.layers._fold_batch_normalization.check import (
     assert_equal,
@@ -158,7 +159,7 @@ def _copied(operation: Any, folded: bool = False) -> Any:
 def _copied_lambda(layer: Any) -> keras.layers.Lambda:
     # Its config holds bytecode, which loses its globals and which Keras refuses to load.
     config = keras.Layer.get_config(layer)
-    shape, mask = layer._output_shape, layer.mask
+    shape, mask = output_shape_of(layer), layer.mask
     return keras.layers.Lambda(layer.function, shape, mask, layer.arguments, **config)
 
 

@@ -7,6 +7,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._keras_internals import (
+    LEFT_BY_FIT,
+    begin_at,
+    has_met_data,
+    layers_of,
+    symbolic_build,
+)
 from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
@@ -35,13 +42,9 @@ class BuildFirst:
     def __call__(self, iterator: Any) -> dict[str, Any]:
         """Build by the shapes of a batch, give the place back, and train."""
         self._model.train_function = self._train
-        self._model._symbolic_build(data_batch=iterator.element_spec)
+        symbolic_build(self._model, iterator.element_spec)
         self._then()
         return self._train(iterator)
-
-
-# What `fit` leaves in the attributes of a model, and NAG between two of them.
-_LEFT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")
 
 
 @contextmanager
@@ -49,7 +52,7 @@ def restored(model: keras.Model) -> Iterator["ModelSnapshot"]:
     """Give the model back as it was, however the block ends."""
     snapshot = ModelSnapshot(model)
     try:
-        model._initial_epoch = None
+        begin_at(model, None)
         yield snapshot
     finally:
         with uninterrupted():
@@ -69,8 +72,8 @@ class ModelSnapshot:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        self._was_built = is_built(model) and _has_met_data(model)
-        self._attributes = {name: vars(model)[name] for name in _LEFT if name in vars(model)}
+        self._was_built = is_built(model) and has_met_data(model)
+        self._attributes = {name: vars(model)[name] for name in LEFT_BY_FIT if name in vars(model)}
         self._generators = generator_states()
         self._values: dict[int, tuple[Any, np.ndarray]] = {}
         build_optimizer(model)
@@ -88,7 +91,7 @@ class ModelSnapshot:
         model = self._model
         model.reset_metrics()  # TensorFlow creates some in the first step.
         assign(*zip(*self._values.values(), strict=True))
-        for name in _LEFT:
+        for name in LEFT_BY_FIT:
             vars(model).pop(name, None)
         vars(model).update(self._attributes)
         set_generator_states(self._generators)
@@ -102,9 +105,4 @@ class ModelSnapshot:
 
 def is_built(model: keras.Model) -> bool:
     """Say whether all of its weights exist."""
-    return all(layer.built for layer in model._flatten_layers())
-
-
-def _has_met_data(model: keras.Model) -> bool:
-    """Say whether `fit` needs no batch to build the loss and the metrics."""
-    return all(part is None or part.built for part in (model._compile_loss, model._compile_metrics))
+    return all(layer.built for layer in layers_of(model))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from keras_trainkit._keras_internals import backend_value
 from keras_trainkit.callbacks._learning_rate.scalar import AssignedScalar, Scalar
 
 
 def fast_scalar(model: keras.Model, variable: keras.Variable) -> Scalar:
     """Return the fastest way to write a scalar variable."""
-    resource = variable._value
+    resource = backend_value(variable)
     if isinstance(resource, tf.distribute.DistributedValues):
         return AssignedScalar(resource)  # TensorFlow's own `assign` writes every replica's copy.
     return FastScalar(resource)

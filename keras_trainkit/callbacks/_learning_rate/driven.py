@@ -10,9 +10,15 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._keras_internals import innermost_optimizer, optimizers_of
+from keras_trainkit._keras_internals import (
+    given_learning_rate,
+    held_by_jax_trainer,
+    innermost_optimizer,
+    layers_of,
+    optimizers_of,
+)
 from keras_trainkit._patching import patched
-from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, held_by_jax_trainer
+from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._learning_rate.scalar import scalar
 from keras_trainkit.schedules._schedule import Schedule
@@ -190,7 +196,7 @@ class DrivenNumber(Driven):
 
 def rate_variable(model: keras.Model, requirement: str) -> keras.Variable:
     """Return the variable of the model's learning rate, or raise if a schedule stands there."""
-    rate = innermost_optimizer(model)._learning_rate
+    rate = given_learning_rate(innermost_optimizer(model))
     if not isinstance(rate, keras.Variable):
         raise _validation.invalid("learning_rate", requirement, type(rate).__name__)
     return rate
@@ -206,7 +212,7 @@ def as_float(name: str, value: Tensor) -> float:
 
 def _number_of(model: keras.Model, name: str) -> RuntimeNumber:
     layer, _, attribute = name.rpartition(".")
-    layers = (one for one in model._flatten_layers() if one.name == layer)
+    layers = (one for one in layers_of(model) if one.name == layer)
     owners = [vars(owner) for owner in (layers if layer else optimizers_of(model))]
     found = [own.get(NUMBERS, {}).get(attribute, own.get(f"_{attribute}")) for own in owners]
     numbers = [number for number in found if isinstance(number, RuntimeNumber)]

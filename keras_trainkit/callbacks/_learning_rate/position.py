@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._keras_internals import innermost_optimizer, optimizers_of
+from keras_trainkit._keras_internals import counted_batches, innermost_optimizer, optimizers_of
 
 
 class Position:
@@ -57,5 +57,5 @@ class Position:
         self.batches_before = counted - self.origin
 
     def _counted(self) -> int:
-        iterations: Any = self._optimizer._iterations
+        iterations: Any = counted_batches(self._optimizer)
         return int(keras.ops.convert_to_numpy(iterations))

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import keras
 
 from keras_trainkit._backend import backend_module
+from keras_trainkit._keras_internals import jax_state_in_reach
 
 
 def state_in_reach(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     """Let a running `fit` of `model` keep its scalars where `Scalar.write` finds them."""
-    if keras.backend.backend() != "jax":
-        return contextlib.nullcontext()
-    return backend_module(__package__).state_in_reach(model)
+    on_jax = keras.backend.backend() == "jax"
+    return jax_state_in_reach(model) if on_jax else contextlib.nullcontext()
 
 
 def scalar(model: keras.Model, variable: keras.Variable) -> "Scalar":

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._runtime_number import held_by_jax_trainer
+from keras_trainkit._keras_internals import held_by_jax_trainer
 from keras_trainkit._tensors import Tensor
 
 

@@ -1,13 +1,13 @@
 """Which normalizations fold into which layer: read from the graph of a model."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import layers
 
+from keras_trainkit._keras_internals import nodes_in_order
 from keras_trainkit.layers._fold_batch_normalization.kernels import (
     NORMALIZATIONS,
     channel_axis,
@@ -55,7 +55,9 @@ def plan_folds(model: keras.Model) -> FoldPlan:
     plan = FoldPlan()
     in_training: set[Any] = set()
     _collect_graphs(model, False, plan.graphs, in_training)
-    uses = Counter(node.operation for graph in plan.graphs.values() for node in _nodes(graph))
+    uses = Counter(
+        node.operation for graph in plan.graphs.values() for node in nodes_in_order(graph)
+    )
     for inner, graph in plan.graphs.items():
         if inner not in in_training:
             _plan_graph(graph, uses, plan.folds)
@@ -70,7 +72,7 @@ def _collect_graphs(model: Any, training: bool, graphs: dict, in_training: set) 
         graphs[model] = _graph(model)
     if training:
         in_training.add(model)
-    for node in _nodes(graphs[model]):
+    for node in nodes_in_order(graphs[model]):
         if has_graph(node.operation):
             inner_training = training or not _at_inference(node)
             _collect_graphs(node.operation, inner_training, graphs, in_training)
@@ -82,17 +84,12 @@ def _graph(model: Any) -> keras.Model:
     return keras.Model(model.input, model.output, name=model.name)
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
-    """Yield the calls of a functional model's layers, from its inputs to its outputs."""
-    # Keras has no public way to the calls of one graph; the nodes of a layer are those of all.
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from graph._nodes_by_depth[depth]
-
-
 def _plan_graph(graph: keras.Model, uses: Counter, folds: dict) -> None:
-    consumers = Counter(id(tensor) for node in _nodes(graph) for tensor in node.input_tensors)
+    consumers = Counter(
+        id(tensor) for node in nodes_in_order(graph) for tensor in node.input_tensors
+    )
     consumers.update(id(tensor) for tensor in graph.outputs)
-    producers = {id(tensor): node for node in _nodes(graph) for tensor in node.outputs}
+    producers = {id(tensor): node for node in nodes_in_order(graph) for tensor in node.outputs}
     folded: set[Any] = set()
 
     def linear_before(node: Any) -> Any:
@@ -105,7 +102,7 @@ def _plan_graph(graph: keras.Model, uses: Counter, folds: dict) -> None:
                 return None
         return None
 
-    for node in _nodes(graph):
+    for node in nodes_in_order(graph):
         if type(node.operation) in NORMALIZATIONS and uses[node.operation] == 1:
             linear = linear_before(node)
             if linear is not None and uses[linear.operation] == 1 and _match(linear, node):
