@@ -174,7 +174,8 @@ class GradientMonitor(keras.callbacks.Callback):
             return warn_unobserved(obstacle)
         if model.built:
             matched("variables", self.variables, model.trainable_variables)
-        if not (self._session and self._session.original is model.train_function):
+        session = self._session
+        if not session or session.has_failed or session.original is not model.train_function:
             parts = frozenset(self.statistics)
             self._session = backend(model, Options(parts, self.variables, self.fetch_every))
         self._session.batch = WANTED if self._probes_first_batch() else self.probe
@@ -182,10 +183,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin the epoch's means."""
-        iterations = getattr(self.model.optimizer, "iterations", 0)
-        # They fall behind after a rollback, and with accumulation or several optimizers.
-        iterations = int(keras.ops.convert_to_numpy(iterations))
-        self._first_step = max(iterations, self._next_step)
+        # Later the optimizer may count less (after a rollback) or more (of several updates a step).
+        self._first_step = self._next_step or _iterations(self.model)
         self._record.begin_epoch(epoch)
         if self._session:
             self._response.begin_epoch(self)
@@ -262,7 +261,7 @@ class GradientMonitor(keras.callbacks.Callback):
             return
         self._calls = 0
         steps = self._record.add(self._session.fetch(), self._session.recorder.variables)
-        self._shown = self._record.means() or self._shown
+        self._shown = {} if self._session.has_failed else self._record.means() or self._shown
         for step in steps:
             self._response.look(step, self._first_step, self._record.names)
             if self._event_file:
@@ -309,6 +308,11 @@ def _check(model: keras.Model) -> None:
             raise ValueError(
                 "`callbacks` must hold one GradientMonitor. Received: two in one `fit`"
             )
+
+
+def _iterations(model: keras.Model) -> int:
+    """Return how many updates the optimizer has counted."""
+    return int(keras.ops.convert_to_numpy(getattr(model.optimizer, "iterations", 0)))
 
 
 def session_class() -> type[Session]:

@@ -77,9 +77,8 @@ class BackendSession(Session):
         batch = next(iterator)
         return batch, (state, itertools.chain([batch], iterator))
 
-    def take_tables(self) -> Sequence[np.ndarray]:
-        """Return the tables of all steps since the last time, in order."""
-        tables, self._tables = self._tables, []
+    def on_host(self, tables: Sequence[jax.Array]) -> Sequence[np.ndarray]:
+        """Return tables in the host's memory, all of them in one transfer."""
         return jax.device_get(tables)
 
     def _run_step(self, state: Any, iterator: Iterator) -> tuple[Any, Any]:

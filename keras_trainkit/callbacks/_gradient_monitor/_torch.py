@@ -109,20 +109,26 @@ class BackendSession(Session):
         """Return the reductions that suit the backend and the way the model is compiled."""
         return TorchKernels()
 
-    def run(self, data: Any) -> Any:
+    def run(self, data: Sequence[Any]) -> Any:
+        """Run a list of batches as the original function does: one after the other."""
+        run_step = self._run_compiled if self.model.jit_compile else self._run_hooked
+        logs: Any = {}
+        for batch in data:
+            logs = run_step([batch])
+        return logs
+
+    def peek(self, data: Sequence[Any]) -> tuple[Any, tuple]:
+        """Return the next batch and arguments that still hold it."""
+        return data[0], (data,)
+
+    def _run_hooked(self, data: Sequence[Any]) -> Any:
         """Run one step."""
-        if self.model.jit_compile:
-            return self._run_compiled(data)
         with self.recorder.watching():
             logs = self.original(data)
             self.keep(self.recorder.table(data[0], logs))
         return logs
 
-    def peek(self, data: Any) -> tuple[Any, tuple]:
-        """Return the next batch and arguments that still hold it."""
-        return data[0], (data,)
-
-    def _run_compiled(self, data: Any) -> Any:
+    def _run_compiled(self, data: Sequence[Any]) -> Any:
         """Run one step whose inside cannot be hooked; Keras leaves the gradients on the weights."""
         recorder, optimizer = self.recorder, self.model.optimizer
         variables = self.model.trainable_variables
@@ -135,7 +141,7 @@ class BackendSession(Session):
             update.begin(variables)
         logs = self.original(data)
         with recorder.harmless(), torch.no_grad():
-            update.see([v.value.grad for v in variables], settings, recorder.exchange)
+            update.see([v.value.grad for v in variables], settings, recorder.exchange_once)
             recorder.keep(update, variables)
             self.keep(recorder.table(data[0], logs))
         return logs

@@ -72,11 +72,14 @@ class Recorder:
     def begin_step(self) -> None:
         """Forget the rows of the last step."""
         self._step.blocks, self._step.place, self._step.inside = [], {}, False
-        self._step.repeated = None
+        self._step.repeated, self._step.last = [], {}
 
     def table(self, data: Any, logs: Any) -> Tensor | None:
-        """Return the facts of this step, and below them one row of statistics per variable."""
-        if not self._step.blocks:
+        """Return the facts of this step, and below them one row of statistics per variable.
+
+        None if no update was seen, or if measuring one has failed.
+        """
+        if self.failure is not None or not self._step.blocks:
             return None
         with self.harmless():
             kernels, blocks = self.kernels, self._step.blocks
@@ -86,8 +89,8 @@ class Recorder:
             absent = kernels.full(width, math.nan)
             rows = kernels.join([facts[None], absent[None], *blocks], axis=0)
             places = [self._step.place.get(id(variable), 1) for variable in self.variables]
-            if self._step.repeated is not None:
-                self._warn_repeated(self._step.repeated)
+            if self._step.repeated:
+                self._warn_repeated(self._step.repeated[0])
             return ops.take(rows, [0, *places], axis=0)
         return None
 
@@ -100,8 +103,7 @@ class Recorder:
         known = {id(variable) for variable in self.variables}
         for variables, rows in update.finish(weights):
             first = 2 + sum(block.shape[0] for block in self._step.blocks)
-            repeated = [v for v in variables if id(v) in self._step.place]
-            self._step.repeated = self._step.repeated or next(iter(repeated), None)
+            self._step.repeated += [v for v in variables if id(v) in self._step.place]
             self._step.blocks.append(rows)
             self._step.place.update((id(v), first + i) for i, v in enumerate(variables))
         self.variables += [v for v in update.variables if id(v) not in known]
@@ -112,7 +114,13 @@ class Recorder:
         try:
             yield
         except Exception as error:
-            self.failure = self.failure or error
+            self.failure = error if self.failure is None else self.failure
+
+    def exchange_once(self, variables: Sequence[Any], units: Tensor) -> Tensor:
+        """Keep the directions of a step's last update; return those of the step before."""
+        key = tuple(id(variable) for variable in variables)
+        last = self.exchange(variables, units)
+        return self._step.last.setdefault(key, last)
 
     def _is_wanted(self, variable: Any) -> bool:
         # The "gradient" of a float8 scale is its next value.
@@ -177,7 +185,7 @@ class Recorder:
                 complete = len(chosen) == len(variables)
                 settings = Settings.of(optimizer, complete, self.kernels.replicas())
             update.begin([before[i] for i in chosen])
-            update.see([gradients[i] for i in chosen], settings, self.exchange)
+            update.see([gradients[i] for i in chosen], settings, self.exchange_once)
         self._step.inside = True
         try:
             yield after
