@@ -1,10 +1,13 @@
 """The type in which the components compute."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
+
+# A tensor or variable of whichever backend is active.
+Tensor: TypeAlias = Any
 
 
 def float64_of(x: Any) -> np.ndarray:

@@ -13,9 +13,9 @@ from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.callbacks import _gradient_monitor
 from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
-from keras_trainkit.callbacks._gradient_monitor.nonfinite_response import Response
-from keras_trainkit.callbacks._gradient_monitor.nonfinite_watch import Watch
+from keras_trainkit.callbacks._gradient_monitor.nonfinite import Response, Watch
 from keras_trainkit.callbacks._gradient_monitor.record import Record
+from keras_trainkit.callbacks._gradient_monitor.reductions import GROUPS
 from keras_trainkit.callbacks._gradient_monitor.sampling import Sampling
 from keras_trainkit.callbacks._gradient_monitor.session import (
     WANTED,
@@ -23,7 +23,6 @@ from keras_trainkit.callbacks._gradient_monitor.session import (
     Session,
     warn_unobserved,
 )
-from keras_trainkit.callbacks._gradient_monitor.update import GROUPS
 from keras_trainkit.callbacks._tensorboard import RecordFile
 from keras_trainkit.diagnosis import History, Summary, plot_history, summarize
 
@@ -176,10 +175,11 @@ class GradientMonitor(keras.callbacks.Callback):
             matched("variables", self.variables, model.trainable_variables)
         session = self._session
         if not session or session.has_failed or session.original is not model.train_function:
-            parts = frozenset(self.statistics)
-            self._session = backend(model, Options(parts, self.variables, self.fetch_every))
-        self._session.batch = WANTED if self._probes_first_batch() else self.probe
-        self._session.attach()
+            measured = frozenset(self.statistics)
+            session = backend(model, Options(measured, self.variables, self.fetch_every))
+        session.batch = WANTED if self._probes_first_batch() else self.probe
+        session.attach()
+        self._session = session
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin the epoch's means."""

@@ -9,18 +9,18 @@ import keras
 import numpy as np
 
 from keras_trainkit._keras_internals import trained_variables
-from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
-from keras_trainkit.callbacks._gradient_monitor.statistics import (
+from keras_trainkit.callbacks._gradient_monitor.reductions import (
     SAFE,
-    Kernels,
+    Reductions,
     careful_norms,
     groups_of,
 )
+from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
 
 Directions = dict[tuple[int, ...], Any]
 
 
-class JaxKernels(Kernels):
+class JaxReductions(Reductions):
     """The operations of keras.ops, but for norms that look again only where they must."""
 
     def norms(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -45,13 +45,13 @@ class BackendSession(Session):
         super().__init__(model, options)
         self._train_step = model.train_step
         self._observed = self.remade(self._step, steps_per_execution=1)
-        if "cosine" in options.parts:
+        if "cosine" in options.statistics:
             self._begin_groups()
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return JaxKernels()
+        return JaxReductions()
 
     @staticmethod
     def obstacle(model: keras.Model) -> str | None:

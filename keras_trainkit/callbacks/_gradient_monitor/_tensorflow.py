@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_trainkit.callbacks._gradient_monitor.reductions import SAFE, Reductions, careful_norms
 from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
-from keras_trainkit.callbacks._gradient_monitor.statistics import SAFE, Kernels, careful_norms
 
 REASSOCIATED = ("Mul", "Add", "AddV2", "AddN", "Sub")
 
@@ -22,7 +22,7 @@ def private_variable(value: tf.Tensor) -> tf.Variable:
         return alone.submit(tf.Variable, value, trainable=False).result()
 
 
-class XLAKernels(Kernels):
+class XLAReductions(Reductions):
     """Backend-neutral reductions of gradients, which XLA fuses."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class XLAKernels(Kernels):
         return context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
 
 
-class GraphKernels(XLAKernels):
+class GraphReductions(XLAReductions):
     """Reductions that read each row once, for TensorFlow's own operations."""
 
     def norms(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -113,9 +113,9 @@ class BackendSession(Session):
         self._observed = self.remade(self._step)
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return XLAKernels() if model.jit_compile else GraphKernels()
+        return XLAReductions() if model.jit_compile else GraphReductions()
 
     def run(self, iterator: Any) -> Any:
         """Run up to `steps_per_execution` steps."""

@@ -7,12 +7,17 @@ from typing import Any
 import keras
 import torch
 
+from keras_trainkit.callbacks._gradient_monitor.recorder import settings_of
+from keras_trainkit.callbacks._gradient_monitor.reductions import (
+    SAFE,
+    Reductions,
+    Update,
+    careful_norms,
+)
 from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
-from keras_trainkit.callbacks._gradient_monitor.statistics import SAFE, Kernels, careful_norms
-from keras_trainkit.callbacks._gradient_monitor.update import Settings, Update
 
 
-class TorchKernels(Kernels):
+class TorchReductions(Reductions):
     """The operations of PyTorch itself, each of which costs less than its like in keras.ops."""
 
     def __init__(self) -> None:
@@ -105,9 +110,9 @@ class BackendSession(Session):
         self.recorder.exchange = self._exchange
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return TorchKernels()
+        return TorchReductions()
 
     def run(self, data: Sequence[Any]) -> Any:
         """Run a list of batches as the original function does: one after the other."""
@@ -133,11 +138,11 @@ class BackendSession(Session):
         recorder, optimizer = self.recorder, self.model.optimizer
         variables = self.model.trainable_variables
         variables = [variables[i] for i in recorder.wanted(variables)]
-        update = Update(variables, recorder.kernels, recorder.parts)
+        update = Update(variables, recorder.reductions, recorder.statistics)
         recorder.begin_step()
         recorder.sees_updates = True
         with recorder.harmless():
-            settings = Settings.of(optimizer, len(variables) == len(self.model.trainable_variables))
+            settings = settings_of(optimizer, len(variables) == len(self.model.trainable_variables))
             update.begin(variables)
         logs = self.original(data)
         with recorder.harmless(), torch.no_grad():

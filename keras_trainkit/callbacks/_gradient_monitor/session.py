@@ -9,20 +9,22 @@ import keras
 import numpy as np
 
 from keras_trainkit._patching import shadowed
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
-from keras_trainkit.callbacks._gradient_monitor.statistics import Kernels, Tensor
+from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
+from keras_trainkit.callbacks._train_function import TrainFunction
 
 
 @dataclass(frozen=True)
 class Options:
     """What a session is asked to measure, and how many calls it must hold between two fetches."""
 
-    parts: frozenset[str]
+    statistics: frozenset[str]
     patterns: tuple[str, ...]
     capacity: int
 
 
-class Session:
+class Session(TrainFunction):
     """Stands in for `model.train_function`, and gives the place back by itself.
 
     Keras calls no callback when a training is interrupted, and keeps the train function for the
@@ -37,9 +39,10 @@ class Session:
     """
 
     def __init__(self, model: keras.Model, options: Options) -> None:
-        self.model = model
-        self.original = model.train_function
-        self.recorder = Recorder(model, self.kernels(model), options.parts, options.patterns)
+        super().__init__(model)
+        self.recorder = Recorder(
+            model, self.reductions(model), options.statistics, options.patterns
+        )
         self.fit: Any = None
         self.batch: Any = None
         self._armed = self._wanted = False
@@ -58,9 +61,9 @@ class Session:
         return None
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return Kernels()
+        return Reductions()
 
     def run(self, *arguments: Any) -> Any:
         """Do what the original function does, and keep the statistics of each step."""
@@ -105,12 +108,7 @@ class Session:
         self.fetch()
         self._armed = False
         self.fit = self.model.history
-        self.model.train_function = self
-
-    def detach(self) -> None:
-        """Give the place back, unless `compile` has emptied it."""
-        if self.model.train_function is self:
-            self.model.train_function = self.original
+        super().attach()
 
     def announce(self, step: int, wanted: bool) -> None:
         """Say that the next call is this fit's and begins with `step`; measure it if wanted."""
