@@ -1,4 +1,4 @@
-"""Files that TensorBoard shows, on every backend; it is imported when one is asked for."""
+"""Files that TensorBoard shows, on every backend; it is imported when the first is made."""
 
 import math
 import os

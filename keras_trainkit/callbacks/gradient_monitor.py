@@ -53,8 +53,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     `fit` logs the means over an epoch's sampled, finite steps as `grad_norm` and `update_ratio`
     (and `noise_scale`), those of the last epoch where none was sampled: the progress bar shows
-    them, and callbacks placed after this one can monitor them. A second `fit` begins a new record;
-    its steps go on from `optimizer.iterations`.
+    them, and callbacks placed after this one can monitor them. A step is one `train_step`; a second
+    `fit` begins a new record, whose steps go on from `optimizer.iterations`.
 
     Args:
         every: which steps are sampled. Integer n >= 1: steps 0, n, 2 n, ...; `"log"`: eight of each
@@ -196,9 +196,9 @@ class GradientMonitor(keras.callbacks.Callback):
                 self._fetch(in_training=True)
             self._calls += 1
             step = self._first_step + batch
-            count = self._session.model.steps_per_execution
-            last = min(batch + count, (self.params or {}).get("steps") or math.inf)
-            self._next_step = self._first_step + int(last)
+            end = batch + self._session.model.steps_per_execution
+            end = int(min(end, (self.params or {}).get("steps") or math.inf))
+            self._next_step, count = self._first_step + end, end - batch
             wanted = self._response.suspicious or self._sampling.wants(step, count, batch == 0)
             self._session.announce(step, wanted)
 

@@ -8,7 +8,7 @@ from keras.optimizers import SGD
 
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
-from tests.callbacks.custom_steps import Pair
+from tests.callbacks.custom_steps import ListTaking, Pair
 from tests.callbacks.gradient_monitor.configurations import Unused, tokens
 from tests.callbacks.monitored import assert_same_training, compiled, data
 from tests.callbacks.untouched import assert_same_footprint
@@ -30,29 +30,6 @@ def train(model, callbacks, x=None, rows=24, **arguments):
     x, y = data(rows)[0] if x is None else x, data(rows)[1]
     arguments = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0, **arguments}
     return model.fit(x, y, callbacks=callbacks, **arguments).history
-
-
-class ListTaking(keras.Sequential):
-    """Makes on PyTorch the train function of Keras 3.16, which takes a list of batches."""
-
-    def make_train_function(self, force=False):
-        if BACKEND != "torch":
-            return super().make_train_function(force)
-        if self.train_function is not None and not force:
-            return self.train_function
-        train_step = self.train_step
-        if self.jit_compile:
-            import torch
-
-            train_step = torch.compile(train_step, backend="eager")
-
-        def train_function(data):
-            logs = {}
-            for step_data in data:
-                logs = train_step(step_data)
-            return logs
-
-        self.train_function = train_function
 
 
 # Several updates in one `train_step`.
