@@ -88,6 +88,7 @@ class Recorder:
 
         None if no update was seen, or if measuring one has failed.
         """
+        self._step.last = {}  # As large as the gradients.
         if self.failure is not None or not self._step.blocks:
             return None
         with self.harmless():
