@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._gradient_monitor.statistics import REDUCTIONS
+from keras_trainkit.callbacks._gradient_monitor.reductions import REDUCTIONS
 from keras_trainkit.diagnosis import STATISTICS
 
 FLOAT = 4

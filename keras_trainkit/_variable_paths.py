@@ -1,4 +1,4 @@
-"""Variables chosen by their paths."""
+"""The paths of variables: patterns that choose some, and names that tell all apart."""
 
 import re
 import warnings

@@ -1,4 +1,4 @@
-"""Files that TensorBoard shows, on every backend."""
+"""Files that TensorBoard shows, on every backend; it is imported when the first is made."""
 
 import math
 import os
@@ -9,45 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainkit.callbacks._gradient_monitor.activation_probe import Row
 from keras_trainkit.diagnosis.activations import ACTIVATION_STATISTICS
 from keras_trainkit.diagnosis.history import LOWEST_EXPONENT, STATISTICS, History
 
-MOST = 200
-
-
-class Points:
-    """Writes the numbers of up to 200 steps of each epoch, evenly spaced.
-
-    In an epoch whose length is unknown they are spaced as the length of the one before asks for,
-    and in the first one written at every step.
-
-    Args:
-        log_dir: str or path. Folder for TensorBoard.
-    """
-
-    def __init__(self, log_dir: str | os.PathLike) -> None:
-        self._file = EventFile(log_dir)
-        self._first = 0
-
-    def begin_epoch(self, step: int, steps: float | None) -> None:
-        """Begin at `step` an epoch of so many steps, or of None if that is unknown."""
-        self._interval = math.ceil(max(steps or step - self._first, 1) / MOST)
-        self._first = self._due = step
-
-    def add(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Write the numbers, if it is their turn."""
-        if numbers and step >= self._due:
-            self._due = step + self._interval
-            self.write(step, numbers)
-
-    def write(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Write the numbers."""
-        self._file.write_scalars(step, numbers)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+STEPS_PER_EPOCH = 200
 
 
 class EventFile:
@@ -98,16 +63,38 @@ class EventFile:
         self._writer.flush()
 
 
-def _protocol() -> tuple[Any, Any]:
-    """Return the class of an event and that of a writer, neither of which loads TensorFlow."""
-    try:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
-    except ImportError as error:
-        raise ImportError(
-            'Writing for TensorBoard needs it: pip install "keras_trainkit[tensorboard]"'
-        ) from error
-    return Event, RecordWriter
+class ScalarLog:
+    """Writes the numbers of up to 200 steps of each epoch, evenly spaced.
+
+    In an epoch whose length is unknown they are spaced as the length of the one before asks for,
+    and in the first one written at every step.
+
+    Args:
+        log_dir: str or path. Folder for TensorBoard.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike) -> None:
+        self._file = EventFile(log_dir)
+        self._first = 0
+
+    def begin_epoch(self, step: int, steps: float | None) -> None:
+        """Begin at `step` an epoch of so many steps, or of None if that is unknown."""
+        self._interval = math.ceil(max(steps or step - self._first, 1) / STEPS_PER_EPOCH)
+        self._first = self._due = step
+
+    def add(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Write the numbers, if it is their turn."""
+        if numbers and step >= self._due:
+            self._due = step + self._interval
+            self.write(step, numbers)
+
+    def write(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Write the numbers."""
+        self._file.write_scalars(step, numbers)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class RecordFile(EventFile):
@@ -151,7 +138,9 @@ class RecordFile(EventFile):
                     values.append({"tag": f"gradient_log2/{variable}", "histo": _log2(counts)})
         self.add(step, values)
 
-    def write_activations(self, step: int, rows: Iterable[tuple[str, str, Row]]) -> None:
+    def write_activations(
+        self, step: int, rows: Iterable[tuple[str, str, Sequence[float]]]
+    ) -> None:
         """Write what `ActivationProbe` measured; NaN, what a layer has not, is left out."""
         scalars = {
             f"activation_{statistic}/{layer}": value
@@ -160,6 +149,18 @@ class RecordFile(EventFile):
             if not math.isnan(value)
         }
         self.write_scalars(step, scalars)
+
+
+def _protocol() -> tuple[Any, Any]:
+    """Return the class of an event and that of a writer, neither of which loads TensorFlow."""
+    try:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+    except ImportError as error:
+        raise ImportError(
+            'Writing for TensorBoard needs it: pip install "keras_trainkit[tensorboard]"'
+        ) from error
+    return Event, RecordWriter
 
 
 def _scalars(history: History) -> Iterator[tuple[str, float]]:

@@ -13,9 +13,9 @@ from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.callbacks import _gradient_monitor
 from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
-from keras_trainkit.callbacks._gradient_monitor.nonfinite_response import Response
-from keras_trainkit.callbacks._gradient_monitor.nonfinite_watch import Watch
+from keras_trainkit.callbacks._gradient_monitor.nonfinite import Response, Watch
 from keras_trainkit.callbacks._gradient_monitor.record import Record
+from keras_trainkit.callbacks._gradient_monitor.reductions import GROUPS
 from keras_trainkit.callbacks._gradient_monitor.sampling import Sampling
 from keras_trainkit.callbacks._gradient_monitor.session import (
     WANTED,
@@ -23,7 +23,6 @@ from keras_trainkit.callbacks._gradient_monitor.session import (
     Session,
     warn_unobserved,
 )
-from keras_trainkit.callbacks._gradient_monitor.update import GROUPS
 from keras_trainkit.callbacks._tensorboard import RecordFile
 from keras_trainkit.diagnosis import History, Summary, plot_history, summarize
 
@@ -54,8 +53,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     `fit` logs the means over an epoch's sampled, finite steps as `grad_norm` and `update_ratio`
     (and `noise_scale`), those of the last epoch where none was sampled: the progress bar shows
-    them, and callbacks placed after this one can monitor them. A second `fit` begins a new record;
-    its steps go on from `optimizer.iterations`.
+    them, and callbacks placed after this one can monitor them. A step is one `train_step`; a second
+    `fit` begins a new record, whose steps go on from `optimizer.iterations`.
 
     Args:
         every: which steps are sampled. Integer n >= 1: steps 0, n, 2 n, ...; `"log"`: eight of each
@@ -174,18 +173,18 @@ class GradientMonitor(keras.callbacks.Callback):
             return warn_unobserved(obstacle)
         if model.built:
             matched("variables", self.variables, model.trainable_variables)
-        if not (self._session and self._session.original is model.train_function):
-            parts = frozenset(self.statistics)
-            self._session = backend(model, Options(parts, self.variables, self.fetch_every))
-        self._session.batch = WANTED if self._probes_first_batch() else self.probe
-        self._session.attach()
+        session = self._session
+        if not session or session.has_failed or session.original is not model.train_function:
+            measured = frozenset(self.statistics)
+            session = backend(model, Options(measured, self.variables, self.fetch_every))
+        session.batch = WANTED if self._probes_first_batch() else self.probe
+        session.attach()
+        self._session = session
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin the epoch's means."""
-        iterations = getattr(self.model.optimizer, "iterations", 0)
-        # They fall behind after a rollback, and with accumulation or several optimizers.
-        iterations = int(keras.ops.convert_to_numpy(iterations))
-        self._first_step = max(iterations, self._next_step)
+        # Later the optimizer may count less (after a rollback) or more (of several updates a step).
+        self._first_step = self._next_step or _iterations(self.model)
         self._record.begin_epoch(epoch)
         if self._session:
             self._response.begin_epoch(self)
@@ -197,9 +196,9 @@ class GradientMonitor(keras.callbacks.Callback):
                 self._fetch(in_training=True)
             self._calls += 1
             step = self._first_step + batch
-            count = self._session.model.steps_per_execution
-            last = min(batch + count, (self.params or {}).get("steps") or math.inf)
-            self._next_step = self._first_step + int(last)
+            end = batch + self._session.model.steps_per_execution
+            end = int(min(end, (self.params or {}).get("steps") or math.inf))
+            self._next_step, count = self._first_step + end, end - batch
             wanted = self._response.suspicious or self._sampling.wants(step, count, batch == 0)
             self._session.announce(step, wanted)
 
@@ -262,7 +261,7 @@ class GradientMonitor(keras.callbacks.Callback):
             return
         self._calls = 0
         steps = self._record.add(self._session.fetch(), self._session.recorder.variables)
-        self._shown = self._record.means() or self._shown
+        self._shown = {} if self._session.has_failed else self._record.means() or self._shown
         for step in steps:
             self._response.look(step, self._first_step, self._record.names)
             if self._event_file:
@@ -309,6 +308,11 @@ def _check(model: keras.Model) -> None:
             raise ValueError(
                 "`callbacks` must hold one GradientMonitor. Received: two in one `fit`"
             )
+
+
+def _iterations(model: keras.Model) -> int:
+    """Return how many updates the optimizer has counted."""
+    return int(keras.ops.convert_to_numpy(getattr(model.optimizer, "iterations", 0)))
 
 
 def session_class() -> type[Session]:

@@ -18,7 +18,7 @@ from keras_trainkit.callbacks._learning_rate.driven import (
 )
 from keras_trainkit.callbacks._learning_rate.position import Position
 from keras_trainkit.callbacks._learning_rate.scalar import state_in_reach
-from keras_trainkit.callbacks._tensorboard import Points
+from keras_trainkit.callbacks._tensorboard import ScalarLog
 from keras_trainkit.schedules._schedule import Schedule
 
 
@@ -91,7 +91,7 @@ class LearningRate(keras.callbacks.Callback):
             raise _validation.invalid("also", "a dict from names to schedules, or None", also)
         self.schedule = schedule
         self.also = dict(also or {})
-        self._points = None if log_dir is None else Points(log_dir)
+        self._points = None if log_dir is None else ScalarLog(log_dir)
         self._rate: DrivenRate | None = None
         self._driven: list[Driven] = []
         self._carried = 1.0

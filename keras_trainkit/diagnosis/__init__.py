@@ -5,8 +5,6 @@ The plots write beside their axes: a figure of your own needs `layout="constrain
 
 from keras_trainkit.diagnosis.activations import ACTIVATION_STATISTICS as ACTIVATION_STATISTICS
 from keras_trainkit.diagnosis.activations import Activations as Activations
-from keras_trainkit.diagnosis.history import BINS as BINS
-from keras_trainkit.diagnosis.history import LOWEST_EXPONENT as LOWEST_EXPONENT
 from keras_trainkit.diagnosis.history import STATISTICS as STATISTICS
 from keras_trainkit.diagnosis.history import History as History
 from keras_trainkit.diagnosis.nonfinite import CAUSES as CAUSES
@@ -18,7 +16,7 @@ from keras_trainkit.diagnosis.plots_by_depth import plot_activations as plot_act
 from keras_trainkit.diagnosis.plots_by_depth import plot_gradient_depth as plot_gradient_depth
 from keras_trainkit.diagnosis.plots_over_steps import plot_gradient_norms as plot_gradient_norms
 from keras_trainkit.diagnosis.plots_over_steps import plot_update_ratios as plot_update_ratios
-from keras_trainkit.diagnosis.summary import Row as Row
 from keras_trainkit.diagnosis.summary import Summary as Summary
 from keras_trainkit.diagnosis.summary import Thresholds as Thresholds
+from keras_trainkit.diagnosis.summary import VariableSummary as VariableSummary
 from keras_trainkit.diagnosis.summary import summarize as summarize

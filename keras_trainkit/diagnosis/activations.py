@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_trainkit.diagnosis._table import check_known, check_shapes, column
+from keras_trainkit.diagnosis.history import check_known, check_shapes, column
 
 ACTIVATION_STATISTICS = ("mean", "std", "zero_fraction", "dead", "saturated")
 

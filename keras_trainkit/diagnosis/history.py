@@ -6,14 +6,16 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _export
-from keras_trainkit.diagnosis._table import check_known, check_shapes, column
-from keras_trainkit.diagnosis.activations import Activations
 from keras_trainkit.diagnosis.nonfinite import NonFinite
+
+if TYPE_CHECKING:
+    from keras_trainkit.diagnosis.activations import Activations
 
 STATISTICS = (
     "norm",
@@ -88,7 +90,7 @@ class History:
     signal: np.ndarray = field(default_factory=lambda: np.array(np.nan))
     noise: np.ndarray = field(default_factory=lambda: np.array(np.nan))
     histograms: np.ndarray | None = None
-    activations: Activations | None = None
+    activations: "Activations | None" = None
     events: tuple[NonFinite, ...] = ()
 
     def __post_init__(self) -> None:
@@ -145,7 +147,7 @@ class History:
         return float(smaller.mean()) if known.any() else float("nan")
 
     def noise_scale(self, epoch: int | None = None) -> float:
-        """Return the simple gradient noise scale: the batch size that pays, in examples.
+        """Return the noise scale: the batch size beyond which larger batches hardly help.
 
             signal = g_t . g_{t-1}                                     estimates |G|^2
             noise = (|g_t|^2 / 2 + |g_{t-1}|^2 / 2 - signal) * 2 / (1 / B_t + 1 / B_{t-1})
@@ -160,7 +162,8 @@ class History:
             epoch: integer, 0-based. Defaults to `None`: all steps.
 
         Returns:
-            Float; infinite if the mean signal is not above zero, NaN if nothing was recorded.
+            Float, in examples; infinite if the mean signal is not above zero, NaN if nothing was
+            recorded.
 
         Reference:
             McCandlish et al. (2018), An Empirical Model of Large-Batch Training, arXiv:1812.06162,
@@ -221,6 +224,26 @@ class History:
             ImportError: if pandas is not installed.
         """
         return _export.data_frame(_export.long_form(self, STATISTICS))
+
+
+def check_shapes(record: object, axes: Mapping[str, Mapping[str, int]]) -> None:
+    """Raise if an array of `record` has not the axes given for it, as names with lengths."""
+    for name, lengths in axes.items():
+        array, shape = getattr(record, name), tuple(lengths.values())
+        if array is not None and array.shape != shape:
+            raise invalid(f"{name}.shape", f"({', '.join(lengths)}) = {shape}", array.shape)
+
+
+def check_known(statistic: str, known: Sequence[str]) -> None:
+    """Raise if there is no statistic of this name."""
+    if statistic not in known:
+        listed = ", ".join(known)
+        raise KeyError(f"`statistic` must be one of {listed}. Received: {statistic!r}")
+
+
+def column(table: np.ndarray, names: Sequence[str], statistic: str) -> np.ndarray:
+    """Return the values of one statistic as float64, without the last axis."""
+    return table[..., names.index(statistic)].astype("float64")
 
 
 def layer_of(variable: str) -> str:
@@ -298,6 +321,8 @@ def read(file: BinaryIO, statistics: Sequence[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: content[name] for name in _ARRAYS if name in content}
     fields["table"] = _widened(content["table"], len(statistics) - len(columns))
     fields["logs"] = _below(_LOGS, content)
+    from keras_trainkit.diagnosis.activations import Activations  # It needs this file.
+
     if activations := _below(_ACTIVATIONS, content):
         fields["activations"] = Activations(**activations)
     fields["events"] = [NonFinite(**e) for e in json.loads(str(content.get("events", "[]")))]

@@ -12,6 +12,7 @@ from keras_trainkit.diagnosis.history import History, short_names
 from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 SHOWN_EVENTS = 5
+NOISE_SCALE = "the batch size beyond which larger batches hardly help"
 HEAD = ("variable", "size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
 
 
@@ -43,7 +44,10 @@ class Thresholds:
         positive("vanishing_share", self.vanishing_share)
 
 
-class Row(NamedTuple):
+_DEFAULTS = Thresholds()
+
+
+class VariableSummary(NamedTuple):
     """One variable over the steps at which its gradient was finite."""
 
     variable: str
@@ -62,16 +66,17 @@ class Summary:
 
     Attributes:
         title: string. What was recorded.
-        rows: tuple of `Row`. `mean_norm` and `zero_fraction` are means over the steps, `max_abs`
-            is the maximum, `update_ratio` the median, `nonfinite` the total.
+        rows: tuple of `VariableSummary`. `mean_norm` and `zero_fraction` are means over the
+            steps, `max_abs` is the maximum, `update_ratio` the median, `nonfinite` the total.
         legend: tuple of strings. What the notes in the table mean.
-        noise_scale: float. The batch size that pays, in examples; NaN if not recorded.
+        noise_scale: float. In examples, the batch size beyond which larger batches hardly
+            help; NaN if not recorded.
         clipping: float. The share of steps that were clipped; NaN if not recorded.
         events: tuple of `NonFinite`. Shown below the table, at most the first 5.
     """
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[VariableSummary, ...]
     legend: tuple[str, ...]
     noise_scale: float = math.nan
     clipping: float = math.nan
@@ -94,7 +99,7 @@ class Summary:
         if math.isinf(self.noise_scale):
             known.append("noise scale too large to measure: consecutive gradients disagree")
         elif not math.isnan(self.noise_scale):
-            known.append(f"noise scale {self.noise_scale:,.0f} examples, the batch size that pays")
+            known.append(f"noise scale {self.noise_scale:,.0f} examples, {NOISE_SCALE}")
         if self.clipping > 0:
             known.append(f"{100 * self.clipping:.1f} % of the steps clipped")
         return ("; ".join(known),) if known else ()
@@ -112,7 +117,7 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
         history: `History` with at least one step.
         thresholds: `Thresholds` of the notes. Defaults to `Thresholds()`.
     """
-    thresholds = thresholds or Thresholds()
+    thresholds = thresholds or _DEFAULTS
     means = [_over_finite(np.mean, column) for column in history["norm"].T]
     limit = thresholds.vanishing_share * max((m for m in means if np.isfinite(m)), default=0.0)
     limit = min(limit, thresholds.vanishing_norm)
@@ -130,7 +135,7 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
     )
 
 
-def _row(history: History, index: int, mean_norm: float, limit: float) -> Row:
+def _row(history: History, index: int, mean_norm: float, limit: float) -> VariableSummary:
     column = {name: history[name][:, index] for name in ("max_abs", "zero_fraction")}
     nonfinite = int(np.nansum(history["nonfinite"][:, index]))
     if nonfinite:
@@ -139,7 +144,7 @@ def _row(history: History, index: int, mean_norm: float, limit: float) -> Row:
         note = "zero"
     else:
         note = "vanishing" if mean_norm < limit else ""
-    return Row(
+    return VariableSummary(
         variable=history.variables[index],
         size=int(history.sizes[index]),
         mean_norm=mean_norm,
@@ -166,7 +171,7 @@ def _title(history: History) -> str:
     )
 
 
-def _cells(row: Row, name: str) -> tuple[str, ...]:
+def _cells(row: VariableSummary, name: str) -> tuple[str, ...]:
     recorded = row.nonfinite or not math.isnan(row.mean_norm)
     return (
         name,

@@ -71,6 +71,29 @@ class Pair(Guide):
         return one + two, other, state
 
 
+class ListTaking(keras.Sequential):
+    """Makes on PyTorch the train function of Keras 3.16, which takes a list of batches."""
+
+    def make_train_function(self, force=False):
+        if BACKEND != "torch":
+            return super().make_train_function(force)
+        if self.train_function is not None and not force:
+            return self.train_function
+        train_step = self.train_step
+        if self.jit_compile:
+            import torch
+
+            train_step = torch.compile(train_step, backend="eager")
+
+        def train_function(data):
+            logs = {}
+            for step_data in data:
+                logs = train_step(step_data)
+            return logs
+
+        self.train_function = train_function
+
+
 def tensorflow_step(model, data):
     import tensorflow as tf
 

@@ -76,18 +76,17 @@ def test_what_was_not_recorded_is_a_dash():
     assert "nan" not in str(summarize(with_values(record, "norm", np.nan)))
 
 
+NOISE_SCALE = "noise scale 1,500 examples, the batch size beyond which larger batches hardly help"
+
+
 @pytest.mark.parametrize(
     ("signal", "clipped", "line"),
     [
-        (
-            2.0,
-            0.5,
-            "noise scale 1,500 examples, the batch size that pays; 100.0 % of the steps clipped",
-        ),
-        (2.0, np.nan, "noise scale 1,500 examples, the batch size that pays"),
+        (2.0, 0.5, f"{NOISE_SCALE}; 100.0 % of the steps clipped"),
+        (2.0, np.nan, NOISE_SCALE),
         (-1.0, np.nan, "noise scale too large to measure: consecutive gradients disagree"),
         (np.nan, 0.5, "100.0 % of the steps clipped"),
-        (2.0, 1.0, "noise scale 1,500 examples, the batch size that pays"),
+        (2.0, 1.0, NOISE_SCALE),
     ],
 )
 def test_noise_scale_and_clipping_are_the_second_line_when_known(signal, clipped, line):

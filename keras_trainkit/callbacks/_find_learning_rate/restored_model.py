@@ -15,6 +15,7 @@ from keras_trainkit._keras_internals import (
     symbolic_build,
 )
 from keras_trainkit.callbacks._interruption import uninterrupted
+from keras_trainkit.callbacks._train_function import TrainFunction
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
     build_optimizer,
@@ -24,8 +25,8 @@ from keras_trainkit.callbacks._training_state.variables import (
 )
 
 
-class BuildFirst:
-    """Stands in for `model.train_function` once, to build the model before it trains.
+class BuildFirst(TrainFunction):
+    """Stands in for the train function once, to build the model before it trains.
 
     TensorFlow builds a model in its first step, after which nobody knows what it began from.
 
@@ -35,16 +36,16 @@ class BuildFirst:
     """
 
     def __init__(self, model: keras.Model, then: Callable[[], None]) -> None:
-        self._model, self._then = model, then
-        self._train = model.train_function
-        model.train_function = self
+        super().__init__(model)
+        self._then = then
+        self.attach()
 
     def __call__(self, iterator: Any) -> dict[str, Any]:
         """Build by the shapes of a batch, give the place back, and train."""
-        self._model.train_function = self._train
-        symbolic_build(self._model, iterator.element_spec)
+        self.detach()
+        symbolic_build(self.model, iterator.element_spec)
         self._then()
-        return self._train(iterator)
+        return super().__call__(iterator)
 
 
 @contextmanager

@@ -9,18 +9,18 @@ import keras
 import numpy as np
 
 from keras_trainkit._keras_internals import trained_variables
-from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
-from keras_trainkit.callbacks._gradient_monitor.statistics import (
+from keras_trainkit.callbacks._gradient_monitor.reductions import (
     SAFE,
-    Kernels,
+    Reductions,
     careful_norms,
     groups_of,
 )
+from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
 
 Directions = dict[tuple[int, ...], Any]
 
 
-class JaxKernels(Kernels):
+class JaxReductions(Reductions):
     """The operations of keras.ops, but for norms that look again only where they must."""
 
     def norms(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -45,13 +45,13 @@ class BackendSession(Session):
         super().__init__(model, options)
         self._train_step = model.train_step
         self._observed = self.remade(self._step, steps_per_execution=1)
-        if "cosine" in options.parts:
+        if "cosine" in options.statistics:
             self._begin_groups()
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return JaxKernels()
+        return JaxReductions()
 
     @staticmethod
     def obstacle(model: keras.Model) -> str | None:
@@ -77,9 +77,8 @@ class BackendSession(Session):
         batch = next(iterator)
         return batch, (state, itertools.chain([batch], iterator))
 
-    def take_tables(self) -> Sequence[np.ndarray]:
-        """Return the tables of all steps since the last time, in order."""
-        tables, self._tables = self._tables, []
+    def on_host(self, tables: Sequence[jax.Array]) -> Sequence[np.ndarray]:
+        """Return tables in the host's memory, all of them in one transfer."""
         return jax.device_get(tables)
 
     def _run_step(self, state: Any, iterator: Iterator) -> tuple[Any, Any]:

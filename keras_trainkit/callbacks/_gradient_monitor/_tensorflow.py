@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_trainkit.callbacks._gradient_monitor.reductions import SAFE, Reductions, careful_norms
 from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
-from keras_trainkit.callbacks._gradient_monitor.statistics import SAFE, Kernels, careful_norms
 
 REASSOCIATED = ("Mul", "Add", "AddV2", "AddN", "Sub")
 
@@ -22,7 +22,7 @@ def private_variable(value: tf.Tensor) -> tf.Variable:
         return alone.submit(tf.Variable, value, trainable=False).result()
 
 
-class XLAKernels(Kernels):
+class XLAReductions(Reductions):
     """Backend-neutral reductions of gradients, which XLA fuses."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class XLAKernels(Kernels):
         return context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
 
 
-class GraphKernels(XLAKernels):
+class GraphReductions(XLAReductions):
     """Reductions that read each row once, for TensorFlow's own operations."""
 
     def norms(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -106,17 +106,20 @@ class BackendSession(Session):
         self._buffer: tf.Variable | None = None
         self._cursor = private_variable(tf.zeros((), "int64"))
         self._length = options.capacity * model.steps_per_execution
+        self._step_now = private_variable(tf.zeros((), "int64"))
+        self._step_numbers = private_variable(tf.zeros((self._length,), "int64"))
         self.recorder.exchange = self._exchange
         self._train_step = model.train_step
         self._observed = self.remade(self._step)
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return XLAKernels() if model.jit_compile else GraphKernels()
+        return XLAReductions() if model.jit_compile else GraphReductions()
 
     def run(self, iterator: Any) -> Any:
         """Run up to `steps_per_execution` steps."""
+        self._step_now.assign(self._next_step)
         return self._observed(iterator)
 
     def peek(self, iterator: Any) -> tuple[Any, tuple]:
@@ -134,13 +137,14 @@ class BackendSession(Session):
         """Assign to the variable that the traced step reads."""
         self._directions[group].assign(direction)
 
-    def take_tables(self) -> Sequence[np.ndarray]:
-        """Return the tables of all steps since the last time, in order."""
+    def fetch(self) -> list[tuple[int, np.ndarray]]:
+        """Return steps and statistics since the last `fetch`, `(1 + V, columns)` each."""
         if self._buffer is None:
             return []
+        steps = self._step_numbers[: self._cursor].numpy().tolist()
         tables = self._buffer[: self._cursor].numpy()
         self._cursor.assign(0)
-        return list(tables)
+        return list(zip(steps, tables, strict=True))
 
     def _step(self, data: Any) -> Any:
         with self.recorder.watching():
@@ -158,7 +162,9 @@ class BackendSession(Session):
         # A dataset that ends unexpectedly runs whatever does not depend on its next element.
         with tf.control_dependencies([table]):
             place = (self._cursor.assign_add(1) - 1) % self._length
+            step = self._step_now.assign_add(1) - 1
         self._buffer.scatter_nd_update([[place]], [table[: self._buffer.shape[1]]])
+        self._step_numbers.scatter_nd_update([[place]], [step])
 
     def _exchange(self, variables: Sequence[Any], units: tf.Tensor) -> tf.Tensor:
         key = tuple(id(variable) for variable in variables)

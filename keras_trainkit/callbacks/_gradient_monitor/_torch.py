@@ -7,12 +7,17 @@ from typing import Any
 import keras
 import torch
 
+from keras_trainkit.callbacks._gradient_monitor.recorder import settings_of
+from keras_trainkit.callbacks._gradient_monitor.reductions import (
+    SAFE,
+    Reductions,
+    Update,
+    careful_norms,
+)
 from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
-from keras_trainkit.callbacks._gradient_monitor.statistics import SAFE, Kernels, careful_norms
-from keras_trainkit.callbacks._gradient_monitor.update import Settings, Update
 
 
-class TorchKernels(Kernels):
+class TorchReductions(Reductions):
     """The operations of PyTorch itself, each of which costs less than its like in keras.ops."""
 
     def __init__(self) -> None:
@@ -105,37 +110,43 @@ class BackendSession(Session):
         self.recorder.exchange = self._exchange
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return TorchKernels()
+        return TorchReductions()
 
-    def run(self, data: Any) -> Any:
+    def run(self, data: Sequence[Any]) -> Any:
+        """Run a list of batches as the original function does: one after the other."""
+        run_step = self._run_compiled if self.model.jit_compile else self._run_hooked
+        logs: Any = {}
+        for batch in data:
+            logs = run_step([batch])
+        return logs
+
+    def peek(self, data: Sequence[Any]) -> tuple[Any, tuple]:
+        """Return the next batch and arguments that still hold it."""
+        return data[0], (data,)
+
+    def _run_hooked(self, data: Sequence[Any]) -> Any:
         """Run one step."""
-        if self.model.jit_compile:
-            return self._run_compiled(data)
         with self.recorder.watching():
             logs = self.original(data)
             self.keep(self.recorder.table(data[0], logs))
         return logs
 
-    def peek(self, data: Any) -> tuple[Any, tuple]:
-        """Return the next batch and arguments that still hold it."""
-        return data[0], (data,)
-
-    def _run_compiled(self, data: Any) -> Any:
+    def _run_compiled(self, data: Sequence[Any]) -> Any:
         """Run one step whose inside cannot be hooked; Keras leaves the gradients on the weights."""
         recorder, optimizer = self.recorder, self.model.optimizer
         variables = self.model.trainable_variables
         variables = [variables[i] for i in recorder.wanted(variables)]
-        update = Update(variables, recorder.kernels, recorder.parts)
+        update = Update(variables, recorder.reductions, recorder.statistics)
         recorder.begin_step()
         recorder.sees_updates = True
         with recorder.harmless():
-            settings = Settings.of(optimizer, len(variables) == len(self.model.trainable_variables))
+            settings = settings_of(optimizer, len(variables) == len(self.model.trainable_variables))
             update.begin(variables)
         logs = self.original(data)
         with recorder.harmless(), torch.no_grad():
-            update.see([v.value.grad for v in variables], settings, recorder.exchange)
+            update.see([v.value.grad for v in variables], settings, recorder.exchange_once)
             recorder.keep(update, variables)
             self.keep(recorder.table(data[0], logs))
         return logs

@@ -2,14 +2,67 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_trainkit._variable_paths import unique_paths
-from keras_trainkit.callbacks._gradient_monitor.step import Step, packed, unpacked
+from keras_trainkit.callbacks._gradient_monitor.recorder import STEP_FACTS
+from keras_trainkit.callbacks._gradient_monitor.reductions import REDUCTIONS
 from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, History, NonFinite
 from keras_trainkit.diagnosis.history import BINS, STATISTICS, ratio, root_sum_square
+
+NORM, COSINE = STATISTICS.index("norm"), STATISTICS.index("cosine")
+
+
+@dataclass(slots=True)
+class Step:
+    """What was measured at one step: `rows (V, 10)`, `counts (V, BINS)` or None, and the facts."""
+
+    step: int
+    epoch: int
+    rows: np.ndarray
+    counts: np.ndarray | None
+    facts: dict[str, float]
+    signal: float = math.nan
+    noise: float = math.nan
+
+    @property
+    def norms(self) -> np.ndarray:
+        """The norms in double precision."""
+        return self.rows[:, NORM].astype("float64")
+
+    @classmethod
+    def of(cls, step: int, epoch: int, table: np.ndarray, sizes: Sequence[int]) -> "Step":
+        """Take a table apart: a row of facts, and a row of reductions for each variable."""
+        width = len(REDUCTIONS)
+        rows = table[1:]
+        counts = rows[:, width:].astype("uint16") if table.shape[1] > width else None
+        return cls(
+            step,
+            epoch,
+            derive(rows[:, :width], np.array(sizes[: len(rows)])),
+            counts,
+            dict(zip(STEP_FACTS, table[0, : len(STEP_FACTS)].tolist(), strict=True)),
+        )
+
+    def compare(self, last: "Step | None") -> None:
+        """Estimate |G|^2 and tr(Sigma) from this gradient and the last; forget a cosine of older.
+
+        For batches of B and B' examples, E |g|^2 = |G|^2 + tr(Sigma) / B and E g . g' = |G|^2.
+        """
+        if last is None or last.step != self.step - 1:
+            self.rows[:, COSINE] = math.nan
+            return
+        shared = min(len(self.norms), len(last.norms))
+        products = self.rows[:shared, COSINE] * self.norms[:shared] * last.norms[:shared]
+        if np.isnan(products).all():
+            return
+        self.signal = float(np.nansum(products))
+        squares = (np.nansum(self.norms**2) + np.nansum(last.norms**2)) / 2
+        examples = (1 / self.facts["batch_size"] + 1 / last.facts["batch_size"]) / 2
+        self.noise = float((squares - self.signal) / examples)
 
 
 class Record:
@@ -151,3 +204,57 @@ def _global(step: Step) -> tuple[float, float]:
         for name in ("weight_norm", "update_norm")
     )
     return float(root_sum_square(step.norms)), float(ratio(moves, weights))
+
+
+def packed(steps: Sequence[Step]) -> dict[str, Any]:
+    """Return all that the steps hold; the rows of all variables stand in one table."""
+    counted = [step.counts for step in steps if step.counts is not None]
+    return {
+        "places": np.array([[s.step, s.epoch, len(s.rows), s.counts is not None] for s in steps]),
+        "rows": np.concatenate(
+            [np.empty((0, len(STATISTICS)), "float32")] + [step.rows for step in steps]
+        ),
+        "counts": np.concatenate([np.empty((0, BINS), "uint16"), *counted]),
+        "facts": np.array([[step.facts[name] for name in STEP_FACTS] for step in steps]),
+        "estimates": np.array([[step.signal, step.noise] for step in steps]),
+    }
+
+
+def unpacked(state: dict[str, Any]) -> list[Step]:
+    """Return the steps."""
+    steps, row, counted = [], 0, 0
+    for i, (step, epoch, height, has_counts) in enumerate(state["places"].tolist()):
+        counts = state["counts"][counted : counted + height] if has_counts else None
+        facts = dict(zip(STEP_FACTS, state["facts"][i].tolist(), strict=True))
+        rows = state["rows"][row : row + height]
+        steps.append(Step(step, epoch, rows, counts, facts, *state["estimates"][i].tolist()))
+        row, counted = row + height, counted + height * bool(has_counts)
+    return steps
+
+
+def derive(reductions: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the statistics of one step, `(V, 10)`, from its reductions, `(V, 13)`.
+
+    Of long rows std^2 = |g|^2 / n - mean^2, whose relative error is 1e-7 (1 + mean^2 / std^2).
+    """
+    r = dict(zip(REDUCTIONS, reductions.astype("float64").T, strict=True))
+    present, broken = ~np.isnan(r["nonfinite"]), r["nonfinite"] > 0
+    full = ~np.isnan(r["zero_fraction"])  # The mean of a broken gradient may be NaN itself.
+    with np.errstate(all="ignore"):
+        long = np.sqrt(np.maximum(r["norm"] ** 2 - sizes * r["mean"] ** 2, 0.0))
+        deviation = np.where(np.isnan(r["deviation"]), long, r["deviation"])
+        clipped = np.where(np.isnan(r["clipped"]), r["norm"], r["clipped"]) / r["scale"]
+        derived = {
+            "norm": np.where(broken, math.inf, r["norm"] / r["scale"]),
+            "max_abs": np.where(broken & full, math.inf, r["peak"] / r["scale"]),
+            "mean": np.where(broken, math.nan, r["mean"] / r["scale"]),
+            "std": np.where(broken, math.nan, deviation / np.sqrt(sizes) / r["scale"]),
+            "zero_fraction": np.where(broken, math.nan, r["zero_fraction"]),
+            "nonfinite": r["nonfinite"],
+            "clipped_norm": np.where(broken, math.inf, clipped),
+            "cosine": np.where(broken, math.nan, r["cosine"]),
+        }
+        derived["clipped_norm"] = np.fmin(derived["clipped_norm"], r["clipnorm"]) * r["factor"]
+    for name in ("weight_norm", "update_norm"):
+        derived[name] = np.where(present & ~np.isfinite(r[name]), math.inf, r[name])
+    return np.stack([derived[name] for name in STATISTICS], axis=1).astype("float32")

@@ -9,20 +9,22 @@ import keras
 import numpy as np
 
 from keras_trainkit._patching import patched
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
-from keras_trainkit.callbacks._gradient_monitor.statistics import Kernels, Tensor
+from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
+from keras_trainkit.callbacks._train_function import TrainFunction
 
 
 @dataclass(frozen=True)
 class Options:
     """What a session is asked to measure, and how many calls it must hold between two fetches."""
 
-    parts: frozenset[str]
+    statistics: frozenset[str]
     patterns: tuple[str, ...]
     capacity: int
 
 
-class Session:
+class Session(TrainFunction):
     """Stands in for `model.train_function`, and gives the place back by itself.
 
     Keras calls no callback when a training is interrupted, and keeps the train function for the
@@ -37,14 +39,16 @@ class Session:
     """
 
     def __init__(self, model: keras.Model, options: Options) -> None:
-        self.model = model
-        self.original = model.train_function
-        self.recorder = Recorder(model, self.kernels(model), options.parts, options.patterns)
+        super().__init__(model)
+        self.recorder = Recorder(
+            model, self.reductions(model), options.statistics, options.patterns
+        )
         self.fit: Any = None
         self.batch: Any = None
-        self.calls: list[int] = []
         self._armed = self._wanted = False
         self._ran: set[bool] = set()
+        self._next_step = 0
+        self._steps: list[int] = []
         self._tables: list[Tensor] = []
         self._warned = False
         self._directions: dict[tuple[int, ...], Any] = {}
@@ -57,9 +61,9 @@ class Session:
         return None
 
     @staticmethod
-    def kernels(model: keras.Model) -> Kernels:
+    def reductions(model: keras.Model) -> Reductions:
         """Return the reductions that suit the backend and the way the model is compiled."""
-        return Kernels()
+        return Reductions()
 
     def run(self, *arguments: Any) -> Any:
         """Do what the original function does, and keep the statistics of each step."""
@@ -71,16 +75,11 @@ class Session:
 
     def fetch(self) -> list[tuple[int, np.ndarray]]:
         """Return steps and statistics since the last `fetch`, `(1 + V, columns)` each."""
-        tables = self.take_tables()
-        per_call = self.model.steps_per_execution
-        steps = [first + i for first in self.calls for i in range(per_call)]
-        self.calls = []
-        # Only the last call of an epoch can have fewer steps, and each epoch ends with a fetch.
-        return list(zip(steps, tables, strict=False))
+        steps, tables, self._steps, self._tables = self._steps, self._tables, [], []
+        return list(zip(steps, self.on_host(tables), strict=True))
 
-    def take_tables(self) -> Sequence[np.ndarray]:
-        """Return the tables of all steps since the last time, in order."""
-        tables, self._tables = self._tables, []
+    def on_host(self, tables: Sequence[Tensor]) -> Sequence[np.ndarray]:
+        """Return tables in the host's memory."""
         return [keras.ops.convert_to_numpy(table) for table in tables]
 
     def directions(self) -> list[np.ndarray]:
@@ -109,18 +108,12 @@ class Session:
         self.fetch()
         self._armed = False
         self.fit = self.model.history
-        self.model.train_function = self
-
-    def detach(self) -> None:
-        """Give the place back, unless `compile` has emptied it."""
-        if self.model.train_function is self:
-            self.model.train_function = self.original
+        super().attach()
 
     def announce(self, step: int, wanted: bool) -> None:
         """Say that the next call is this fit's and begins with `step`; measure it if wanted."""
-        self._armed, self._wanted = True, wanted and not self.recorder.failure
-        if self._wanted:
-            self.calls.append(step)
+        self._armed, self._wanted = True, wanted and not self.has_failed
+        self._next_step = step
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the train function once, observed if the monitor wants it."""
@@ -138,9 +131,11 @@ class Session:
         return result
 
     def keep(self, table: Tensor | None) -> None:
-        """Hold the statistics of one step on the device until `fetch`."""
+        """Hold the statistics of the call's next step on the device until `fetch`."""
         if table is not None:
+            self._steps.append(self._next_step)
             self._tables.append(table)
+        self._next_step += 1
 
     def remade(self, train_step: Callable, **attributes: Any) -> Callable:
         """Return a train function that Keras makes around `train_step`, the model unchanged."""
@@ -148,12 +143,19 @@ class Session:
             self.model.make_train_function(force=True)
             return self.model.train_function
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether this model cannot be observed, or not any more."""
+        return self.recorder.failure is not None
+
     def _report_failure(self) -> None:
-        reason = str(self.recorder.failure or "")
-        if not (reason or self.recorder.sees_updates):
+        failure, reason = self.recorder.failure, ""
+        if failure is not None:
+            reason = str(failure) or type(failure).__name__
+        elif not self.recorder.sees_updates:
             reason = "its train step calls no Keras optimizer"
         if reason and not self._warned:
-            warn_unobserved(reason.splitlines()[0])
+            warn_unobserved(reason.splitlines()[0].rstrip("."))
             self._warned = True
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 
+from keras_trainkit.callbacks._train_function import TrainFunction
 
-class PassedSteps:
+
+class PassedSteps(TrainFunction):
     """Lets the data of some steps pass without training and without calling a callback.
 
     Stands in for `model.train_function`, and for two methods of the list of callbacks, until the
@@ -31,14 +33,13 @@ class PassedSteps:
         prepare: Callable[[Any], None],
         then: Callable[[], None],
     ) -> None:
-        self._model = model
+        super().__init__(model)
         self._callbacks = callbacks
         self._steps = steps
         self._logs = logs
         self._prepare: Callable[[Any], None] | None = prepare
         self._then = then
-        self._train = model.train_function
-        model.train_function = self
+        self.attach()
         callbacks.on_train_batch_begin = self._begin
         callbacks.on_train_batch_end = self._end
 
@@ -46,9 +47,8 @@ class PassedSteps:
         """Take the data of one call, and return what training would have returned last time."""
         backend = keras.backend.backend()
         batches = arguments[-1]
-        if backend != "torch":  # There the loop takes the batches itself.
-            count = self._model.steps_per_execution
-            batches = list(itertools.islice(batches, count))
+        if backend != "torch":  # There the trainer itself takes a call's batches, as a list.
+            batches = list(itertools.islice(batches, self.model.steps_per_execution))
         if self._prepare and batches:
             self._prepare(batches[0])
             self._prepare = None
@@ -56,8 +56,7 @@ class PassedSteps:
 
     def end(self) -> None:
         """Give every place back; doing it again changes nothing."""
-        if self._model.train_function is self:
-            self._model.train_function = self._train
+        if self.detach():
             del self._callbacks.on_train_batch_begin, self._callbacks.on_train_batch_end
             self._then()
 

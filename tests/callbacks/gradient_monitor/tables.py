@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from keras_trainkit.callbacks._gradient_monitor.statistics import FACTS, REDUCTIONS
-from keras_trainkit.callbacks._gradient_monitor.step import Step
+from keras_trainkit.callbacks._gradient_monitor.record import Step
+from keras_trainkit.callbacks._gradient_monitor.recorder import STEP_FACTS
+from keras_trainkit.callbacks._gradient_monitor.reductions import REDUCTIONS
 
 FINE = {
     "norm": 3.0,
@@ -24,10 +25,10 @@ FINE = {
 
 def a_table(*rows, facts=None, counts=None):
     """Return what leaves a step: the facts, and a row for each dict of reductions."""
-    known = dict(zip(FACTS, (8.0, 0.0, 0.0, 0.0, 0.0), strict=True)) | (facts or {})
+    known = dict(zip(STEP_FACTS, (8.0, 0.0, 0.0, 0.0, 0.0), strict=True)) | (facts or {})
     width = len(REDUCTIONS) + (0 if counts is None else len(counts[0]))
     table = np.full((1 + len(rows), width), np.nan, "float32")
-    table[0, : len(FACTS)] = [known[name] for name in FACTS]
+    table[0, : len(STEP_FACTS)] = [known[name] for name in STEP_FACTS]
     for place, row in zip(table[1:], rows, strict=True):
         place[: len(REDUCTIONS)] = [(FINE | row)[name] for name in REDUCTIONS]
     if counts is not None:

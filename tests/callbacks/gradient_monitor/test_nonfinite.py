@@ -14,13 +14,8 @@ import keras_trainkit.optimizers
 import keras_trainkit.schedules
 from keras_trainkit._runtime_number import traced_value
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._gradient_monitor.nonfinite_response import (
-    MOST_CUTS,
-    MOST_EVENTS,
-    Response,
-    Rollback,
-)
-from keras_trainkit.callbacks._gradient_monitor.nonfinite_watch import Watch
+from keras_trainkit.callbacks._gradient_monitor.nonfinite import MOST_EVENTS, Response, Watch
+from keras_trainkit.callbacks._gradient_monitor.rollback import MOST_CUTS, Rollback
 from tests.callbacks.gradient_monitor.tables import a_step
 from tests.callbacks.monitored import Subclassed, assert_same_training
 from tests.contracts import array

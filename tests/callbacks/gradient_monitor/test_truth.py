@@ -6,15 +6,15 @@ import pytest
 from keras import layers, ops
 
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._gradient_monitor.statistics import derive
-from keras_trainkit.callbacks._gradient_monitor.update import Settings, Update
+from keras_trainkit.callbacks._gradient_monitor.record import derive
+from keras_trainkit.callbacks._gradient_monitor.reductions import Settings, Update
 from keras_trainkit.callbacks.gradient_monitor import session_class
 from keras_trainkit.diagnosis import STATISTICS
 from tests.contracts import array, assert_close
 from tests.references import backpropagation, gradient_statistics
 
 RATE = 0.5
-KERNELS = session_class().kernels(keras.Sequential())
+REDUCTIONS = session_class().reductions(keras.Sequential())
 
 
 def fixed_network():
@@ -105,7 +105,7 @@ def test_nan_in_the_data_shows_inside_the_compiled_step():
 def measured(gradient, scale=1.0, before=None, after=None):
     """Return the statistics of one update of one variable."""
     variable = keras.Variable(np.zeros(gradient.shape, "float32"))
-    update = Update([variable], KERNELS, frozenset({"full"}))
+    update = Update([variable], REDUCTIONS, frozenset({"full"}))
     weights = np.zeros_like(gradient) if before is None else before
     update.begin([ops.convert_to_tensor(weights)])
     update.see([ops.convert_to_tensor(gradient)], Settings(scale, {}, False), ops.zeros_like)

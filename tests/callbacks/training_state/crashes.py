@@ -62,8 +62,8 @@ class Calls(keras.callbacks.Callback):
         self.steps += 1
 
 
-def network(optimizer="adam", **compile_arguments):
-    model = keras.Sequential(
+def network(optimizer="adam", make=keras.Sequential, **compile_arguments):
+    model = make(
         [
             keras.Input((3,)),
             keras.layers.Dense(4, "tanh"),

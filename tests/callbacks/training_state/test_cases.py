@@ -7,7 +7,7 @@ from keras.optimizers import SGD
 
 from keras_trainkit import optimizers, schedules
 from keras_trainkit.callbacks import EarlyStopping, LearningRate, SwapIterate
-from tests.callbacks.custom_steps import Guide, Pair
+from tests.callbacks.custom_steps import Guide, ListTaking, Pair
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -158,13 +158,12 @@ CASES = {
         make=lambda: network(SGD(0.1, gradient_accumulation_steps=4))
     ),
     "several steps per execution": Training(
-        make=lambda: network(steps_per_execution=4),
+        make=lambda: network(make=ListTaking, steps_per_execution=4),
         data=twice_as_many,
         save_freq=8,
         steps=2 * STEPS,
         steps_per_execution=4,
         crash=(2, 11),
-        backends=("tensorflow", "jax"),
     ),
     "eager steps": Training(make=lambda: network(run_eagerly=True), epochs=2, crash=(1, 4)),
     "custom step": Training(make=custom_step),

@@ -1,27 +1,27 @@
-"""The reductions of gradients and weights that are made inside a training step.
+"""What a training step reduces an update to: a few numbers for each variable.
 
 They come as the rows of float32 matrices, one row per variable, variables of one shape together:
-many small reductions become one. What follows from the reductions is worked out by the host, in
-`derive`.
+many small reductions become one. What follows from them is worked out by the host, in `record`.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT, STATISTICS
+from keras_trainkit._tensors import Tensor
+from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT
 
-Tensor = Any
+GROUPS = ("norms", "full", "cosine", "histograms")
+Exchange = Callable[[Sequence[Any], Tensor], Tensor]
 STACKED_SIZE = 2**16
 CENTERED_SIZE = 2**10
 SAMPLED_SIZE = 2**12
 LARGEST = float(np.finfo("float32").max)
 SAFE = (1e-15, 1e18)  # Squares of numbers between these neither overflow nor vanish.
-FACTS = ("batch_size", "broken_examples", "loss_broken", "broken_here", "first_broken")
 # The numbers of one variable that leave the step. All but `update_norm` and `weight_norm` are of
 # the gradient as the optimizer is given it: too large by `scale`. `deviation` is |g - mean|_2, and
 # `clipped` the norm where entries are clipped; a norm above `clipnorm` becomes that, and then all
@@ -43,7 +43,7 @@ REDUCTIONS = (
 )
 
 
-class Kernels:
+class Reductions:
     """The operations, in keras.ops; a backend's subclass replaces what it can do for less."""
 
     def rows(self, tensors: Sequence[Tensor]) -> Tensor:
@@ -123,6 +123,116 @@ class Kernels:
         return ops.sum(broken), ops.argmax(broken)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What an optimizer does to gradients before its rule, as the running step reads it.
+
+    Args:
+        scale: number or tensor. The incoming gradients are too large by this factor.
+        thresholds: dict of `"clipnorm"`, `"global_clipnorm"` or `"clipvalue"` to a number or
+            tensor, those that are set.
+        clips_otherwise: bool. Whether what clipping does cannot be told from these numbers.
+    """
+
+    scale: Any
+    thresholds: dict[str, Any]
+    clips_otherwise: bool
+
+
+class Update:
+    """Collects one row of reductions per variable in the course of an update.
+
+    Args:
+        variables: the variables to measure.
+        reductions: `Reductions` of the backend.
+        statistics: collection of names from `GROUPS`.
+    """
+
+    def __init__(
+        self, variables: Sequence[Any], reductions: Reductions, statistics: frozenset[str]
+    ) -> None:
+        self.variables = variables
+        self._reductions = reductions
+        self._statistics = statistics
+        self._groups = groups_of(variables)
+        self._found: list[dict[str, Tensor]] = [{} for _ in self._groups]
+        self._before: list[Tensor] = []
+
+    def begin(self, weights: Sequence[Tensor]) -> None:
+        """Keep the weights before the update."""
+        for group in self._groups:
+            self._before.append(self._reductions.snapshot([weights[i] for i in group]))
+
+    def see(self, gradients: Sequence[Any], settings: Settings, exchange: Exchange) -> None:
+        """Measure the gradients; `exchange` takes their directions and returns the last ones."""
+        reductions = self._reductions
+        for group, found in zip(self._groups, self._found, strict=True):
+            rows = reductions.total(reductions.rows([self._tensor(gradients[i], i) for i in group]))
+            found["norm"], found["nonfinite"] = reductions.norms(rows)
+            if "full" in self._statistics:
+                self._see_entries(found, rows)
+            if "cosine" in self._statistics:
+                units = rows / found["norm"][:, None]
+                last = exchange([self.variables[i] for i in group], units)
+                found["cosine"] = along_rows(ops.sum, units * last)
+            if "histograms" in self._statistics:
+                found["counts"] = log2_counts(rows, settings.scale)
+            if "clipvalue" in settings.thresholds:
+                limit = settings.thresholds["clipvalue"] * settings.scale
+                found["clipped"], _ = reductions.norms(ops.clip(rows, -limit, limit))
+        self._see_settings(settings)
+
+    def finish(self, weights: Sequence[Tensor]) -> list[tuple[list[Any], Tensor]]:
+        """Return the variables of each group and their rows, given the weights afterwards."""
+        reductions, blocks = self._reductions, []
+        for group, found, before in zip(self._groups, self._found, self._before, strict=True):
+            found["weight_norm"] = reductions.plain_norms(before)
+            after = reductions.rows([weights[i] for i in group])
+            found["update_norm"] = reductions.distances(before, after)
+            unknown = reductions.full(len(group), math.nan)
+            block = reductions.columns([found.get(name, unknown) for name in REDUCTIONS])
+            if "counts" in found:
+                block = reductions.join([block, found["counts"]], axis=1)
+            blocks.append(([self.variables[i] for i in group], block))
+        return blocks
+
+    def _tensor(self, gradient: Any, position: int) -> Tensor:
+        """Return a dense gradient; that of a variable which the loss does not use is zero."""
+        if gradient is None:
+            variable = self.variables[position]
+            return ops.zeros(variable.shape, variable.dtype)
+        return self._reductions.dense(gradient)
+
+    def _see_entries(self, found: dict[str, Tensor], rows: Tensor) -> None:
+        found["mean"] = self._reductions.means(rows)
+        found["peak"] = self._reductions.peaks(rows)
+        found["zero_fraction"] = self._reductions.zero_fractions(rows)
+        if rows.shape[1] <= CENTERED_SIZE:
+            found["deviation"], _ = self._reductions.norms(rows - found["mean"][:, None])
+
+    def _see_settings(self, settings: Settings) -> None:
+        clipnorm = settings.thresholds.get("clipnorm", math.inf)
+        factor = self._factor(settings)
+        for group, found in zip(self._groups, self._found, strict=True):
+            for name, value in (
+                ("scale", settings.scale),
+                ("clipnorm", clipnorm),
+                ("factor", factor),
+            ):
+                found[name] = self._reductions.full(len(group), value)
+
+    def _factor(self, settings: Settings) -> Any:
+        """Return by what clipping multiplies all gradients, NaN where that is not known."""
+        if settings.clips_otherwise:
+            return math.nan
+        if "global_clipnorm" not in settings.thresholds:
+            return 1.0
+        norms = self._reductions.join([found["norm"] for found in self._found], axis=0)
+        total, _ = self._reductions.norms(norms[None])
+        limit = settings.thresholds["global_clipnorm"] * settings.scale
+        return limit / ops.maximum(total[0], limit)
+
+
 def groups_of(variables: Sequence[Any]) -> list[list[int]]:
     """Return positions by shape: small variables share their operations, large ones stay alone."""
     groups: dict[Any, list[int]] = {}
@@ -161,53 +271,3 @@ def log2_counts(rows: Tensor, scale: Tensor | float) -> Tensor:
     places = ops.where(counted, bins + BINS * ops.convert_to_tensor(owners), count * BINS)
     counts = ops.segment_sum(ops.ones_like(magnitude), places, num_segments=count * BINS + 1)
     return ops.reshape(counts[:-1], (count, BINS))
-
-
-def facts_of(data: Any, logs: Any, kernels: Kernels) -> Tensor:
-    """Return the numbers that `FACTS` names; NaN where one is not known.
-
-    `broken_examples` counts those with a value that is NaN or infinite, in inputs, targets or
-    sample weights, `broken_here` those of this replica, and `first_broken` is the position of the
-    first of these; `loss_broken` is 1 or 0.
-    """
-    leaves = [leaf for leaf in keras.tree.flatten(data) if getattr(leaf, "shape", ())]
-    leaves = [leaf for leaf in leaves if leaf.shape[0] == leaves[0].shape[0]]
-    floating = [leaf for leaf in leaves if _is_float(leaf)]
-    size = ops.shape(leaves[0])[0] if leaves else math.nan
-    count, first = kernels.broken_examples(floating) if floating else (0.0, 0.0)
-    loss = logs.get("loss") if isinstance(logs, dict) else None
-    broken = math.nan if loss is None else kernels.is_broken(loss)
-    total = kernels.total(kernels.vector([size, count, broken]))
-    return kernels.join([total, kernels.vector([count, first])], axis=0)
-
-
-def _is_float(leaf: Tensor) -> bool:
-    return keras.backend.is_float_dtype(keras.backend.standardize_dtype(leaf.dtype))
-
-
-def derive(reductions: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the statistics of one step, `(V, 10)`, from its reductions, `(V, 13)`.
-
-    Of long rows std^2 = |g|^2 / n - mean^2, whose relative error is 1e-7 (1 + mean^2 / std^2).
-    """
-    r = dict(zip(REDUCTIONS, reductions.astype("float64").T, strict=True))
-    present, broken = ~np.isnan(r["nonfinite"]), r["nonfinite"] > 0
-    full = ~np.isnan(r["zero_fraction"])  # The mean of a broken gradient may be NaN itself.
-    with np.errstate(all="ignore"):
-        long = np.sqrt(np.maximum(r["norm"] ** 2 - sizes * r["mean"] ** 2, 0.0))
-        deviation = np.where(np.isnan(r["deviation"]), long, r["deviation"])
-        clipped = np.where(np.isnan(r["clipped"]), r["norm"], r["clipped"]) / r["scale"]
-        derived = {
-            "norm": np.where(broken, math.inf, r["norm"] / r["scale"]),
-            "max_abs": np.where(broken & full, math.inf, r["peak"] / r["scale"]),
-            "mean": np.where(broken, math.nan, r["mean"] / r["scale"]),
-            "std": np.where(broken, math.nan, deviation / np.sqrt(sizes) / r["scale"]),
-            "zero_fraction": np.where(broken, math.nan, r["zero_fraction"]),
-            "nonfinite": r["nonfinite"],
-            "clipped_norm": np.where(broken, math.inf, clipped),
-            "cosine": np.where(broken, math.nan, r["cosine"]),
-        }
-        derived["clipped_norm"] = np.fmin(derived["clipped_norm"], r["clipnorm"]) * r["factor"]
-    for name in ("weight_norm", "update_norm"):
-        derived[name] = np.where(present & ~np.isfinite(r[name]), math.inf, r[name])
-    return np.stack([derived[name] for name in STATISTICS], axis=1).astype("float32")
