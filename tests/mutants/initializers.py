@@ -67,13 +67,6 @@ MUTANTS = (
         "initializers/test_variance_scaling.py",
     ),
     Mutant(
-        "initializers/variance_scaling.py",
-        'config["seed"] = int(config["seed"])',
-        'config["seed"] = config["seed"]',
-        "a copy from the config goes on with the draws of the original",
-        "initializers/test_variance_scaling.py",
-    ),
-    Mutant(
         "initializers/for_activation.py",
         "rule[distribution](seed, **options)",
         "rule[distribution](**options)",

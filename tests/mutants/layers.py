@@ -180,9 +180,9 @@ MUTANTS = (
     ),
     Mutant(
         "layers/_batch_normalization/moments.py",
-        "return centered, shift + mean_rest,",
-        "return centered, shift,",
-        "the mean is rounded as a sum of the raw inputs is",
+        "average(ops.square(centered)), count",
+        "average(ops.square(x)) - ops.square(shift + mean_rest), count",
+        "the variance of inputs far from zero cancels",
         STATISTICS,
     ),
     Mutant(
