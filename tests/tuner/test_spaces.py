@@ -113,6 +113,14 @@ def test_widths_follow_their_shape(shape, units):
     assert spaces.HiddenUnits(3, 100, shape).build(HyperParameters()) == units
 
 
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_shape_acts_at_both_ends_of_a_range_of_layers(layers):
+    hp = HyperParameters()
+    hp.values["hidden_layers"] = layers
+    space = spaces.HiddenUnits((2, 3), width=100, shape="halving")
+    assert space.build(hp) == [100, 50, 25][:layers]
+
+
 def test_no_layer_is_left_without_units():
     for shape in ("constant", "halving", "linear"):
         assert spaces.HiddenUnits(4, 1, shape).build(HyperParameters()) == [1, 1, 1, 1]

@@ -110,9 +110,10 @@ def test_goes_back_to_the_file_where_the_disk_has_room_again(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     kept = BestState(False, tmp_path).copy
-    with monkeypatch.context() as patched, pytest.warns(UserWarning, match="kept in memory"):
+    with monkeypatch.context() as patched:
         patched.setattr(archive, "write", full)
-        kept.take(lambda: [np.zeros(2)])
+        with pytest.warns(UserWarning, match="kept in memory"):
+            kept.take(lambda: [np.zeros(2)])
     np.testing.assert_array_equal(kept.arrays, [np.zeros(2)])
     kept.take(lambda: [np.ones(2)])
     np.testing.assert_array_equal(kept.arrays, [np.ones(2)])
