@@ -24,13 +24,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest lint check bench bench-backend clean
+.PHONY: help demo test test-all test-oldest mutants lint check bench bench-backend clean
 
 help:
 	@echo "make demo         train on the digits with every component     (BACKEND=$(BACKEND))"
 	@echo "make test         run the tests                                (BACKEND=$(BACKEND))"
 	@echo "make test-all     run the tests on $(BACKENDS)"
 	@echo "make test-oldest  run the tests on Keras $(OLDEST_KERAS), the oldest supported"
+	@echo "make mutants      see whether the tests notice mistakes made on purpose, some 30 minutes"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
 	@echo "make bench        measure ours against its peers on $(BACKENDS), some 100 minutes"
@@ -41,8 +42,8 @@ demo: $(VENV)/examples-$(BACKEND)
 	$(RUN) examples/01_quickstart.py
 
 # Many tests compile the same program. Benchmarks, which time compilers, run without this.
-test test-oldest: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-programs
-test test-oldest: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+test test-oldest mutants: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-programs
+test test-oldest mutants: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 
 test: $(VENV)/test-$(BACKEND)
 	$(RUN) -m pytest -n $(WORKERS)
@@ -52,6 +53,12 @@ test-all:
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
 	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS) -m "not newest"
+
+mutants:
+	for backend in $(BACKENDS); do \
+		$(MAKE) $(VENV)/test-$$backend BACKEND=$$backend || exit; \
+	done
+	$(RUN) -m tests.mutants --workers $(WORKERS)
 
 lint: $(VENV)/dev-$(BACKEND)
 	$(RUN) -m ruff check

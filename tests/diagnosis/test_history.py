@@ -62,8 +62,9 @@ def test_statistics_are_read_by_name():
         record["gradient"]
 
 
-def test_update_ratio_of_zero_weights_is_undefined():
-    record = with_values(history(), "weight_norm", 0.0)
+@pytest.mark.parametrize("norm", [0.0, np.inf])
+def test_update_ratio_of_zero_and_of_infinite_weights_is_undefined(norm):
+    record = with_values(history(), "weight_norm", norm)
     assert np.isnan(record["update_ratio"]).all()
 
 

@@ -9,7 +9,7 @@ from keras import layers
 
 from keras_trainkit.initializers import lsuv
 from keras_trainkit.initializers._kernels import kernels_of
-from keras_trainkit.initializers.lsuv import orthonormal
+from keras_trainkit.initializers.lsuv import _matrices, orthonormal
 from tests.contracts import array, assert_close
 from tests.references.initializers import lsuv_of_dense_layers
 
@@ -218,6 +218,11 @@ def outputs_before_activation(model, x):
         z = x @ array(layer.kernel) + array(layer.bias)
         yield z.var()
         x = np.tanh(z)
+
+
+def test_orthonormal_matrices_are_drawn_uniformly():
+    corners = _matrices(4000, 3, 3, np.random.default_rng(0))[:, 0, 0]
+    assert abs(corners.mean()) < 4 * corners.std() / 4000**0.5
 
 
 def test_reported_variance_is_that_of_the_model_afterwards():

@@ -113,6 +113,14 @@ def test_widths_follow_their_shape(shape, units):
     assert spaces.HiddenUnits(3, 100, shape).build(HyperParameters()) == units
 
 
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_shape_acts_at_both_ends_of_a_range_of_layers(layers):
+    hp = HyperParameters()
+    hp.values["hidden_layers"] = layers
+    space = spaces.HiddenUnits((2, 3), width=100, shape="halving")
+    assert space.build(hp) == [100, 50, 25][:layers]
+
+
 def test_no_layer_is_left_without_units():
     for shape in ("constant", "halving", "linear"):
         assert spaces.HiddenUnits(4, 1, shape).build(HyperParameters()) == [1, 1, 1, 1]
@@ -211,24 +219,24 @@ def test_no_schedule_is_the_learning_rate_itself(off):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "expected", "interval"),
     [
-        ("nag", optimizers.NAG),
-        ("adam", optimizers.Adam),
-        ("sgd", keras.optimizers.SGD),
-        ("rmsprop", keras.optimizers.RMSprop),
-        ("adagrad", keras.optimizers.Adagrad),
-        ("adadelta", keras.optimizers.Adadelta),
+        ("nag", optimizers.NAG, (1e-3, 1e-1)),
+        ("adam", optimizers.Adam, (1e-4, 1e-2)),
+        ("sgd", keras.optimizers.SGD, (1e-2, 1.0)),
+        ("rmsprop", keras.optimizers.RMSprop, (1e-4, 1e-2)),
+        ("adagrad", keras.optimizers.Adagrad, (1e-3, 1e-1)),
+        ("adadelta", keras.optimizers.Adadelta, (0.05, 2.0)),
     ],
 )
-def test_an_optimizer_has_a_learning_rate_of_its_own_range(name, expected):
+def test_an_optimizer_has_a_learning_rate_of_its_own_range(name, expected, interval):
     space = spaces.Optimizer(name, schedule=False)
     for hp in sampled(space, times=5):
         optimizer = space.build(hp)
         assert isinstance(optimizer, expected)
         assert_close(optimizer.learning_rate, hp.values[f"{name}/learning_rate"])
-        low, high = spaces.optimizer.RULES[name].learning_rate
-        assert low <= hp.values[f"{name}/learning_rate"] <= high
+        assert interval[0] <= hp.values[f"{name}/learning_rate"] <= interval[1]
+    assert spaces.optimizer.RULES[name].learning_rate == interval
 
 
 def test_the_chosen_optimizer_takes_the_chosen_schedule():

@@ -11,7 +11,7 @@ import pytest
 
 from keras_trainkit import _archive as archive
 from keras_trainkit.callbacks import EarlyStopping
-from keras_trainkit.callbacks._early_stopping.best_state import BEST_FILE
+from keras_trainkit.callbacks._early_stopping.best_state import BEST_FILE, BestState
 from tests.callbacks.stopped import (
     BEST,
     SCORES,
@@ -103,6 +103,20 @@ def test_uses_memory_where_the_disk_is_full_after_the_first_file(tmp_path, monke
     with pytest.warns(UserWarning, match="No space left on device. The best weights are kept"):
         fit(model, scores, stopping(directory=tmp_path))
     assert_holds(model, scores.weights[BEST])
+
+
+def test_goes_back_to_the_file_where_the_disk_has_room_again(tmp_path, monkeypatch):
+    def full(path, state):
+        raise OSError(28, "No space left on device")
+
+    kept = BestState(False, tmp_path).copy
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "write", full)
+        with pytest.warns(UserWarning, match="kept in memory"):
+            kept.take(lambda: [np.zeros(2)])
+    np.testing.assert_array_equal(kept.arrays, [np.zeros(2)])
+    kept.take(lambda: [np.ones(2)])
+    np.testing.assert_array_equal(kept.arrays, [np.ones(2)])
 
 
 # In memory

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.callbacks._gradient_monitor.record import derive
-from keras_trainkit.callbacks._gradient_monitor.reductions import Settings, Update
+from keras_trainkit.callbacks._gradient_monitor.reductions import Settings, Update, log2_counts
 from keras_trainkit.callbacks.gradient_monitor import session_class
 from keras_trainkit.diagnosis import STATISTICS
 from tests.contracts import array, assert_close
@@ -134,3 +134,9 @@ def test_statistics_of_a_gradient_with_nan_and_infinity():
     assert row["norm"] == row["max_abs"] == row["weight_norm"] == row["update_norm"] == np.inf
     assert np.isnan([row["mean"], row["std"], row["zero_fraction"]]).all()
     assert row["nonfinite"] == 3
+
+
+def test_a_power_of_two_begins_its_bin():
+    rows = ops.convert_to_tensor([[0.5, 1.0, 1.5, -2.0, 0.0]])
+    counts = array(log2_counts(rows, 1.0))[0]
+    assert {i - 48: counts[i] for i in np.flatnonzero(counts)} == {-1: 1, 0: 2, 1: 1}

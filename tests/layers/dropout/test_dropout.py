@@ -364,6 +364,11 @@ def test_drops_the_expected_fraction(rate):
     assert abs(y.mean() - 1) < 4 * spread / (1 - rate)
 
 
+def test_keeps_some_units_at_a_rate_next_to_one():
+    y = array(Dropout(1 - 2.0**-18)(np.ones((2**11, 2**11), "float32"), training=True))
+    assert 1 <= (y != 0).sum() <= 48
+
+
 def test_masks_of_steps_and_of_positions_are_independent():
     layer = Dropout(0.5)
     masks = np.stack([array(layer(np.ones((100, 64)), training=True)) != 0 for _ in range(20)])

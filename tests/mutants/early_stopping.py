@@ -1,0 +1,157 @@
+"""Mistakes in early stopping."""
+
+from tests.mutants.mutant import Mutant
+
+PLACE = "callbacks/early_stopping"
+DECISIONS = f"{PLACE}/test_early_stopping.py {PLACE}"
+
+MUTANTS = (
+    Mutant(
+        "callbacks/_early_stopping/criteria.py",
+        "if sign * value + margin < sign * reference:",
+        "if sign * value + margin <= sign * reference:",
+        "a value as good as the best is an improvement",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/criteria.py",
+        "self._size * abs(reference) if",
+        "self._size * reference if",
+        "a percentage of a negative value is a negative margin",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/criteria.py",
+        "s / (1 - self.share**self.count)",
+        "s",
+        "the smoothed values are drawn to zero at first",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/criteria.py",
+        "kept.append(reference if tied and not better else value)",
+        "kept.append(value)",
+        "the best value drifts by what counts as a tie",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/limits.py",
+        "if gap > self.max_gap else 0",
+        "if gap > self.max_gap else self.wide",
+        "gaps are counted that do not come in a row",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/limits.py",
+        "criteria.loss(values[0], in_training)",
+        "criteria.loss(first, in_training)",
+        "the gap is that of smoothed values",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        "self.wait >= self.patience and",
+        "self.wait > self.patience and",
+        "training goes on for one check more than the patience",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        "epoch < self.start_from_epoch",
+        "epoch <= self.start_from_epoch",
+        "the first epoch to be checked is passed over",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        "if self.baseline is None or criteria.beats(self.best, self.baseline):",
+        "if True:",
+        "gains that do not reach the baseline reset the patience",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        "self._step // self.every > before // self.every",
+        "self._step % self.every == 0",
+        "an execution that steps over the end of a period is not checked",
+        f"{PLACE}/test_every.py {PLACE}",
+        "jax",
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        '"wide": self._limits.wide,',
+        '"wide": 0,',
+        "a resumed training forgets the gaps in a row",
+        f"{PLACE}/test_state.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        '"count": self._smoothing.count,',
+        '"count": 0,',
+        "a resumed training forgets how many values are smoothed",
+        f"{PLACE}/test_state.py callbacks/training_state/test_cases.py",
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        "restore_best_weights: bool = True,",
+        "restore_best_weights: bool = False,",
+        "the best weights are not restored by default, as in Keras",
+        f"{PLACE}/test_requests.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/early_stopping.py",
+        "of epoch {self.best_epoch + 1}: ",
+        "of epoch {self.best_epoch}: ",
+        "what is printed names the epoch before the best one",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/report.py",
+        "in epoch {self.best_epoch + 1}.",
+        "in epoch {self.best_epoch}.",
+        "the report names the epoch before the best one",
+        f"{PLACE}/test_storage.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/_early_stopping/best_state.py",
+        "buffers.append(np.array(array))",
+        "buffers.append(np.asarray(array))",
+        "the best weights share memory with the model that trains on",
+        f"{PLACE}/test_storage.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/_early_stopping/best_state.py",
+        "end_training(model)\n                assign(model.weights, arrays)",
+        "assign(model.weights, arrays)\n                end_training(model)",
+        "the end of training moves the weights that were just restored",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/best_state.py",
+        "            self._written, self._memory = True, None\n",
+        "            self._written = True\n",
+        "a copy in memory hides a better one that could be written later",
+        f"{PLACE}/test_storage.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/_early_stopping/metric_direction.py",
+        "reverse=True",
+        "reverse=False",
+        "of two metrics whose names end alike the shorter one counts",
+        f"{PLACE}/test_directions.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/_early_stopping/validation.py",
+        "    assign(model.metrics_variables, metrics)\n",
+        "",
+        "a validation inside an epoch forgets the epoch's own metrics",
+        f"{PLACE}/test_every.py {PLACE}",
+    ),
+    Mutant(
+        "callbacks/_early_stopping/validation.py",
+        "        model.train()\n",
+        "        pass\n",
+        "PyTorch's modules stay in evaluation",
+        f"{PLACE}/test_every.py {PLACE}",
+    ),
+)

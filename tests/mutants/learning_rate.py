@@ -1,0 +1,88 @@
+"""Mistakes in the control of the learning rate, and in numbers that change between steps."""
+
+from tests.mutants.mutant import Mutant
+
+PLACE = "callbacks/learning_rate"
+RATES = "layers/dropout/test_runtime_rate.py optimizers/test_hyperparameters.py"
+
+MUTANTS = (
+    Mutant(
+        "callbacks/_learning_rate/driven.py",
+        "self.value = self._planned * self.multiplier",
+        "self.value = self._planned",
+        "what others assigned is overwritten by the schedule",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/_learning_rate/driven.py",
+        '"multiplier": self.multiplier,',
+        '"multiplier": 1.0,',
+        "a resumed training forgets the plateaus before",
+        "callbacks/training_state/test_cases.py",
+    ),
+    Mutant(
+        "callbacks/_learning_rate/driven.py",
+        "if self._assigned and self._planned and",
+        "if self._assigned and",
+        "an assignment where the schedule is 0 divides by zero",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/_learning_rate/position.py",
+        "(self._first + batch) // self._per_update",
+        "self._first + batch // self._per_update",
+        "epochs are counted in batches where gradients are accumulated",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/_learning_rate/position.py",
+        "self.origin = 0 if epoch else counted",
+        "self.origin = 0",
+        "a second fit on data without a length goes on with the schedule",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/learning_rate.py",
+        "if epoch and self._rate:",
+        "if self._rate:",
+        "a second fit begins below the schedule",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/learning_rate.py",
+        "            self._rate.multiplier *= self._carried\n",
+        "            pass\n",
+        "a fit that goes on forgets the plateaus before",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/_learning_rate/_jax.py",
+        "self._variable.assign(array)",
+        "pass",
+        "the rate is lost whenever a callback has read the model",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/_learning_rate/_tensorflow.py",
+        "            self._resource.assign(value)\n",
+        "",
+        "several replicas never get the rate",
+        f"{PLACE}/test_learning_rate.py::test_two_replicas",
+    ),
+    Mutant(
+        "_runtime_number.py",
+        "        self.variable.assign(value)\n",
+        "",
+        "the number changes and the variable that steps read does not",
+        RATES,
+        "tensorflow",
+    ),
+    Mutant(
+        "_runtime_number.py",
+        'return [self.variable] if keras.backend.backend() == "jax" else []',
+        "return []",
+        "compiled steps on JAX hold the number as a constant",
+        RATES,
+        "jax",
+    ),
+)

@@ -1,0 +1,78 @@
+"""Mistakes in what several parts share."""
+
+from tests.mutants.mutant import Mutant
+
+INTERRUPTED = "callbacks/early_stopping/test_requests.py callbacks/early_stopping"
+
+MUTANTS = (
+    Mutant(
+        "_fit.py",
+        "except BaseException:",
+        "except Exception:",
+        "nothing is put back when Ctrl-C ends a fit",
+        INTERRUPTED,
+    ),
+    Mutant(
+        "callbacks/_interruption.py",
+        "        if pending:\n",
+        "        if not pending:\n",
+        "a Ctrl-C is swallowed that came while weights were copied",
+        "callbacks/early_stopping/test_interruptions.py",
+    ),
+    Mutant(
+        "_patching.py",
+        "        own.update(before)\n",
+        "        pass\n",
+        "an attribute that was shadowed is gone afterwards",
+        "layers/test_mc_predict.py",
+    ),
+    Mutant(
+        "_variable_paths.py",
+        '(?:{pattern})(?:/|$)"',
+        '(?:{pattern})"',
+        "a pattern fits the beginning of a name",
+        "optimizers/test_multipliers.py optimizers/test_weight_decay.py",
+    ),
+    Mutant(
+        "_variable_paths.py",
+        "if seen[path] > 1 else",
+        "if seen[path] > 2 else",
+        "the second layer of a name is not told apart",
+        "callbacks/gradient_monitor/test_cases.py callbacks/gradient_monitor",
+    ),
+    Mutant(
+        "_validation.py",
+        "(value < high if high_open else value <= high)",
+        "value <= high",
+        "the open end of an interval is no error",
+        "optimizers/test_optimizers.py layers/dropout/test_dropout.py",
+    ),
+    Mutant(
+        "_validation.py",
+        "Received: {name}={value!r}",
+        "Received: {name}={value}",
+        "a message does not show that it was given a string",
+        "schedules/test_schedules.py schedules optimizers/test_optimizers.py",
+    ),
+    Mutant(
+        "_backend/_torch.py",
+        "with torch.no_grad(), torch.random.fork_rng(devices):",
+        "with torch.no_grad():",
+        "a look at the activations moves the stream that shuffles the data",
+        "callbacks/gradient_monitor/test_activation_probe.py",
+    ),
+    Mutant(
+        "_backend/_torch.py",
+        "        return _Sum.apply(upstream)\n",
+        "        return upstream\n",
+        "the gradient of a sum over processes is that of one",
+        "layers/batch_normalization/test_statistics.py",
+    ),
+    Mutant(
+        "_backend/_tensorflow.py",
+        "tf.distribute.ReduceOp.SUM",
+        "tf.distribute.ReduceOp.MEAN",
+        "replicas take the mean where the sum is asked for",
+        "layers/test_files.py",
+    ),
+)
