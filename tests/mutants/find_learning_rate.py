@@ -72,8 +72,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_find_learning_rate/plot.py",
-        "ax.axvline(found.suggestion,",
-        "ax.axvline(found.minimum,",
+        "ax.axvline(suggestion,",
+        "ax.axvline(learning_rates[np.argmin(smoothed)],",
         "the line of the suggestion stands at the minimum",
         SWEEPS,
     ),

@@ -13,35 +13,35 @@ PROBE = f"{PLACE}/test_activation_probe.py {PLACE}"
 MUTANTS = (
     # What is measured.
     Mutant(
-        "callbacks/_gradient_monitor/statistics.py",
+        "callbacks/_gradient_monitor/record.py",
         "deviation / np.sqrt(sizes)",
         "deviation / np.sqrt(np.maximum(sizes - 1, 1))",
         "the deviation is that of a sample",
         TRUTH,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/statistics.py",
+        "callbacks/_gradient_monitor/record.py",
         "sizes * r[",
         "r[",
         "the deviation of large variables is computed as if they had one element",
         TRUTH,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/statistics.py",
+        "callbacks/_gradient_monitor/record.py",
         'r["peak"] / r["scale"]',
         'r["peak"]',
         "the largest entry holds the scale of the loss",
         TRUTH,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/statistics.py",
+        "callbacks/_gradient_monitor/record.py",
         ' * r["factor"]',
         "",
         "the norm after clipping forgets the global threshold",
         CONFIGURATIONS,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/statistics.py",
+        "callbacks/_gradient_monitor/reductions.py",
         'magnitude, "right")',
         'magnitude, "left")',
         "powers of two are counted in the bin below",
@@ -91,14 +91,14 @@ MUTANTS = (
     ),
     # The record.
     Mutant(
-        "callbacks/_gradient_monitor/step.py",
+        "callbacks/_gradient_monitor/record.py",
         "(np.nansum(self.norms**2) + np.nansum(last.norms**2)) / 2",
         "np.nansum(self.norms**2)",
         "the noise is estimated from one of the two steps",
         RECORD,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/step.py",
+        "callbacks/_gradient_monitor/record.py",
         "last.step != self.step - 1",
         "last.step >= self.step",
         "steps that do not follow each other are compared",
@@ -127,8 +127,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/gradient_monitor.py",
-        "max(iterations, self._next_step)",
-        "iterations",
+        "self._first_step = self._next_step or _iterations(self.model)",
+        "self._first_step = _iterations(self.model)",
         "steps are counted anew where the optimizer's count falls behind",
         f"{PLACE}/test_gradient_monitor.py {PLACE}",
     ),
@@ -155,7 +155,7 @@ MUTANTS = (
         f"{PLACE}/test_gradient_monitor.py {PLACE}",
     ),
     Mutant(
-        "callbacks/_gradient_monitor/session.py",
+        "callbacks/_train_function.py",
         "            self.model.train_function = self.original\n",
         "            pass\n",
         "the model keeps the observed train function",
@@ -170,35 +170,35 @@ MUTANTS = (
     ),
     # Gradients that are not finite.
     Mutant(
-        "callbacks/_gradient_monitor/nonfinite_watch.py",
+        "callbacks/_gradient_monitor/nonfinite.py",
         "np.flatnonzero(gradients)[-1]",
         "np.flatnonzero(gradients)[0]",
         "the first layer is blamed, not the one where the backward pass broke",
         NONFINITE,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/nonfinite_watch.py",
+        "callbacks/_gradient_monitor/nonfinite.py",
         "batch=step.step - first_step,",
         "batch=step.step - first_step + 1,",
         "the event names the batch behind",
         NONFINITE,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/nonfinite_response.py",
+        "callbacks/_gradient_monitor/rollback.py",
         "CUT * rate if cut else rate",
         "CUT * rate",
         "the learning rate is cut although the data is to blame",
         NONFINITE,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/nonfinite_response.py",
+        "callbacks/_gradient_monitor/nonfinite.py",
         "max(1, self._fetch_every // 2)",
         "self._fetch_every",
         "a rollback does not shorten the time to the next look",
         NONFINITE,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/nonfinite_response.py",
+        "callbacks/_gradient_monitor/rollback.py",
         "        model.reset_metrics()\n",
         "",
         "the epoch's loss stays NaN after a rollback",

@@ -38,8 +38,8 @@ MUTANTS = (
     ),
     Mutant(
         "layers/_dropout/scheduled_rate.py",
-        "ops.clip(number, 0, 1 - 2.0**-24)",
-        "ops.clip(number, 0, 1)",
+        "ops.clip(rate, 0, 1 - 2.0**-24)",
+        "ops.clip(rate, 0, 1)",
         "a scheduled rate may reach 1, and what is kept is divided by zero",
         "layers/dropout/test_stream.py",
     ),

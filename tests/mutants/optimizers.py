@@ -80,16 +80,16 @@ MUTANTS = (
     ),
     # What is common to the rules.
     Mutant(
-        "optimizers/_base.py",
+        "optimizers/_update_groups.py",
         "None if decay is None else rate * decay",
         "decay",
         "weight decay does not follow the learning rate",
         "optimizers/test_weight_decay.py optimizers",
     ),
     Mutant(
-        "optimizers/_base.py",
-        "self.iterations, group.dtype) + 1",
-        "self.iterations, group.dtype) + 2",
+        "optimizers/_update_groups.py",
+        "self.iterations, traits.dtype) + 1",
+        "self.iterations, traits.dtype) + 2",
         "steps are counted from 2",
         "optimizers/test_adam.py optimizers",
     ),
@@ -218,7 +218,7 @@ MUTANTS = (
         "the velocity is not brought to its new unit",
     ),
     Mutant(
-        "optimizers/nag.py",
+        "optimizers/_look_ahead.py",
         "math.sqrt(unit * learning_rate)",
         "learning_rate",
         "the new unit fits one line of PyTorch's kernel only",
@@ -231,14 +231,14 @@ MUTANTS = (
         backend="jax",
     ),
     Mutant(
-        "optimizers/nag.py",
+        "optimizers/_look_ahead.py",
         "moved=self.use_ema",
         "moved=False",
         "the moving average is taken for a look-ahead point at the end of fit",
         COMMON,
     ),
     Mutant(
-        "optimizers/nag.py",
+        "optimizers/_look_ahead.py",
         "str(place): self.momentum,",
         "str(place): AT_ITERATE,",
         "a file of Keras is continued as if it held the iterate",
