@@ -1,35 +1,15 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import History
-from tests.diagnosis.samples import event, full_history, history
-
-
-def assert_same(mine, theirs):
-    """Assert that two fields hold the same, down to the types of arrays."""
-    if isinstance(theirs, dict):
-        assert mine.keys() == theirs.keys()
-        for name in theirs:
-            assert_same(mine[name], theirs[name])
-    elif isinstance(theirs, np.ndarray):
-        np.testing.assert_array_equal(mine, theirs)
-        assert mine.dtype == theirs.dtype
-    else:
-        assert mine == theirs
+from tests.diagnosis.samples import assert_same_history, event, full_history, history
 
 
 @pytest.mark.parametrize("sample", [history, full_history])
 def test_file_holds_everything_at_exactly_its_path(sample, tmp_path):
     record = sample()
     record.save(tmp_path / "run")
-    loaded = History.load(tmp_path / "run")
-    for field in dataclasses.fields(History):
-        mine, theirs = getattr(loaded, field.name), getattr(record, field.name)
-        if field.name == "activations" and theirs is not None:
-            mine, theirs = vars(mine), vars(theirs)
-        assert_same(mine, theirs)
+    assert_same_history(History.load(tmp_path / "run"), record)
 
 
 def test_file_without_steps_can_be_read(tmp_path):
