@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import sys
 
 import keras
 import pytest
@@ -65,9 +66,18 @@ def test_no_import_reaches_into_keras(path):
     assert not [module for module in imports(path) if module.startswith("keras.src")]
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if part(p) == "diagnosis"], ids=name)
-def test_diagnosis_needs_no_keras(path):
+NEED_NO_KERAS = [ROOT / "_archive.py", *(p for p in SOURCES if part(p) == "diagnosis")]
+
+
+@pytest.mark.parametrize("path", NEED_NO_KERAS, ids=name)
+def test_diagnosis_and_its_files_need_no_keras(path):
     assert not [module for module in imports(path) if module.partition(".")[0] == "keras"]
+
+
+@pytest.mark.parametrize("path", NEED_NO_KERAS, ids=name)
+def test_diagnosis_and_its_files_import_numpy_alone(path):
+    top = {module.partition(".")[0] for module in imports(path, everywhere=False)}
+    assert top <= {*sys.stdlib_module_names, "keras_trainkit", "numpy"}
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if part(p) != "tuner"], ids=name)

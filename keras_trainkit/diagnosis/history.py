@@ -1,16 +1,15 @@
 """What happened during one training, step by step, as plain arrays in one file."""
 
-import json
 import os
-import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from keras_trainkit._archive import UNREADABLE
 from keras_trainkit.diagnosis import _export
+from keras_trainkit.diagnosis._history_file import read, write
 from keras_trainkit.diagnosis._table import check_known, check_shapes, column
 from keras_trainkit.diagnosis.activations import Activations
 from keras_trainkit.diagnosis.nonfinite import NonFinite
@@ -145,7 +144,7 @@ class History:
         return float(smaller.mean()) if known.any() else float("nan")
 
     def noise_scale(self, epoch: int | None = None) -> float:
-        """Return the simple gradient noise scale: the batch size that pays, in examples.
+        """Return the simple gradient noise scale: beyond this batch size larger ones hardly help.
 
             signal = g_t . g_{t-1}                                     estimates |G|^2
             noise = (|g_t|^2 / 2 + |g_{t-1}|^2 / 2 - signal) * 2 / (1 / B_t + 1 / B_{t-1})
@@ -160,7 +159,8 @@ class History:
             epoch: integer, 0-based. Defaults to `None`: all steps.
 
         Returns:
-            Float; infinite if the mean signal is not above zero, NaN if nothing was recorded.
+            Float, in examples; infinite if the mean signal is not above zero, NaN if nothing was
+            recorded.
 
         Reference:
             McCandlish et al. (2018), An Empirical Model of Large-Batch Training, arXiv:1812.06162,
@@ -189,8 +189,12 @@ class History:
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write everything to one `.npz` file at exactly `path`."""
-        write(path, self, STATISTICS)
+        """Write everything to one `.npz` file at exactly `path`, whole or not at all.
+
+        Raises:
+            OSError: if it cannot be written; a file that was there before is as it was.
+        """
+        write(os.fspath(path), vars(self), STATISTICS)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "History":
@@ -210,7 +214,7 @@ class History:
 
     def to_csv(self, path: str | os.PathLike) -> None:
         """Write the frame of `to_pandas` to a CSV file; NaN is written `nan`."""
-        _export.write_csv(path, _export.long_form(self, STATISTICS))
+        _export.write_csv(path, self._long_form())
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` of one row per step and variable.
@@ -220,7 +224,16 @@ class History:
         Raises:
             ImportError: if pandas is not installed.
         """
-        return _export.data_frame(_export.long_form(self, STATISTICS))
+        return _export.data_frame(self._long_form())
+
+    def _long_form(self) -> dict[str, np.ndarray]:
+        names = np.array(self.variables, dtype=object)
+        cells = {name: self.table[:, :, i] for i, name in enumerate(STATISTICS)}
+        return _export.long_form(
+            {"step": self.steps, "epoch": self.epochs},
+            {"variable": names, "size": self.sizes},
+            {**cells, "update_ratio": self["update_ratio"]},
+        )
 
 
 def layer_of(variable: str) -> str:
@@ -254,60 +267,3 @@ def _unsigned(counts: np.ndarray) -> np.ndarray:
             f"`histograms` must hold unsigned integers. Received: histograms.dtype={counts.dtype}"
         )
     return counts
-
-
-FORMAT = "keras_trainkit.History"
-VERSION = 2
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OSError,
-    AttributeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-_ARRAYS = ("steps", "epochs", "variables", "sizes", "table", "signal", "noise", "histograms")
-_LOGS = "logs/"
-_ACTIVATIONS = "activations/"
-
-
-def write(path: str | os.PathLike, history: "History", statistics: Sequence[str]) -> None:
-    """Write everything; `statistics` names the columns of the table."""
-    content: dict[str, Any] = {"format": FORMAT, "version": VERSION, "statistics": statistics}
-    content |= {name: getattr(history, name) for name in _ARRAYS}
-    content |= {_LOGS + name: values for name, values in history.logs.items()}
-    if history.activations is not None:
-        content |= {_ACTIVATIONS + name: v for name, v in vars(history.activations).items()}
-    content["events"] = json.dumps([asdict(event) for event in history.events])
-    with open(path, "wb") as file:
-        np.savez_compressed(file, **{k: v for k, v in content.items() if v is not None})
-
-
-def read(file: BinaryIO, statistics: Sequence[str]) -> dict[str, Any]:
-    """Return the fields of a `History`; columns that an older version lacks are NaN."""
-    with np.load(file, allow_pickle=False) as archive:
-        content = {name: archive[name] for name in archive.files}
-    if content["format"] != FORMAT:
-        raise ValueError(f"its format is {content['format']}")
-    columns = tuple(content["statistics"])
-    if content["version"] > VERSION or columns != tuple(statistics[: len(columns)]):
-        raise ValueError(f"its version is {content['version']}, this is {VERSION}")
-    fields: dict[str, Any] = {name: content[name] for name in _ARRAYS if name in content}
-    fields["table"] = _widened(content["table"], len(statistics) - len(columns))
-    fields["logs"] = _below(_LOGS, content)
-    if activations := _below(_ACTIVATIONS, content):
-        fields["activations"] = Activations(**activations)
-    fields["events"] = [NonFinite(**e) for e in json.loads(str(content.get("events", "[]")))]
-    return fields
-
-
-def _below(prefix: str, content: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {k.removeprefix(prefix): v for k, v in content.items() if k.startswith(prefix)}
-
-
-def _widened(table: np.ndarray, columns: int) -> np.ndarray:
-    """Append columns of NaN, in the smallest type, which leaves that of the table."""
-    return np.concatenate((table, np.full((*table.shape[:2], columns), np.nan, "float16")), axis=2)
