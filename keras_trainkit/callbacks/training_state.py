@@ -13,9 +13,9 @@ from keras_trainkit import _validation
 from keras_trainkit._archive import Deferred
 from keras_trainkit._fit import calling_list, guard_fit, when_fit_fails
 from keras_trainkit.callbacks._training_state.callback_states import (
-    companion_states,
+    callback_states,
     has_ended_training,
-    set_companion_states,
+    set_callback_states,
 )
 from keras_trainkit.callbacks._training_state.fingerprint import (
     configuration,
@@ -26,10 +26,10 @@ from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
 from keras_trainkit.callbacks._training_state.skipped_steps import PassedSteps
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
-    assign_numbers,
+    assign_hyperparameters,
     build_optimizer,
     generator_states,
-    numbers_of,
+    hyperparameters_of,
     set_generator_states,
     state_variables,
 )
@@ -217,8 +217,8 @@ class TrainingState(keras.callbacks.Callback):
             "logs": dict(logs),
             "variables": _deferred(state_variables(model)),
             "metrics": _deferred(model.metrics_variables) if batch else [],
-            "numbers": numbers_of(model),
-            "callbacks": companion_states(self._others()),
+            "numbers": hyperparameters_of(model),
+            "callbacks": callback_states(self._others()),
             "generators": generator_states(),
             "epoch_generators": self._epoch_generators if batch else None,
         }
@@ -290,8 +290,8 @@ class TrainingState(keras.callbacks.Callback):
         assign(state_variables(model), state["variables"])
         if len(model.metrics_variables) == len(state["metrics"]):
             assign(model.metrics_variables, state["metrics"])
-        assign_numbers(model, state["numbers"])
-        set_companion_states(self._others(), state["callbacks"])
+        assign_hyperparameters(model, state["numbers"])
+        set_callback_states(self._others(), state["callbacks"])
         set_generator_states(state["generators"])
 
     def _clean_up(self) -> None:

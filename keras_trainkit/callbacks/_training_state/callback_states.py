@@ -1,4 +1,4 @@
-"""The state of the callbacks beside: what `get_state` returns, or what is known of Keras's own."""
+"""The states of other callbacks: what `get_state` returns, or what is known of Keras's own."""
 
 import warnings
 from collections import Counter
@@ -21,7 +21,7 @@ _KNOWN = {
 }
 
 
-def companion_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
+def callback_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
     """Return the state of every callback that has one, by class and place among its like."""
     states = {}
     for name, callback in _named(callbacks):
@@ -39,7 +39,7 @@ def companion_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str,
     return states
 
 
-def set_companion_states(
+def set_callback_states(
     callbacks: Iterable[keras.callbacks.Callback], states: dict[str, Any]
 ) -> None:
     """Give every callback that is found again its state."""
