@@ -108,8 +108,8 @@ def read_from(file: BinaryIO, holds: str = STATE) -> Any:
         raise ValueError(f"its format is {tree['format']}")
     if tree["version"] != VERSION:
         raise WrongVersionError(
-            f"was written in format {tree['version']} of this package, and this version reads "
-            f"format {VERSION}"
+            f"was written in format {tree['version']} of this package; this version reads format "
+            f"{VERSION}. Use the version that wrote it, or delete it to begin anew"
         )
     return _put_together(tree["state"], content)
 

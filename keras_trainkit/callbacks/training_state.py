@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Self
@@ -22,7 +21,7 @@ from keras_trainkit.callbacks._training_state.fingerprint import (
     difference,
     fingerprint,
 )
-from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
+from keras_trainkit.callbacks._training_state.folder import SnapshotFolder, folder_of
 from keras_trainkit.callbacks._training_state.skipped_steps import PassedSteps
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
@@ -35,8 +34,6 @@ from keras_trainkit.callbacks._training_state.variables import (
 )
 
 EPOCH = "epoch"
-# How many trainings this process has finished in each folder.
-_finished: Counter[str] = Counter()
 
 
 class TrainingState(keras.callbacks.Callback):
@@ -76,8 +73,7 @@ class TrainingState(keras.callbacks.Callback):
             `False`.
         verbose: 0 (silent) or 1 (say where training goes on). Defaults to `0`.
 
-    Model and optimizers must be built when a training is resumed: TensorFlow and PyTorch build what
-    `compile` does not know in the first step only.
+    To resume, the model must be built: give it an `Input`, or call it once.
 
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if the snapshot is
@@ -118,12 +114,7 @@ class TrainingState(keras.callbacks.Callback):
         if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
             raise _validation.invalid("directory", "the path of a folder", directory)
         self.directory = os.fspath(directory)
-        if isinstance(save_freq, str):
-            if save_freq != EPOCH:
-                raise _validation.invalid("save_freq", '"epoch" or an integer >= 1', save_freq)
-            self.save_freq: str | int = save_freq
-        else:
-            self.save_freq = _validation.integer("save_freq", save_freq, low=1)
+        self.save_freq = _checked_save_freq(save_freq)
         # A step after which there may be a snapshot is only over when it has been written.
         self.async_safe = self.save_freq == EPOCH
         self.keep = _validation.integer("keep", keep, low=1)
@@ -132,7 +123,6 @@ class TrainingState(keras.callbacks.Callback):
         self._callbacks: Any = None
         self._passed: PassedSteps | None = None
         self._resumed: dict[str, Any] | None = None
-        self._complaint = ""
         self._fingerprint: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -142,8 +132,7 @@ class TrainingState(keras.callbacks.Callback):
             raise RuntimeError("TrainingState must be called by a `keras.callbacks.CallbackList`")
         if not self._is_last():
             return self._move_to_the_end()
-        key = self._key()
-        self._folder = SnapshotFolder(os.path.join(key, f"fit-{_finished[key]:03d}"), self.keep)
+        self._folder = SnapshotFolder(folder_of(self.directory, self._others()), self.keep)
         when_fit_fails(self.model, self._clean_up)
         self._fingerprint = {}
         self._configured = configuration(self.model) if self.model.built else None
@@ -177,7 +166,7 @@ class TrainingState(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Count the training as finished."""
         self._clean_up()
-        _finished[self._key()] += 1
+        self._folder.finish()
         if self.delete_checkpoint:
             self._folder.delete()
 
@@ -199,45 +188,32 @@ class TrainingState(keras.callbacks.Callback):
     def _others(self) -> list[keras.callbacks.Callback]:
         return [c for c in self._callbacks.callbacks if not isinstance(c, TrainingState)]
 
-    def _key(self) -> str:
-        """Return the folder of the script, or of the trial of KerasTuner that is running."""
-        tuning = (c for c in self._others() if type(c).__name__ == "TunerCallback")
-        trials: list[Any] = [getattr(callback, "trial", None) for callback in tuning]
-        names = [f"trial-{trial.trial_id}" for trial in trials if trial is not None]
-        return os.path.join(os.path.abspath(self.directory), *names)
-
     def _save(self, epoch: int, batch: int, logs: Mapping[str, Any]) -> None:
         model = self.model
         self._fingerprint = self._fingerprint or fingerprint(model, self._configured)
-        state = {
-            "model": self._fingerprint,
-            "epoch": epoch,
-            "batch": batch,
-            "ended": any(has_ended_training(callback) for callback in self._others()),
-            "logs": dict(logs),
-            "variables": _deferred(state_variables(model)),
-            "metrics": _deferred(model.metrics_variables) if batch else [],
-            "numbers": hyperparameters_of(model),
-            "callbacks": callback_states(self._others()),
-            "generators": generator_states(),
-            "epoch_generators": self._epoch_generators if batch else None,
-        }
-        try:
-            self._folder.save(state)
-        except OSError as error:
-            complaint = (
-                f"TrainingState cannot write to {self._folder.path}: "
-                f"{error.strerror or error}. Training goes on without a new snapshot."
-            )
-            if complaint != self._complaint:
-                warnings.warn(complaint, stacklevel=2)
-            self._complaint = complaint
+        self._folder.save(
+            {
+                "model": self._fingerprint,
+                "epoch": epoch,
+                "batch": batch,
+                "ended": any(has_ended_training(callback) for callback in self._others()),
+                "logs": dict(logs),
+                "variables": _deferred(state_variables(model)),
+                "metrics": _deferred(model.metrics_variables) if batch else [],
+                "numbers": hyperparameters_of(model),
+                "callbacks": callback_states(self._others()),
+                "generators": generator_states(),
+                "epoch_generators": self._epoch_generators if batch else None,
+            }
+        )
 
     def _resume(self, state: dict[str, Any]) -> None:
         model = self.model
         if not model.built:
             raise _validation.invalid(
-                "model", "built before a training is resumed: call it on a batch", model.name
+                "model",
+                "built before a training is resumed: give it an `Input`, or call it once",
+                model.name,
             )
         build_optimizer(model)
         self._fingerprint = fingerprint(model)
@@ -249,8 +225,9 @@ class TrainingState(keras.callbacks.Callback):
             )
         self._put_back(state)
         epochs = self.params["epochs"]
-        model._initial_epoch = epochs if state["ended"] else state["epoch"]
-        if model._initial_epoch >= epochs:
+        first = epochs if state["ended"] else state["epoch"]
+        model._initial_epoch = first  # Read by `fit` when `on_train_begin` is over.
+        if first >= epochs:
             warnings.warn(
                 f"TrainingState: the training in {self._folder.path} has ended after epoch "
                 f"{state['epoch']}. Its end is restored, and nothing is trained. Delete the folder "
@@ -300,6 +277,14 @@ class TrainingState(keras.callbacks.Callback):
         if self._passed is not None:
             self._passed.end()
             self._passed = None
+
+
+def _checked_save_freq(save_freq: Any) -> str | int:
+    if not isinstance(save_freq, str):
+        return _validation.integer("save_freq", save_freq, low=1)
+    if save_freq != EPOCH:
+        raise _validation.invalid("save_freq", '"epoch" or an integer >= 1', save_freq)
+    return save_freq
 
 
 def _deferred(variables: Iterable[Any]) -> list[Deferred]:

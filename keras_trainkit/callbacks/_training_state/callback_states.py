@@ -31,7 +31,8 @@ def callback_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, 
                 archive.check(state)
             except TypeError as error:
                 warnings.warn(
-                    f"TrainingState leaves out the state of {type(callback).__name__}: {error}.",
+                    f"TrainingState leaves out the state of {type(callback).__name__}: {error}. "
+                    "Let its `get_state` return nested lists, dicts, numbers and arrays.",
                     stacklevel=2,
                 )
             else:

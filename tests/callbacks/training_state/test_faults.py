@@ -368,7 +368,8 @@ def test_refuses_a_snapshot_of_another_version(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="was written in format") as error:
         TRAINING.resumed(tmp_path)
     assert str(error.value) == (
-        f"{last} was written in format 0 of this package, and this version reads format 1"
+        f"{last} was written in format 0 of this package; this version reads format 1. Use the "
+        "version that wrote it, or delete it to begin anew"
     )
     assert contents(tmp_path) == files
 
