@@ -1,42 +1,42 @@
-"""Nested state in one `.npz` file, whole or not at all.
+"""Nested state in one `.npz` file, whole or not at all: snapshots, best weights, histories.
 
 Lists, dicts and numbers go into the file as JSON, arrays beside it, and nothing is pickled. The zip
-format keeps a checksum of each, which reading compares.
+format keeps a checksum of each, which reading compares. A file says what it holds.
 """
 
 import contextlib
 import io
 import json
 import os
-import tempfile
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
-import ml_dtypes  # noqa: F401  (names bfloat16 and the float8 types for NumPy)
 import numpy as np
 
-FORMAT = "keras_trainkit.state"
+STATE = "keras_trainkit.state"
 VERSION = 1
 UNFINISHED = ".part"
-_ARRAY = "__array__"
-_TUPLE = "__tuple__"
-_PAIRS = "__pairs__"
-_TREE = "tree.npy"
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     EOFError,
     ValueError,
     TypeError,
     KeyError,
     IndexError,
+    AttributeError,
     NotImplementedError,
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )
+_ARRAY = "__array__"
+_TUPLE = "__tuple__"
+_PAIRS = "__pairs__"
+_TREE = "tree.npy"
 
 
 class DamagedError(Exception):
@@ -54,23 +54,26 @@ class Deferred:
     fetch: Callable[[], np.ndarray]
 
 
-def write(path: str, state: Any) -> None:
+def write(path: str, state: Any, holds: str = STATE, compressed: bool = False) -> None:
     """Write beside the file, and put the new one in its place when it is on the disk.
 
     Args:
         path: path of the file.
         state: nested lists, tuples, dicts, arrays, numbers, strings and None; in place of an array
             also a `Deferred` one.
+        holds: name of what the file holds, without which it is not read.
+        compressed: whether the arrays are.
 
     Raises:
         TypeError: if the state holds anything else.
         OSError: if the file cannot be written; what was there before is untouched.
     """
-    handle, unfinished = tempfile.mkstemp(UNFINISHED, os.path.basename(path), os.path.dirname(path))
+    unfinished = f"{path}{uuid.uuid4().hex}{UNFINISHED}"
+    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     try:
-        with open(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                _write_members(archive, state)
+        with open(unfinished, "xb") as file:
+            with zipfile.ZipFile(file, "w", method) as archive:
+                _write_members(archive, state, holds)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -84,25 +87,31 @@ def read(path: str) -> Any:
     """Return the state.
 
     Raises:
-        DamagedError: if the file is missing, cut off or changed.
+        DamagedError: if the file is missing, cut off or changed, or holds something else.
         WrongVersionError: if it was written in another version of the format.
     """
     try:
-        with zipfile.ZipFile(path) as members:
-            content = {name: _array(members.read(name)) for name in members.namelist()}
-        tree = json.loads(content.pop(_TREE).tobytes())
-        if tree["format"] != FORMAT:
-            raise ValueError(f"its format is {tree['format']}")
-        version = tree["version"]
-        state = _put_together(tree["state"], content) if version == VERSION else None
-    except _UNREADABLE as error:
-        raise DamagedError(f"{path} is damaged: {error or type(error).__name__}") from error
-    if version != VERSION:
+        with open(path, "rb") as file:
+            return read_from(file)
+    except WrongVersionError as error:
+        raise WrongVersionError(f"{path} {error}") from error
+    except UNREADABLE as error:
+        raise DamagedError(f"{path} is damaged: {str(error) or type(error).__name__}") from error
+
+
+def read_from(file: BinaryIO, holds: str = STATE) -> Any:
+    """Return the state in an open file; one that is damaged raises any of `UNREADABLE`."""
+    with zipfile.ZipFile(file) as members:
+        content = {name: _array(members.read(name)) for name in members.namelist()}
+    tree = json.loads(content.pop(_TREE).tobytes())
+    if tree["format"] != holds:
+        raise ValueError(f"its format is {tree['format']}")
+    if tree["version"] != VERSION:
         raise WrongVersionError(
-            f"{path} was written in format {version} of this package, and this version reads "
-            f"format {VERSION}"
+            f"was written in format {tree['version']} of this package; this version reads format "
+            f"{VERSION}. Use the version that wrote it, or delete it to begin anew"
         )
-    return state
+    return _put_together(tree["state"], content)
 
 
 def check(state: Any) -> None:
@@ -110,7 +119,7 @@ def check(state: Any) -> None:
     _taken_apart(state, lambda array: "")
 
 
-def _write_members(archive: zipfile.ZipFile, state: Any) -> None:
+def _write_members(archive: zipfile.ZipFile, state: Any, holds: str) -> None:
     """Write one array after the other, each fetched when its turn comes, and the tree at last."""
 
     def write_member(name: str, array: np.ndarray) -> None:
@@ -122,7 +131,7 @@ def _write_members(archive: zipfile.ZipFile, state: Any) -> None:
         write_member(name, array)
         return name
 
-    tree = {"format": FORMAT, "version": VERSION, "state": _taken_apart(state, keep)}
+    tree = {"format": holds, "version": VERSION, "state": _taken_apart(state, keep)}
     write_member(_TREE, np.frombuffer(json.dumps(tree).encode(), "uint8"))
 
 
@@ -161,9 +170,15 @@ def _put_together(tree: Any, arrays: dict[str, np.ndarray]) -> Any:
         return tree
     if _ARRAY in tree:
         array = arrays[tree[_ARRAY]]
-        return array if array.dtype.name == tree["dtype"] else array.view(tree["dtype"])
+        return array if array.dtype.name == tree["dtype"] else _viewed(array, tree["dtype"])
     if _TUPLE in tree:
         return tuple(_put_together(item, arrays) for item in tree[_TUPLE])
     if _PAIRS in tree:
         return dict(_put_together(pair, arrays) for pair in tree[_PAIRS])
     return {key: _put_together(value, arrays) for key, value in tree.items()}
+
+
+def _viewed(array: np.ndarray, dtype: str) -> np.ndarray:
+    import ml_dtypes  # noqa: F401  (Names bfloat16 and the float8 types for NumPy.)
+
+    return array.view(dtype)

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import sys
 
 import keras
 import pytest
@@ -98,9 +99,18 @@ def test_no_files_import_each_other_but_the_fluent_schedules():
     assert circles == {frozenset(FLUENT_SCHEDULES)}
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if part(p) == "diagnosis"], ids=name)
-def test_diagnosis_needs_no_keras(path):
+NEED_NO_KERAS = [ROOT / "_archive.py", *(p for p in SOURCES if part(p) == "diagnosis")]
+
+
+@pytest.mark.parametrize("path", NEED_NO_KERAS, ids=name)
+def test_diagnosis_and_its_files_need_no_keras(path):
     assert not [module for module in imports(path) if module.partition(".")[0] == "keras"]
+
+
+@pytest.mark.parametrize("path", NEED_NO_KERAS, ids=name)
+def test_diagnosis_and_its_files_import_numpy_alone(path):
+    top = {module.partition(".")[0] for module in imports(path, everywhere=False)}
+    assert top <= {*sys.stdlib_module_names, "keras_trainkit", "numpy"}
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if part(p) != "tuner"], ids=name)

@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainkit.diagnosis.activations import ACTIVATION_STATISTICS
-from keras_trainkit.diagnosis.history import LOWEST_EXPONENT, STATISTICS, History
+from keras_trainkit.diagnosis.history import (
+    ACTIVATION_STATISTICS,
+    LOWEST_EXPONENT,
+    STATISTICS,
+    History,
+)
 
 STEPS_PER_EPOCH = 200
 

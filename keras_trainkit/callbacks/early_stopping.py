@@ -4,6 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -21,12 +22,14 @@ from keras_trainkit.callbacks._early_stopping.monitored import (
     names_of,
     value_of,
 )
-from keras_trainkit.callbacks._early_stopping.report import StoppingReport
+from keras_trainkit.callbacks._early_stopping.progress import (
+    Progress,
+    StoppingReport,
+    in_progress,
+)
 from keras_trainkit.callbacks._early_stopping.validation import check_can_validate, validation_logs
 from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._training_state.variables import build_optimizer
-
-_STATE = ("wait", "best", "best_epoch", "best_step", "best_logs", "checks", "stopped_epoch")
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -42,9 +45,8 @@ class EarlyStopping(keras.callbacks.Callback):
     check: the moving average where the optimizer has `use_ema`, and the iterate of NAG.
 
     Args:
-        monitor: str, or sequence of str. Name of a scalar in the epoch's logs. Of several, the
-            next decides where those before it are as good as before, give or take `min_delta`.
-            Defaults to `"val_loss"`.
+        monitor: str, or sequence of str. Name of a scalar in the epoch's logs. If several are
+            given, later ones break ties within `min_delta`. Defaults to `"val_loss"`.
         min_delta: float >= 0 in the metric's unit, or a percentage of the best value such as
             `"1%"`. What a value must gain on the best one to be an improvement. Defaults to `0`.
         patience: int >= 0. Checks without an improvement after which training stops; 0 and 1 are
@@ -64,9 +66,9 @@ class EarlyStopping(keras.callbacks.Callback):
         target: float or `None`. Stop as soon as the (first) metric is this good.
         divergence: float or `None`. Stop as soon as the (first) metric is worse than this, as NaN
             is.
-        max_gap: float >= 0 or `None`. Stop when the (first) metric, which must be one of
-            validation, has been worse than in training by more than this in `patience` checks in
-            a row. Defaults to `None`.
+        max_gap: float >= 0 or `None`. Stop after `patience` checks in a row in which validation
+            was worse than training by more than this, in the (first) metric, which must then be
+            one of validation. Defaults to `None`.
         stop_on_nonfinite: bool. Stop at the first NaN or infinity. Defaults to `False`.
         every: int >= 1 or `None`. Check after every so many training steps, in place of the ends
             of epochs: a metric of validation by validating on the `validation_data` of `fit`, one
@@ -157,20 +159,22 @@ class EarlyStopping(keras.callbacks.Callback):
         self.async_safe = every is None  # Else a step is only over when it has been checked.
         self.directory = directory
         self.reset_on_fit = _validation.boolean("reset_on_fit", reset_on_fit)
+        self._neighbours: Iterable[Any] = ()
+        self._restored = False
+        self._epoch, self._batch = 0, -1
         self._reset()
 
     def _reset(self) -> None:
         self.monitor_op: Any = None
-        self.wait = self.checks = 0
-        self.stopped_epoch = 0
-        self.best: float | None = None
-        self.best_epoch = self.best_step = 0
-        self.best_logs: dict[str, float] = {}
         self._criteria: Criteria | None = None
-        self._references: tuple[float, ...] | None = None
+        self._progress = Progress()
         self._smoothing = Smoothing(self.smoothing)
-        self._limits.wide = 0
         self._kept = BestState(self.restore == "state", self.directory)
+
+    wait = in_progress("wait")
+    best = in_progress("best")
+    best_epoch = in_progress("best_epoch")
+    stopped_epoch = in_progress("stopped_epoch")
 
     @property
     def best_weights(self) -> Any:
@@ -185,10 +189,8 @@ class EarlyStopping(keras.callbacks.Callback):
         """Forget the last `fit`, unless told not to."""
         if self.reset_on_fit:
             self._reset()
-        self.stopped_epoch = 0
-        self._reason, self._message, self._brief = "running", "Training is running.", ""
+        self._progress.begin()
         self._restored = False
-        self._step = self._first_step = 0
         self._epoch = 0
         callbacks = calling_list()
         self._neighbours = callbacks.callbacks if callbacks else []
@@ -200,7 +202,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""
-        self._epoch, self._first_step, self._batch = epoch, self._step, -1
+        self._epoch, self._batch = epoch, -1
+        self._progress.first_step = self._progress.step
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember the step: unlike its end, no other thread may report its beginning."""
@@ -210,8 +213,9 @@ class EarlyStopping(keras.callbacks.Callback):
         """Check if it is time."""
         if not self.every:
             return
-        before, self._step = self._step, self._steps_up_to(batch)
-        if self._step // self.every > before // self.every:
+        before, now = self._progress.step, self._steps_up_to(batch)
+        self._progress.step = now
+        if now // self.every > before // self.every:
             fit = running_fit(self.model)
             logs = dict(logs or {})
             if self._validates and fit is not None:
@@ -223,15 +227,15 @@ class EarlyStopping(keras.callbacks.Callback):
         if not self.every:
             if self._batch >= 0:
                 per_call = getattr(self.model, "steps_per_execution", 1)
-                self._step = self._steps_up_to(self._batch + per_call - 1)
+                self._progress.step = self._steps_up_to(self._batch + per_call - 1)
             self._check(epoch, logs or {})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Give the best weights back."""
-        if self._reason == "running":
-            self._reason, self._message = "end", "Training ran to its end."
+        if self._progress.reason == "running":
+            self._progress.end("end", "Training ran to its end.")
         if self.has_stopped and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: stopped, {self._brief}")
+            print(f"Epoch {self.stopped_epoch + 1}: stopped, {self._progress.brief}")
         self._restore()
         self._neighbours = ()
 
@@ -242,52 +246,21 @@ class EarlyStopping(keras.callbacks.Callback):
     @property
     def has_stopped(self) -> bool:
         """Whether this callback has stopped the training."""
-        return bool(self._brief)
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what a resumed training needs: nested numbers and arrays."""
-        state = {name: getattr(self, name) for name in _STATE}
-        state |= {
-            "references": self._references,
-            "wide": self._limits.wide,
-            "sums": self._smoothing.sums,
-            "count": self._smoothing.count,
-            "steps": [self._first_step, self._step],
-            "reason": [self._reason, self._message, self._brief],
-            "kept": self._kept.get_state(),
-        }
-        return state
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
-        for name in _STATE:
-            setattr(self, name, state[name])
-        self._references, self._limits.wide = state["references"], state["wide"]
-        self._smoothing.sums, self._smoothing.count = state["sums"], state["count"]
-        self._first_step, self._step = state["steps"]
-        self._reason, self._message, self._brief = state["reason"]
-        self._kept.set_state(state["kept"])
+        return bool(self._progress.brief)
 
     @property
     def report(self) -> StoppingReport:
         """Why training ended, and the best epoch and values."""
-        found = self._references is not None
-        return StoppingReport(
-            reason=self._reason,
-            message=self._message,
-            checks=self.checks,
-            wait=self.wait,
-            best_epoch=self.best_epoch if found else None,
-            best_step=self.best_step if found else None,
-            best=self.best_logs,
-            restored=self._restored,
-        )
+        return self._progress.report(self._restored)
 
-    _reason, _message, _brief = "running", "No training has begun.", ""
-    _restored = False
-    _step = _first_step = _epoch = 0
-    _batch = -1
-    _neighbours: Iterable[Any] = ()
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed training needs: nested numbers and arrays."""
+        return {**asdict(self._progress), "kept": self._kept.get_state()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        self._progress = Progress.from_state(state)
+        self._kept.set_state(state["kept"])
 
     @property
     def _validates(self) -> bool:
@@ -297,7 +270,7 @@ class EarlyStopping(keras.callbacks.Callback):
         """Return the number of steps of this `fit` when a batch of the epoch is done."""
         # A last execution of fewer steps than the others counts as long in `batch`.
         steps = (self.params or {}).get("steps") or batch + 1
-        return int(self._first_step + min(batch + 1, steps))
+        return int(self._progress.first_step + min(batch + 1, steps))
 
     def _check(self, epoch: int, logs: Mapping[str, Any]) -> None:
         found = [value_of(logs, name) for name in self.monitors]
@@ -305,19 +278,22 @@ class EarlyStopping(keras.callbacks.Callback):
         criteria = self._criteria or self._settled(logs)
         if criteria is None or len(values) < len(found) or epoch < self.start_from_epoch:
             return
+        progress = self._progress
         finite = all(math.isfinite(value) for value in values)
-        compared = self._smoothing.add(values) if finite else tuple(values)
-        self.checks += 1
-        self.wait += 1
-        improved = criteria.improves(compared, self._references)
+        compared = self._smoothing.averages(values, progress) if finite else tuple(values)
+        progress.checks += 1
+        progress.wait += 1
+        improved = criteria.improves(compared, progress.references)
         if improved:
             with uninterrupted():
                 self._keep(criteria, compared, values, epoch)
         in_training = value_of(logs, self.monitors[0].removeprefix(VALIDATION))
-        passed = self._limits.passed(criteria, values, compared, in_training, self.patience)
+        passed = self._limits.passed(
+            progress, criteria, values, compared, in_training, self.patience
+        )
         if passed:
             self._stop(epoch, *passed)
-        elif not improved and self.wait >= self.patience and (epoch > 0 or self.checks > 1):
+        elif not improved and self.wait >= self.patience and (epoch > 0 or progress.checks > 1):
             self._stop(epoch, "patience", f"{self.wait} checks without a gain")
 
     def _settled(self, logs: Mapping[str, Any]) -> Criteria | None:
@@ -337,26 +313,24 @@ class EarlyStopping(keras.callbacks.Callback):
     ) -> None:
         if self.restore_best_weights:
             self._kept.keep(self.model, self._neighbours)
-        self._references = criteria.references(compared, self._references)
-        self.best = compared[0]
-        self.best_logs = dict(zip(self.monitors, values, strict=True))
-        self.best_epoch, self.best_step = epoch, self._step
-        if self.baseline is None or criteria.beats(self.best, self.baseline):
-            self.wait = 0
+        progress = self._progress
+        progress.references = criteria.references(compared, progress.references)
+        progress.best, progress.best_epoch, progress.best_step = compared[0], epoch, progress.step
+        progress.best_logs = dict(zip(self.monitors, values, strict=True))
+        if self.baseline is None or criteria.beats(compared[0], self.baseline):
+            progress.wait = 0
 
     def _stop(self, epoch: int, reason: str, brief: str) -> None:
         self.stopped_epoch = epoch
-        self._reason, self._brief = reason, brief
-        self._message = f"Stopped in epoch {epoch + 1} ({self.monitors[0]}): {brief}."
+        message = f"Stopped in epoch {epoch + 1} ({self.monitors[0]}): {brief}."
+        self._progress.end(reason, message, brief)
         self.model.stop_training = True
 
     def _on_failure(self) -> None:
         kind = sys.exc_info()[0]
-        self._reason = "interrupted"
-        self._message = (
-            f"Training was interrupted in epoch {self._epoch + 1} by "
-            f"{kind.__name__ if kind else 'an exception'}."
-        )
+        by = kind.__name__ if kind else "an exception"
+        message = f"Training was interrupted in epoch {self._epoch + 1} by {by}."
+        self._progress.end("interrupted", message, self._progress.brief)
         self._restore()
         self._neighbours = ()
 

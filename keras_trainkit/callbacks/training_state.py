@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -12,31 +11,30 @@ import keras
 from keras_trainkit import _validation
 from keras_trainkit._archive import Deferred
 from keras_trainkit._fit import calling_list, when_fit_fails
+from keras_trainkit._keras_internals import begin_at, forget_model, symbolic_build
 from keras_trainkit.callbacks._training_state.callback_states import (
-    companion_states,
+    callback_states,
     has_ended_training,
-    set_companion_states,
+    set_callback_states,
 )
 from keras_trainkit.callbacks._training_state.fingerprint import (
     configuration,
     difference,
     fingerprint,
 )
-from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
+from keras_trainkit.callbacks._training_state.folder import SnapshotFolder, folder_of
 from keras_trainkit.callbacks._training_state.skipped_steps import PassedSteps
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
-    assign_numbers,
+    assign_hyperparameters,
     build_optimizer,
     generator_states,
-    numbers_of,
+    hyperparameters_of,
     set_generator_states,
     state_variables,
 )
 
 EPOCH = "epoch"
-# How many trainings this process has finished in each folder.
-_finished: Counter[str] = Counter()
 
 
 class TrainingState(keras.callbacks.Callback):
@@ -76,8 +74,7 @@ class TrainingState(keras.callbacks.Callback):
             `False`.
         verbose: 0 (silent) or 1 (say where training goes on). Defaults to `0`.
 
-    Model and optimizers must be built when a training is resumed: TensorFlow and PyTorch build what
-    `compile` does not know in the first step only.
+    To resume, the model must be built: give it an `Input`, or call it once.
 
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if the snapshot is
@@ -113,12 +110,7 @@ class TrainingState(keras.callbacks.Callback):
         if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
             raise _validation.invalid("directory", "the path of a folder", directory)
         self.directory = os.fspath(directory)
-        if isinstance(save_freq, str):
-            if save_freq != EPOCH:
-                raise _validation.invalid("save_freq", '"epoch" or an integer >= 1', save_freq)
-            self.save_freq: str | int = save_freq
-        else:
-            self.save_freq = _validation.integer("save_freq", save_freq, low=1)
+        self.save_freq = _checked_save_freq(save_freq)
         # A step after which there may be a snapshot is only over when it has been written.
         self.async_safe = self.save_freq == EPOCH
         self.keep = _validation.integer("keep", keep, low=1)
@@ -127,7 +119,6 @@ class TrainingState(keras.callbacks.Callback):
         self._callbacks: Any = None
         self._passed: PassedSteps | None = None
         self._resumed: dict[str, Any] | None = None
-        self._complaint = ""
         self._fingerprint: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -137,8 +128,7 @@ class TrainingState(keras.callbacks.Callback):
             raise RuntimeError("TrainingState must be called by a `keras.callbacks.CallbackList`")
         if not self._is_last():
             return self._move_to_the_end()
-        key = self._key()
-        self._folder = SnapshotFolder(os.path.join(key, f"fit-{_finished[key]:03d}"), self.keep)
+        self._folder = SnapshotFolder(folder_of(self.directory, self._others()), self.keep)
         when_fit_fails(self.model, self._clean_up)
         self._fingerprint = {}
         self._configured = configuration(self.model) if self.model.built else None
@@ -149,7 +139,7 @@ class TrainingState(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Pass over what is done of the epoch."""
         model, resumed, self._resumed = self.model, self._resumed, None
-        model._initial_epoch = None
+        begin_at(model, None)
         self._epoch, self._done = epoch, 0
         self._epoch_generators = generator_states()
         if resumed is not None and resumed["batch"]:
@@ -172,13 +162,13 @@ class TrainingState(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Count the training as finished."""
         self._clean_up()
-        _finished[self._key()] += 1
+        self._folder.finish()
         if self.delete_checkpoint:
             self._folder.delete()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what belongs to a running `fit`, of which a copy has its own."""
-        return {**vars(self), "_model": None, "_callbacks": None, "_passed": None}
+        return {**forget_model(self), "_callbacks": None, "_passed": None}
 
     def _is_last(self) -> bool:
         callbacks = self._callbacks.callbacks
@@ -194,45 +184,32 @@ class TrainingState(keras.callbacks.Callback):
     def _others(self) -> list[keras.callbacks.Callback]:
         return [c for c in self._callbacks.callbacks if not isinstance(c, TrainingState)]
 
-    def _key(self) -> str:
-        """Return the folder of the script, or of the trial of KerasTuner that is running."""
-        tuning = (c for c in self._others() if type(c).__name__ == "TunerCallback")
-        trials: list[Any] = [getattr(callback, "trial", None) for callback in tuning]
-        names = [f"trial-{trial.trial_id}" for trial in trials if trial is not None]
-        return os.path.join(os.path.abspath(self.directory), *names)
-
     def _save(self, epoch: int, batch: int, logs: Mapping[str, Any]) -> None:
         model = self.model
         self._fingerprint = self._fingerprint or fingerprint(model, self._configured)
-        state = {
-            "model": self._fingerprint,
-            "epoch": epoch,
-            "batch": batch,
-            "ended": any(has_ended_training(callback) for callback in self._others()),
-            "logs": dict(logs),
-            "variables": _deferred(state_variables(model)),
-            "metrics": _deferred(model.metrics_variables) if batch else [],
-            "numbers": numbers_of(model),
-            "callbacks": companion_states(self._others()),
-            "generators": generator_states(),
-            "epoch_generators": self._epoch_generators if batch else None,
-        }
-        try:
-            self._folder.save(state)
-        except OSError as error:
-            complaint = (
-                f"TrainingState cannot write to {self._folder.path}: "
-                f"{error.strerror or error}. Training goes on without a new snapshot."
-            )
-            if complaint != self._complaint:
-                warnings.warn(complaint, stacklevel=2)
-            self._complaint = complaint
+        self._folder.save(
+            {
+                "model": self._fingerprint,
+                "epoch": epoch,
+                "batch": batch,
+                "ended": any(has_ended_training(callback) for callback in self._others()),
+                "logs": dict(logs),
+                "variables": _deferred(state_variables(model)),
+                "metrics": _deferred(model.metrics_variables) if batch else [],
+                "numbers": hyperparameters_of(model),
+                "callbacks": callback_states(self._others()),
+                "generators": generator_states(),
+                "epoch_generators": self._epoch_generators if batch else None,
+            }
+        )
 
     def _resume(self, state: dict[str, Any]) -> None:
         model = self.model
         if not model.built:
             raise _validation.invalid(
-                "model", "built before a training is resumed: call it on a batch", model.name
+                "model",
+                "built before a training is resumed: give it an `Input`, or call it once",
+                model.name,
             )
         build_optimizer(model)
         self._fingerprint = fingerprint(model)
@@ -244,8 +221,9 @@ class TrainingState(keras.callbacks.Callback):
             )
         self._put_back(state)
         epochs = self.params["epochs"]
-        model._initial_epoch = epochs if state["ended"] else state["epoch"]
-        if model._initial_epoch >= epochs:
+        first = epochs if state["ended"] else state["epoch"]
+        begin_at(model, first)
+        if first >= epochs:
             warnings.warn(
                 f"TrainingState: the training in {self._folder.path} has ended after epoch "
                 f"{state['epoch']}. Its end is restored, and nothing is trained. Delete the folder "
@@ -268,7 +246,7 @@ class TrainingState(keras.callbacks.Callback):
         def prepare(batch: Any) -> None:
             # TensorFlow's trainer creates the metrics in the first step, which may trace layers.
             if len(model.metrics_variables) != len(state["metrics"]):
-                model._symbolic_build(data_batch=batch)
+                symbolic_build(model, batch)
                 self._put_back(state)
 
         self._passed = PassedSteps(
@@ -285,16 +263,24 @@ class TrainingState(keras.callbacks.Callback):
         assign(state_variables(model), state["variables"])
         if len(model.metrics_variables) == len(state["metrics"]):
             assign(model.metrics_variables, state["metrics"])
-        assign_numbers(model, state["numbers"])
-        set_companion_states(self._others(), state["callbacks"])
+        assign_hyperparameters(model, state["numbers"])
+        set_callback_states(self._others(), state["callbacks"])
         set_generator_states(state["generators"])
 
     def _clean_up(self) -> None:
         """Take everything back that is only for the time of one `fit`."""
-        self.model._initial_epoch = None
+        begin_at(self.model, None)
         if self._passed is not None:
             self._passed.end()
             self._passed = None
+
+
+def _checked_save_freq(save_freq: Any) -> str | int:
+    if not isinstance(save_freq, str):
+        return _validation.integer("save_freq", save_freq, low=1)
+    if save_freq != EPOCH:
+        raise _validation.invalid("save_freq", '"epoch" or an integer >= 1', save_freq)
+    return save_freq
 
 
 def _deferred(variables: Iterable[Any]) -> list[Deferred]:

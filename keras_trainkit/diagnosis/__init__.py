@@ -3,9 +3,9 @@
 The plots write beside their axes: a figure of your own needs `layout="constrained"` to make room.
 """
 
-from keras_trainkit.diagnosis.activations import ACTIVATION_STATISTICS as ACTIVATION_STATISTICS
-from keras_trainkit.diagnosis.activations import Activations as Activations
+from keras_trainkit.diagnosis.history import ACTIVATION_STATISTICS as ACTIVATION_STATISTICS
 from keras_trainkit.diagnosis.history import STATISTICS as STATISTICS
+from keras_trainkit.diagnosis.history import Activations as Activations
 from keras_trainkit.diagnosis.history import History as History
 from keras_trainkit.diagnosis.nonfinite import CAUSES as CAUSES
 from keras_trainkit.diagnosis.nonfinite import NonFinite as NonFinite

@@ -1,29 +1,32 @@
-"""A history in long form, one row per step and variable, for other tools."""
+"""Tables of numbers for other tools: as a CSV file, as a frame of pandas."""
 
 import csv
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from keras_trainkit.diagnosis.history import History
+Columns = Mapping[str, np.ndarray]
 
 
-def long_form(history: "History", statistics: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the columns; the variables of one step follow each other."""
-    steps, variables = history.table.shape[:2]
-    columns = {
-        "step": np.repeat(history.steps, variables),
-        "epoch": np.repeat(history.epochs, variables),
-        "variable": np.tile(np.array(history.variables, dtype=object), steps),
-        "size": np.tile(history.sizes, steps),
+def long_form(rows: Columns, columns: Columns, cells: Columns) -> dict[str, np.ndarray]:
+    """Return one row per cell of a table, those of one row of the table after each other.
+
+    Args:
+        rows: what belongs to each row of the table, shape `(R,)`.
+        columns: what belongs to each column, shape `(C,)`.
+        cells: what stands in the cells, shape `(R, C)`.
+    """
+    height, width = next(iter(cells.values())).shape
+    return {
+        **{name: np.repeat(values, width) for name, values in rows.items()},
+        **{name: np.tile(values, height) for name, values in columns.items()},
+        **{name: values.ravel() for name, values in cells.items()},
     }
-    columns |= {name: history.table[:, :, i].ravel() for i, name in enumerate(statistics)}
-    return columns | {"update_ratio": history["update_ratio"].ravel()}
 
 
-def write_csv(path: str | os.PathLike, columns: dict[str, np.ndarray]) -> None:
+def write_csv(path: str | os.PathLike, columns: Columns) -> None:
     """Write a line of names and a line per row; numbers with the digits that their type has."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -31,7 +34,7 @@ def write_csv(path: str | os.PathLike, columns: dict[str, np.ndarray]) -> None:
         writer.writerows(zip(*(map(str, column) for column in columns.values()), strict=True))
 
 
-def data_frame(columns: dict[str, np.ndarray]) -> Any:
+def data_frame(columns: Columns) -> Any:
     """Return a pandas DataFrame."""
     try:
         import pandas

@@ -1,21 +1,17 @@
 """What happened during one training, step by step, as plain arrays in one file."""
 
-import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from keras_trainkit._archive import UNREADABLE
 from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _export
+from keras_trainkit.diagnosis._history_file import read, write
 from keras_trainkit.diagnosis.nonfinite import NonFinite
-
-if TYPE_CHECKING:
-    from keras_trainkit.diagnosis.activations import Activations
 
 STATISTICS = (
     "norm",
@@ -29,9 +25,66 @@ STATISTICS = (
     "clipped_norm",
     "cosine",
 )
+ACTIVATION_STATISTICS = ("mean", "std", "zero_fraction", "dead", "saturated")
 BINS = 64
 LOWEST_EXPONENT = -48
 _ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Activations:
+    """The outputs y of L layers on a probe batch, which stays the same, in E epochs.
+
+        mean, std of all y    zero_fraction = share of y = 0
+        dead (relu) = share of units that are zero on the whole batch
+        saturated = share of y outside (0.01, 0.99) (sigmoid), of |y| > 0.98 (tanh),
+            of examples whose largest probability is > 0.99 (softmax)
+    `dead` and `saturated` are NaN for layers of other kinds.
+
+    Args:
+        epochs: integers, shape `(E,)`. The probed epochs, 0-based.
+        layers: L strings. Paths of the layers, from input to output.
+        kinds: L strings. `"relu"`, `"tanh"`, `"sigmoid"`, `"softmax"`, or `""` for others.
+        table: floats, shape `(E, L, 5)`, columns as in `diagnosis.ACTIVATION_STATISTICS`.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
+
+    Example:
+        >>> from keras_trainkit.diagnosis import Activations
+        >>> probe = Activations([0], ["dense"], ["relu"], [[[0.4, 1.0, 0.6, 0.25, float("nan")]]])
+        >>> probe["dead"]
+        array([[0.25]])
+    """
+
+    epochs: np.ndarray
+    layers: tuple[str, ...]
+    kinds: tuple[str, ...]
+    table: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Turn the fields into arrays and check their shapes."""
+        object.__setattr__(self, "epochs", np.asarray(self.epochs, "int64"))
+        object.__setattr__(self, "table", np.asarray(self.table))
+        for name in ("layers", "kinds"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
+        epochs, layers = {"epochs": self.epochs.size}, {"layers": len(self.layers)}
+        columns = {"statistics": len(ACTIVATION_STATISTICS)}
+        check_shapes(self, {"epochs": epochs, "table": epochs | layers | columns})
+        if len(self.kinds) != len(self.layers):
+            raise ValueError(
+                f"`kinds` must hold one string per layer, {len(self.layers)}. "
+                f"Received: kinds={self.kinds}"
+            )
+
+    def __repr__(self) -> str:
+        """Return how much there is."""
+        return f"<Activations of {len(self.layers)} layers in {len(self.epochs)} epochs>"
+
+    def __getitem__(self, statistic: str) -> np.ndarray:
+        """Return one statistic as a float64 array of shape `(E, L)`."""
+        check_known(statistic, ACTIVATION_STATISTICS)
+        return column(self.table, ACTIVATION_STATISTICS, statistic)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,7 +143,7 @@ class History:
     signal: np.ndarray = field(default_factory=lambda: np.array(np.nan))
     noise: np.ndarray = field(default_factory=lambda: np.array(np.nan))
     histograms: np.ndarray | None = None
-    activations: "Activations | None" = None
+    activations: Activations | None = None
     events: tuple[NonFinite, ...] = ()
 
     def __post_init__(self) -> None:
@@ -192,8 +245,12 @@ class History:
         return np.stack(columns, axis=1) if columns else np.empty((len(self.steps), 0))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write everything to one `.npz` file at exactly `path`."""
-        write(path, self, STATISTICS)
+        """Write everything to one `.npz` file at exactly `path`, whole or not at all.
+
+        Raises:
+            OSError: if it cannot be written; a file that was there before is as it was.
+        """
+        write(os.fspath(path), vars(self), STATISTICS)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "History":
@@ -204,7 +261,10 @@ class History:
         """
         with open(path, "rb") as file:
             try:
-                return cls(**read(file, STATISTICS))
+                fields = read(file, STATISTICS)
+                if fields.get("activations"):
+                    fields["activations"] = Activations(**fields["activations"])
+                return cls(**fields)
             except UNREADABLE as error:
                 raise ValueError(
                     f"`path` must be an undamaged file written by History.save. "
@@ -213,7 +273,7 @@ class History:
 
     def to_csv(self, path: str | os.PathLike) -> None:
         """Write the frame of `to_pandas` to a CSV file; NaN is written `nan`."""
-        _export.write_csv(path, _export.long_form(self, STATISTICS))
+        _export.write_csv(path, self._long_form())
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` of one row per step and variable.
@@ -223,7 +283,16 @@ class History:
         Raises:
             ImportError: if pandas is not installed.
         """
-        return _export.data_frame(_export.long_form(self, STATISTICS))
+        return _export.data_frame(self._long_form())
+
+    def _long_form(self) -> dict[str, np.ndarray]:
+        names = np.array(self.variables, dtype=object)
+        cells = {name: self.table[:, :, i] for i, name in enumerate(STATISTICS)}
+        return _export.long_form(
+            {"step": self.steps, "epoch": self.epochs},
+            {"variable": names, "size": self.sizes},
+            {**cells, "update_ratio": self["update_ratio"]},
+        )
 
 
 def check_shapes(record: object, axes: Mapping[str, Mapping[str, int]]) -> None:
@@ -277,62 +346,3 @@ def _unsigned(counts: np.ndarray) -> np.ndarray:
             f"`histograms` must hold unsigned integers. Received: histograms.dtype={counts.dtype}"
         )
     return counts
-
-
-FORMAT = "keras_trainkit.History"
-VERSION = 2
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OSError,
-    AttributeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-_ARRAYS = ("steps", "epochs", "variables", "sizes", "table", "signal", "noise", "histograms")
-_LOGS = "logs/"
-_ACTIVATIONS = "activations/"
-
-
-def write(path: str | os.PathLike, history: "History", statistics: Sequence[str]) -> None:
-    """Write everything; `statistics` names the columns of the table."""
-    content: dict[str, Any] = {"format": FORMAT, "version": VERSION, "statistics": statistics}
-    content |= {name: getattr(history, name) for name in _ARRAYS}
-    content |= {_LOGS + name: values for name, values in history.logs.items()}
-    if history.activations is not None:
-        content |= {_ACTIVATIONS + name: v for name, v in vars(history.activations).items()}
-    content["events"] = json.dumps([asdict(event) for event in history.events])
-    with open(path, "wb") as file:
-        np.savez_compressed(file, **{k: v for k, v in content.items() if v is not None})
-
-
-def read(file: BinaryIO, statistics: Sequence[str]) -> dict[str, Any]:
-    """Return the fields of a `History`; columns that an older version lacks are NaN."""
-    with np.load(file, allow_pickle=False) as archive:
-        content = {name: archive[name] for name in archive.files}
-    if content["format"] != FORMAT:
-        raise ValueError(f"its format is {content['format']}")
-    columns = tuple(content["statistics"])
-    if content["version"] > VERSION or columns != tuple(statistics[: len(columns)]):
-        raise ValueError(f"its version is {content['version']}, this is {VERSION}")
-    fields: dict[str, Any] = {name: content[name] for name in _ARRAYS if name in content}
-    fields["table"] = _widened(content["table"], len(statistics) - len(columns))
-    fields["logs"] = _below(_LOGS, content)
-    from keras_trainkit.diagnosis.activations import Activations  # It needs this file.
-
-    if activations := _below(_ACTIVATIONS, content):
-        fields["activations"] = Activations(**activations)
-    fields["events"] = [NonFinite(**e) for e in json.loads(str(content.get("events", "[]")))]
-    return fields
-
-
-def _below(prefix: str, content: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {k.removeprefix(prefix): v for k, v in content.items() if k.startswith(prefix)}
-
-
-def _widened(table: np.ndarray, columns: int) -> np.ndarray:
-    """Append columns of NaN, in the smallest type, which leaves that of the table."""
-    return np.concatenate((table, np.full((*table.shape[:2], columns), np.nan, "float16")), axis=2)

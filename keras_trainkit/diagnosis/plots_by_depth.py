@@ -7,8 +7,7 @@ import numpy as np
 from keras_trainkit._plotting import new_axes
 from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _axes
-from keras_trainkit.diagnosis.activations import Activations
-from keras_trainkit.diagnosis.history import History
+from keras_trainkit.diagnosis.history import Activations, History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -60,3 +60,25 @@ def full_history(layers=3, steps=10, epochs=2, decay=0.1):
         ),
         events=(event(variables=record.variables[:2], example=17), event(step=40, cause="forward")),
     )
+
+
+def assert_same_history(loaded, record):
+    """Assert that two records hold the same, down to the types of arrays."""
+    for field in dataclasses.fields(History):
+        mine, theirs = getattr(loaded, field.name), getattr(record, field.name)
+        if field.name == "activations" and theirs is not None:
+            mine, theirs = vars(mine), vars(theirs)
+        assert_same(mine, theirs)
+
+
+def assert_same(mine, theirs):
+    """Assert that two fields hold the same, down to the types of arrays."""
+    if isinstance(theirs, dict):
+        assert mine.keys() == theirs.keys()
+        for name in theirs:
+            assert_same(mine[name], theirs[name])
+    elif isinstance(theirs, np.ndarray):
+        np.testing.assert_array_equal(mine, theirs)
+        assert mine.dtype == theirs.dtype
+    else:
+        assert mine == theirs

@@ -1,35 +1,24 @@
 import dataclasses
+import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keras_trainkit import _archive as archive
 from keras_trainkit.diagnosis import History
-from tests.diagnosis.samples import event, full_history, history
+from keras_trainkit.diagnosis._history_file import HOLDS
+from tests.diagnosis.samples import assert_same_history, event, full_history, history
 
-
-def assert_same(mine, theirs):
-    """Assert that two fields hold the same, down to the types of arrays."""
-    if isinstance(theirs, dict):
-        assert mine.keys() == theirs.keys()
-        for name in theirs:
-            assert_same(mine[name], theirs[name])
-    elif isinstance(theirs, np.ndarray):
-        np.testing.assert_array_equal(mine, theirs)
-        assert mine.dtype == theirs.dtype
-    else:
-        assert mine == theirs
+OLD_FILES = Path(__file__).parents[1] / "old_files"
 
 
 @pytest.mark.parametrize("sample", [history, full_history])
 def test_file_holds_everything_at_exactly_its_path(sample, tmp_path):
     record = sample()
     record.save(tmp_path / "run")
-    loaded = History.load(tmp_path / "run")
-    for field in dataclasses.fields(History):
-        mine, theirs = getattr(loaded, field.name), getattr(record, field.name)
-        if field.name == "activations" and theirs is not None:
-            mine, theirs = vars(mine), vars(theirs)
-        assert_same(mine, theirs)
+    assert_same_history(History.load(tmp_path / "run"), record)
 
 
 def test_file_without_steps_can_be_read(tmp_path):
@@ -37,25 +26,66 @@ def test_file_without_steps_can_be_read(tmp_path):
     assert History.load(str(tmp_path / "empty")).variables == ()
 
 
+def test_file_keeps_the_types_of_logs_and_of_an_event(tmp_path):
+    record = dataclasses.replace(
+        history(), logs={"epoch": [0, 1]}, events=[event(step=np.int64(3))]
+    )
+    record.save(tmp_path / "run")
+    loaded = History.load(tmp_path / "run")
+    assert loaded.logs["epoch"].tolist() == [0, 1]
+    assert loaded.events == (event(step=3),)
+
+
+def test_an_interrupted_save_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    history().save(path)
+    content = path.read_bytes()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    for place in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, place, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                full_history().save(path)
+        assert [*tmp_path.iterdir()] == [path]
+        assert path.read_bytes() == content
+
+
+def test_file_has_the_rights_of_every_other_file(tmp_path):
+    history().save(tmp_path / "run.npz")
+    (tmp_path / "other").write_text("")
+    assert (tmp_path / "run.npz").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def change(path, sample=full_history, **entries):
-    """Write a sample with some entries of the file replaced, or taken out if `None`."""
+    """Write a sample with some entries of the file's content replaced, or taken out if `None`."""
     sample().save(path)
-    with np.load(path) as archive:
-        content = {**archive, **entries}
+    with open(path, "rb") as file:
+        content = archive.read_from(file, HOLDS) | entries
+    changed = {name: value for name, value in content.items() if value is not None}
+    archive.write(str(path), changed, HOLDS)
+
+
+def change_old(path, **entries):
+    """Do the same to the file of version 2, where "logs/loss" and its like are entries."""
+    with np.load(OLD_FILES / "history.npz") as old:
+        content = {**old, **entries}
     np.savez(path, **{name: value for name, value in content.items() if value is not None})
 
 
 def test_file_of_version_1_can_be_read(tmp_path):
-    path, record = tmp_path / "run.npz", history()
+    path, record = tmp_path / "run.npz", full_history(layers=2, steps=3)
     columns = ["norm", "max_abs", "mean", "std", "zero_fraction", "nonfinite"]
     columns += ["weight_norm", "update_norm"]
     old = {"version": 1, "statistics": columns, "table": record.table[:, :, :8]}
-    change(path, history, **old, signal=None, noise=None, events=None)
+    change_old(path, **old, signal=None, noise=None, events=None)
     loaded = History.load(path)
     np.testing.assert_array_equal(loaded.table[:, :, :8], record.table[:, :, :8])
     assert loaded.table.dtype == "float32"
     assert np.isnan(loaded.table[:, :, 8:]).all()
-    assert loaded.table.shape == (10, 6, 10)
+    assert loaded.table.shape == (3, 4, 10)
     assert np.isnan(loaded.signal).all()
     assert loaded.events == ()
     np.testing.assert_array_equal(loaded.logs["loss"], record.logs["loss"])
@@ -74,8 +104,12 @@ def pickled(path):
     np.savez(path, format=np.array([{}], dtype=object))
 
 
+def snapshot(path):
+    archive.write(str(path), {"version": 3})
+
+
 def from_the_future(path):
-    change(path, version=3)
+    change(path, version=4)
 
 
 def other_columns(path):
@@ -87,15 +121,56 @@ def table_too_narrow(path):
 
 
 def half_the_activations(path):
-    change(path, **{"activations/table": None})
+    change(path, activations={"epochs": np.arange(2), "layers": ("dense",)})
 
 
-def events_cut_off(path):
-    change(path, events='[{"step": 1')
+def table_in_lists(path):
+    change(path, table=[[[1.0] * 10]])
 
 
-def events_of_an_unknown_cause(path):
-    change(path, events='[{"step": 1, "since": 0, "epoch": 0, "batch": 1, "cause": "fate"}]')
+UNKNOWN_CAUSE = {"step": 1, "since": 0, "epoch": 0, "batch": 1, "cause": "fate"}
+
+
+def event_cut_off(path):
+    change(path, events=[{"step": 1}])
+
+
+def event_of_an_unknown_cause(path):
+    change(path, events=[UNKNOWN_CAUSE])
+
+
+def old_and_other_columns(path):
+    change_old(path, statistics=["mean", "norm"], table=np.zeros((3, 4, 2)))
+
+
+def old_with_a_table_too_narrow(path):
+    change_old(path, table=np.zeros((3, 4, 9)))
+
+
+def old_with_half_the_activations(path):
+    change_old(path, **{"activations/table": None})
+
+
+def old_with_events_cut_off(path):
+    change_old(path, events='[{"step": 1')
+
+
+def old_with_an_event_of_an_unknown_cause(path):
+    change_old(path, events=json.dumps([UNKNOWN_CAUSE]))
+
+
+def old_and_foreign(path):
+    change_old(path, format="other")
+
+
+def old_and_cut_off(path):
+    path.write_bytes((OLD_FILES / "history.npz").read_bytes()[:-100])
+
+
+def old_with_a_bit_flipped(path):
+    content = bytearray((OLD_FILES / "history.npz").read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
 
 
 def cut_off(path):
@@ -122,14 +197,24 @@ def empty(path):
     "damage",
     [
         foreign,
+        snapshot,
         array_file,
         pickled,
         from_the_future,
         other_columns,
         table_too_narrow,
         half_the_activations,
-        events_cut_off,
-        events_of_an_unknown_cause,
+        table_in_lists,
+        event_cut_off,
+        event_of_an_unknown_cause,
+        old_and_other_columns,
+        old_with_a_table_too_narrow,
+        old_with_half_the_activations,
+        old_with_events_cut_off,
+        old_with_an_event_of_an_unknown_cause,
+        old_and_foreign,
+        old_and_cut_off,
+        old_with_a_bit_flipped,
         cut_off,
         bit_flipped,
         text,
@@ -143,9 +228,21 @@ def test_damaged_or_foreign_file_is_one_clear_error(tmp_path, damage):
         History.load(path)
 
 
-def test_the_sample_that_is_damaged_can_be_read(tmp_path):
-    change(tmp_path / "run.npz")
+@pytest.mark.parametrize("write", [change, change_old])
+def test_the_samples_that_are_damaged_can_be_read(write, tmp_path):
+    write(tmp_path / "run.npz")
     assert History.load(tmp_path / "run.npz").events[1] == event(step=40, cause="forward")
+
+
+def test_an_error_says_what_is_wrong_with_the_file(tmp_path):
+    path = tmp_path / "run.npz"
+    from_the_future(path)
+    with pytest.raises(ValueError, match=r"^`path` must be") as error:
+        History.load(path)
+    assert str(error.value) == (
+        "`path` must be an undamaged file written by History.save. "
+        f"Received: path={str(path)!r} (its version is 4, this is 3)"
+    )
 
 
 def test_missing_file_is_a_missing_file(tmp_path):

@@ -1,1 +1,1 @@
-"""How early stopping decides: what improves, what ends a training, what is said about it."""
+"""How early stopping decides, what it keeps and puts back, and what it says."""

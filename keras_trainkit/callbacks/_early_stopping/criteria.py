@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keras_trainkit import _validation
+from keras_trainkit.callbacks._early_stopping.progress import Progress
 
 
 class Margin:
@@ -98,19 +99,16 @@ class Smoothing:
 
     def __init__(self, share: float) -> None:
         self.share = share
-        self.sums: list[float] = []
-        self.count = 0
 
-    def add(self, values: Sequence[float]) -> tuple[float, ...]:
-        """Take finite values of one check and return the averages."""
-        if not self.share:
+    def averages(self, values: Sequence[float], progress: Progress) -> tuple[float, ...]:
+        """Take finite values of one check into the sums, and return the averages."""
+        a = self.share
+        if not a:
             return tuple(values)
-        sums = self.sums or [0.0] * len(values)
-        self.count += 1
-        self.sums = [
-            self.share * s + (1 - self.share) * x for s, x in zip(sums, values, strict=True)
-        ]
-        return tuple(s / (1 - self.share**self.count) for s in self.sums)
+        before = progress.sums or [0.0] * len(values)
+        progress.count += 1
+        progress.sums = [a * s + (1 - a) * x for s, x in zip(before, values, strict=True)]
+        return tuple(s / (1 - a**progress.count) for s in progress.sums)
 
 
 def _percentage(text: str) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._early_stopping.criteria import Criteria
+from keras_trainkit.callbacks._early_stopping.progress import Progress
 
 
 class Limits:
@@ -15,9 +16,6 @@ class Limits:
         divergence: float or None. A value worse than this ends it.
         max_gap: float >= 0 or None. How much worse than in training the metric may be.
         stop_on_nonfinite: bool. Whether NaN or infinity ends it.
-
-    Attributes:
-        wide: integer. Checks in a row in which the gap was wider.
     """
 
     def __init__(
@@ -31,10 +29,10 @@ class Limits:
         self.divergence = None if divergence is None else _validation.real("divergence", divergence)
         self.max_gap = None if max_gap is None else _validation.real("max_gap", max_gap, low=0.0)
         self.stop_on_nonfinite = _validation.boolean("stop_on_nonfinite", stop_on_nonfinite)
-        self.wide = 0
 
     def passed(
         self,
+        progress: Progress,
         criteria: Criteria,
         values: Sequence[float],
         compared: Sequence[float],
@@ -44,6 +42,7 @@ class Limits:
         """Return the reason to stop and its figures, or None.
 
         Args:
+            progress: `Progress`. How often in a row the gap was wider is counted there.
             criteria: `Criteria` of the metrics.
             values: the values of the check.
             compared: the same, smoothed.
@@ -60,8 +59,8 @@ class Limits:
             return "divergence", f"{first:.6g} is worse than {self.divergence:g}"
         if self.max_gap is not None and in_training is not None:
             gap = criteria.loss(values[0], in_training)
-            self.wide = self.wide + 1 if gap > self.max_gap else 0
-            if self.wide >= max(patience, 1):
+            progress.wide = progress.wide + 1 if gap > self.max_gap else 0
+            if progress.wide >= max(patience, 1):
                 return "gap", f"{gap:.6g} worse than in training, of at most {self.max_gap:g}"
         return None
 

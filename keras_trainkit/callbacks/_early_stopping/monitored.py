@@ -1,6 +1,6 @@
 """The metrics that are monitored: their names, their values, and which way they improve."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,9 +8,12 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._fit import running_fit
-from keras_trainkit.callbacks._early_stopping.metric_direction import metric_direction
+from keras_trainkit._keras_internals import direction_of, function_of
 
 VALIDATION = "val_"
+_COUNTS_OF_ERRORS = (keras.metrics.FalsePositives, keras.metrics.FalseNegatives)
+_COUNTS_OF_HITS = (keras.metrics.TruePositives, keras.metrics.TrueNegatives)
+_LOSSES = vars(keras.losses).values()
 
 
 def names_of(monitor: Any) -> tuple[str, ...]:
@@ -65,6 +68,22 @@ def directions_of(
     return found
 
 
+def metric_direction(model: keras.Model, monitor: str) -> str | None:
+    """Return "min" or "max" for the metric that the logs call `monitor`, `None` if unknown."""
+    name = monitor.removeprefix(VALIDATION)
+    if name == "loss":
+        return "min"
+    found = _flat(getattr(model, "metrics", ()))
+    metrics = sorted(found, key=lambda metric: len(metric.name), reverse=True)
+    # A model with several outputs puts the output's name in front of the metric's.
+    for fits in (name.__eq__, lambda own: name.endswith(f"_{own}")):
+        for metric in metrics:
+            direction = _direction(metric) if fits(metric.name) else None
+            if direction:
+                return direction
+    return "min" if name.endswith("_loss") else None
+
+
 def any_of_validation(names: Iterable[str]) -> bool:
     """Say whether a validation is needed for some of the metrics."""
     return any(name.startswith(VALIDATION) for name in names)
@@ -81,3 +100,16 @@ def _awaits_validation(model: keras.Model, names: Sequence[str], logs: Mapping[s
         and any_of_validation(names)
         and not any_of_validation(logs)
     )
+
+
+def _direction(metric: Any) -> str | None:
+    if isinstance(metric, _COUNTS_OF_ERRORS) or function_of(metric) in _LOSSES:
+        return direction_of(metric) or "min"
+    return direction_of(metric) or ("max" if isinstance(metric, _COUNTS_OF_HITS) else None)
+
+
+def _flat(metrics: Iterable[Any]) -> Iterator[Any]:
+    """Yield metrics, and those that a container such as the compiled metrics holds."""
+    for metric in metrics:
+        yield metric
+        yield from _flat(getattr(metric, "metrics", ()))

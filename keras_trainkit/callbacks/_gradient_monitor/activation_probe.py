@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit._backend import isolated_pass
+from keras_trainkit._keras_internals import keeping_losses, layers_of
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._variable_paths import repeats
@@ -54,12 +55,12 @@ class ActivationProbe:
         the second layer of a path gets `#2`.
         """
         log: list[tuple[keras.Layer, Row]] = []
-        layers = self.model._flatten_layers()  # the only way to layers inside layers
+        layers = layers_of(self.model)
         with isolated_pass(), keras.StatelessScope(), ExitStack() as stack:
             for layer in layers:
                 stack.enter_context(_restored(layer))
             # The losses of the last step stay; those of this pass end with the scope.
-            stack.enter_context(patched(self.model, _clear_losses=lambda: None))
+            stack.enter_context(keeping_losses(self.model))
             for layer in _whole(layers):
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
             self.model(self.batch, training=False)
@@ -89,7 +90,7 @@ def _whole(layers: list[keras.Layer]) -> list[keras.Layer]:
     parts = {id(layer.activation) for layer in layers if hasattr(layer, "activation")}
     for layer in layers:
         if isinstance(layer, keras.layers.RNN):
-            parts |= {id(inner) for inner in layer._flatten_layers(include_self=False)}
+            parts |= {id(inner) for inner in layers_of(layer, include_self=False)}
     return [layer for layer in layers if id(layer) not in parts]
 
 

@@ -1,4 +1,4 @@
-"""The state of the callbacks beside: what `get_state` returns, or what is known of Keras's own."""
+"""The states of other callbacks: what `get_state` returns, or what is known of Keras's own."""
 
 import warnings
 from collections import Counter
@@ -8,20 +8,10 @@ from typing import Any
 import keras
 
 from keras_trainkit import _archive as archive
-
-# What these callbacks carry from epoch to epoch.
-_KNOWN = {
-    "EarlyStopping": ("wait", "best", "best_epoch", "best_weights", "stopped_epoch"),
-    "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
-    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
-    "SwapEMAWeights": ("_ema_weights_in_model",),
-    "TensorBoard": ("_global_train_batch",),
-    "History": ("epoch", "history"),
-    "SaveBestEpoch": ("best_value",),  # KerasTuner's.
-}
+from keras_trainkit._keras_internals import STATE_OF_CALLBACKS
 
 
-def companion_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
+def callback_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
     """Return the state of every callback that has one, by class and place among its like."""
     states = {}
     for name, callback in _named(callbacks):
@@ -31,7 +21,8 @@ def companion_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str,
                 archive.check(state)
             except TypeError as error:
                 warnings.warn(
-                    f"TrainingState leaves out the state of {type(callback).__name__}: {error}.",
+                    f"TrainingState leaves out the state of {type(callback).__name__}: {error}. "
+                    "Let its `get_state` return nested lists, dicts, numbers and arrays.",
                     stacklevel=2,
                 )
             else:
@@ -39,7 +30,7 @@ def companion_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str,
     return states
 
 
-def set_companion_states(
+def set_callback_states(
     callbacks: Iterable[keras.callbacks.Callback], states: dict[str, Any]
 ) -> None:
     """Give every callback that is found again its state."""
@@ -66,7 +57,14 @@ def _state_of(callback: Any) -> Any:
     """Return None if the callback has no state."""
     if _has_own_state(callback):
         return callback.get_state()
-    known = next((_KNOWN[c.__name__] for c in type(callback).__mro__ if c.__name__ in _KNOWN), None)
+    known = next(
+        (
+            STATE_OF_CALLBACKS[c.__name__]
+            for c in type(callback).__mro__
+            if c.__name__ in STATE_OF_CALLBACKS
+        ),
+        None,
+    )
     return known and {name: vars(callback)[name] for name in known if name in vars(callback)}
 
 

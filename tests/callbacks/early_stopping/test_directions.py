@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping
-from keras_trainkit.callbacks._early_stopping.metric_direction import metric_direction
+from keras_trainkit.callbacks._early_stopping.monitored import metric_direction
 from tests.callbacks.early_stopping.histories import arguments_of, random_history, random_rules
 from tests.callbacks.stopped import EpochCounter, Scores, assert_holds, data, small_model
 from tests.references.early_stopping import Outcome, early_stopping
@@ -196,7 +196,7 @@ def test_takes_a_direction_for_each_metric():
     for epoch, (a, b) in enumerate([(1.0, 5.0), (1.0, 4.0), (2.0, 9.0), (1.0, 0.0)]):
         stopping.model.weights = [epoch]
         stopping.on_epoch_end(epoch, {"a": a, "b": b})
-    assert (stopping.best_epoch, stopping.best_logs) == (2, {"a": 2.0, "b": 9.0})
+    assert (stopping.best_epoch, stopping.report.best) == (2, {"a": 2.0, "b": 9.0})
 
 
 def test_refuses_another_number_of_directions_than_of_metrics():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping
-from keras_trainkit.callbacks._early_stopping.metric_direction import metric_direction
+from keras_trainkit.callbacks._early_stopping.monitored import metric_direction
 from keras_trainkit.optimizers import NAG
 from tests.callbacks.early_stopping.histories import arguments_of, random_history, random_rules
 from tests.callbacks.stopped import (

@@ -128,7 +128,7 @@ def test_checks_after_the_execution_that_completes_a_period():
     trained = model(steps_per_execution=2)
     stopping = EarlyStopping("loss", patience=99, every=3)
     steps = []
-    stopping._check = lambda epoch, logs: steps.append(stopping._step)
+    stopping._check = lambda epoch, logs: steps.append(stopping._progress.step)
     fit(trained, stopping, epochs=2)
     assert steps == [4, 7, 9]
 

@@ -169,8 +169,10 @@ class Trained:
 
 def numbers(callback):
     """Return a callback's public numbers, and the weights that it keeps."""
-    public = {name: value for name, value in vars(callback).items() if name[0] != "_"}
-    found = {name: value for name, value in public.items() if isinstance(value, NUMBERS)}
+    properties = [n for n, kind in vars(type(callback)).items() if isinstance(kind, property)]
+    public = [name for name in (*vars(callback), *properties) if name[0] != "_"]
+    values = {name: getattr(callback, name) for name in public}
+    found = {name: value for name, value in values.items() if isinstance(value, NUMBERS)}
     return found | {"best_weights": getattr(callback, "best_weights", None)}
 
 

@@ -7,7 +7,8 @@ import keras
 import keras_tuner
 import pytest
 
-from keras_trainkit.callbacks import EarlyStopping, TrainingState, training_state
+from keras_trainkit.callbacks import EarlyStopping, TrainingState
+from keras_trainkit.callbacks._training_state import folder as folders
 from tests.callbacks.monitored import data
 from tests.callbacks.training_state.crashes import arrays, compiled
 from tests.contracts import run_in_fresh_process
@@ -51,7 +52,7 @@ TUNERS = {
 def searched(folder, name, interrupt=None):
     """Search, or go on with the search in the folder, as a new process; return the scores."""
     Log.fits, Log.interrupt = [], interrupt
-    training_state._finished = Counter()
+    folders._finished = Counter()
     tuner = getattr(keras_tuner, name.split(",")[0])(
         build, "val_loss", directory=folder, project_name="search", seed=1, **TUNERS[name]
     )
@@ -65,7 +66,7 @@ def searched(folder, name, interrupt=None):
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch):
-    monkeypatch.setattr(training_state, "_finished", Counter())
+    monkeypatch.setattr(folders, "_finished", Counter())
 
 
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")

@@ -120,12 +120,11 @@ def full_disk(request, tmp_path, monkeypatch):
     disk = tmp_path / "disk"
     if request.param == "simulated":
         rooms = iter([10**9])
-        monkeypatch.setattr(
-            archive,
-            "open",
-            lambda handle, mode: Filling(os.fdopen(handle, mode), next(rooms, 3000)),
-            raising=False,
-        )
+
+        def opened(path, mode):
+            return Filling(pathlib.Path(path).open(mode), next(rooms, 3000))
+
+        monkeypatch.setattr(archive, "open", opened, raising=False)
         yield disk, monkeypatch.undo
     else:
         assert mount(disk)
@@ -160,7 +159,7 @@ def refuse_to_write(folder, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(archive, "open", refuse, raising=False)
     return "Permission denied"
 
 
@@ -369,7 +368,8 @@ def test_refuses_a_snapshot_of_another_version(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="was written in format") as error:
         TRAINING.resumed(tmp_path)
     assert str(error.value) == (
-        f"{last} was written in format 0 of this package, and this version reads format 1"
+        f"{last} was written in format 0 of this package; this version reads format 1. Use the "
+        "version that wrote it, or delete it to begin anew"
     )
     assert contents(tmp_path) == files
 

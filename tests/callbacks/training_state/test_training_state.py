@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit.callbacks import EarlyStopping, TrainingState, training_state
+from keras_trainkit.callbacks import EarlyStopping, TrainingState
+from keras_trainkit.callbacks._training_state import folder
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -36,7 +37,7 @@ def new_process(monkeypatch):
     """Return a function after which folders are found as a new process finds them."""
 
     def forget():
-        monkeypatch.setattr(training_state, "_finished", Counter())
+        monkeypatch.setattr(folder, "_finished", Counter())
 
     forget()
     return forget
@@ -257,7 +258,8 @@ def test_warns_of_a_state_that_cannot_be_saved_and_leaves_it_out(tmp_path):
     with pytest.warns(UserWarning, match="a set cannot be saved") as record:
         training.crashed(tmp_path)
     assert {str(w.message) for w in record if w.category is UserWarning} == {
-        "TrainingState leaves out the state of Unsaveable: a set cannot be saved."
+        "TrainingState leaves out the state of Unsaveable: a set cannot be saved. Let its "
+        "`get_state` return nested lists, dicts, numbers and arrays."
     }
     with pytest.warns(UserWarning, match="a set cannot be saved"):
         assert_same(training.resumed(tmp_path), through)
@@ -375,8 +377,8 @@ def test_asks_for_a_built_model(tmp_path):
     training.crashed(tmp_path)
     with pytest.raises(ValueError, match="must be built") as error:
         training.resumed(tmp_path)
-    assert "`model` must be built before a training is resumed: call it on a batch" in str(
-        error.value
+    assert str(error.value).startswith(
+        "`model` must be built before a training is resumed: give it an `Input`, or call it once. "
     )
 
 

@@ -1,0 +1,63 @@
+"""Files that were written before one codec wrote all still give the numbers that they hold."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_trainkit.callbacks import TrainingState
+from keras_trainkit.diagnosis import History
+from tests.contracts import assert_close
+from tests.diagnosis.samples import assert_same_history
+from tests.old_files import training
+
+FILES = Path(training.__file__).parent
+MINE = FILES / training.BACKEND
+
+
+def assert_near(found, expected):
+    """Compare numbers, and lists and dicts of them."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name in expected:
+            assert_near(found[name], expected[name])
+    elif isinstance(expected, list) and any(isinstance(item, list) for item in expected):
+        for mine, theirs in zip(found, expected, strict=True):
+            assert_near(mine, theirs)
+    else:
+        assert_close(np.float64(found), np.float64(expected))
+
+
+def test_history_file_holds_what_was_recorded():
+    assert_same_history(History.load(FILES / "history.npz"), training.history())
+
+
+def test_training_goes_on_from_a_snapshot(tmp_path):
+    folder = tmp_path / "state" / "fit-000"
+    folder.mkdir(parents=True)
+    shutil.copy(MINE / "snapshot.npz", folder / "snapshot-00000007.npz")
+    found = training.train(TrainingState(tmp_path / "state"))
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "snapshot-00000008.npz",
+        "snapshot-00000009.npz",
+    ]
+    assert_near(found, json.loads((MINE / "snapshot.json").read_text()))
+
+
+# An older Keras does not know all that a newer one writes into such a file.
+@pytest.mark.newest
+def test_keras_file_holds_the_trained_model():
+    loaded = keras.models.load_model(MINE / "model.keras")
+    assert_near(training.numbers_of(loaded), json.loads((MINE / "model.json").read_text()))
+
+
+def test_weights_file_holds_weights_and_optimizer():
+    expected = json.loads((MINE / "model.json").read_text())
+    loaded = training.model()
+    loaded.optimizer.build(loaded.trainable_variables)
+    loaded.load_weights(MINE / "model.weights.h5")
+    found = training.numbers_of(loaded)
+    assert_near(found, {**expected, "stream": found["stream"]})  # Keras keeps no seeds there.
