@@ -12,7 +12,7 @@ MUTANTS = (
         "the noise of an epoch is that of all later ones as well",
     ),
     Mutant(
-        "diagnosis/history.py",
+        "diagnosis/_history_file.py",
         '"signal", "noise", ',
         '"signal", ',
         "a saved history forgets the noise",
@@ -32,8 +32,8 @@ MUTANTS = (
     ),
     Mutant(
         "diagnosis/_export.py",
-        "np.repeat(history.epochs, variables)",
-        "np.tile(history.epochs, variables)",
+        "np.repeat(values, width)",
+        "np.tile(values, width)",
         "the column of the epochs is in another order than the steps",
     ),
     Mutant(

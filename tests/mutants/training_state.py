@@ -10,7 +10,7 @@ FAULTS = f"{PLACE}/test_faults.py"
 MUTANTS = (
     Mutant(
         "callbacks/training_state.py",
-        '        assign_numbers(model, state["numbers"])\n',
+        '        assign_hyperparameters(model, state["numbers"])\n',
         "",
         "rates that were assigned are forgotten",
         CASES,
@@ -58,7 +58,7 @@ MUTANTS = (
         f"callbacks/find_learning_rate/test_find_learning_rate.py {CASES}",
     ),
     Mutant(
-        "callbacks/_training_state/variables.py",
+        "callbacks/_early_stopping/best_state.py",
         "            average.assign(variable)\n",
         "            pass\n",
         "a model that shows its moving average loses its own weights",
@@ -86,7 +86,7 @@ MUTANTS = (
         CASES,
     ),
     Mutant(
-        "callbacks/_training_state/callback_states.py",
+        "_keras_internals.py",
         '("wait", "best", "cooldown_counter")',
         '("wait", "cooldown_counter")',
         "the best value of a plateau is forgotten",

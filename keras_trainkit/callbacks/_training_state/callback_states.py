@@ -57,14 +57,8 @@ def _state_of(callback: Any) -> Any:
     """Return None if the callback has no state."""
     if _has_own_state(callback):
         return callback.get_state()
-    known = next(
-        (
-            STATE_OF_CALLBACKS[c.__name__]
-            for c in type(callback).__mro__
-            if c.__name__ in STATE_OF_CALLBACKS
-        ),
-        None,
-    )
+    kinds = [kind.__name__ for kind in type(callback).__mro__]
+    known = next((STATE_OF_CALLBACKS[kind] for kind in kinds if kind in STATE_OF_CALLBACKS), None)
     return known and {name: vars(callback)[name] for name in known if name in vars(callback)}
 
 
