@@ -21,7 +21,7 @@ from typing import Any
 import keras
 
 from keras_trainkit._keras_internals import optimizers_of
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 
 _WRAPPED = "wrapped_by_keras_trainkit"
 
@@ -133,7 +133,7 @@ def _resuming(model: keras.Model) -> contextlib.AbstractContextManager:
             optimizer.resume()
         return model.make_train_function(*args, **kwargs)
 
-    shadow.enter_context(shadowed(model, make_train_function=resume_then_make))
+    shadow.enter_context(patched(model, make_train_function=resume_then_make))
     return shadow
 
 

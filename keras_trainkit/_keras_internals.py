@@ -7,12 +7,13 @@ Nothing else in the package does; `tests/test_architecture.py` sees to it, and
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 import keras
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 
 # Layers and models.
 
@@ -54,7 +55,7 @@ def output_shape_of(layer: keras.layers.Lambda) -> Any:
 
 def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     """Keep the losses of the last step through a forward pass, whose call would clear them."""
-    return shadowed(model, _clear_losses=lambda: None)
+    return patched(model, _clear_losses=lambda: None)
 
 
 # `fit`.
@@ -93,7 +94,7 @@ def jax_state_in_reach(model: keras.Model) -> Iterator[None]:
         name, value = keras_hook(name, value)
         return name, MappingProxyType(value) if name == _JAX_STATE and value else value
 
-    with shadowed(model, **{_SETATTR_HOOK: hook}):
+    with patched(model, **{_SETATTR_HOOK: hook}):
         yield
 
 
@@ -209,22 +210,7 @@ def given_learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
 
 def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
     """Return the variables that the optimizer was built for; nothing public names them."""
-    return list(optimizer._trainable_variables)
-
-
-def own_variables(optimizer: keras.optimizers.Optimizer) -> list:
-    """Return the state that Keras's base class tracks, which a subclass's `variables` extends."""
-    return optimizer._variables
-
-
-def place_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
-    """Return the position of a variable among those that the optimizer was built for."""
-    return optimizer._get_variable_index(variable)
-
-
-def key_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> Any:
-    """Return what tells a variable from all others, also under a distribution strategy."""
-    return optimizer._var_key(variable)
+    return optimizer._trainable_variables
 
 
 def counted_batches(optimizer: keras.optimizers.Optimizer) -> Any:
@@ -238,6 +224,35 @@ def moving_averages(optimizer: keras.optimizers.Optimizer) -> Iterator[tuple[Any
         averages = optimizer._model_variables_moving_average
         pairs = zip(trained_variables(optimizer), averages, strict=True)
         yield from ((variable, average) for variable, average in pairs if average is not None)
+
+
+# What Keras calls on an optimizer by private names, and what we call it. Public is `update_step`,
+# of one variable; fused updates take all of them at once, and decay and clip in their own order.
+HOOKS = {
+    "_take_step": "_backend_update_step",
+    "_clip_before_step": "_clip_gradients",
+    "_decay_weights": "_apply_weight_decay",
+}
+
+
+class HookedOptimizer(keras.optimizers.Optimizer):
+    """An optimizer that Keras calls by its private names, with no call in between."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for ours, keras_name in HOOKS.items():
+            if ours in vars(cls):
+                setattr(cls, keras_name, vars(cls)[ours])
+
+    # The position of a variable among those that the optimizer was built for.
+    _place_of = keras.optimizers.Optimizer._get_variable_index
+    # What tells a variable from all others, also under a distribution strategy.
+    _key_of = keras.optimizers.Optimizer._var_key
+    # These variables; the state that Keras tracks, which `variables` extends; the variable,
+    # schedule or function that gives the learning rate, whose present value is `learning_rate`.
+    _trained = property(attrgetter("_trainable_variables"))
+    _state = property(attrgetter("_variables"))
+    _given_rate = property(attrgetter("_learning_rate"))
 
 
 # TensorFlow's distribution strategies, of which Keras's optimizer has no public method.

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 def new_axes() -> "Axes":
     """Return the axes of a new figure that pyplot does not know."""
+    # pyplot would keep the figure until somebody closes it, show it in the next `plt.show()`, and
+    # ask for a display where there is none.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(10.0, 4.0), layout="constrained").subplots()

@@ -20,7 +20,7 @@ class RuntimeNumber:
         value: float.
         check: function of the name and a value that returns the value as a float, or raises.
         owner: the layer or optimizer.
-        reached: str. How a callback reaches the owner from `self`.
+        access_path: str. How a callback gets to the owner from `self`.
         dtype: str. Type of the variable.
     """
 
@@ -30,13 +30,13 @@ class RuntimeNumber:
         value: float,
         check: Callable[[str, Any], float],
         owner: Any,
-        reached: str,
+        access_path: str,
         dtype: str,
     ) -> None:
         self.name = name
         self.value = check(name, value)
         self.check = check
-        self.reached = reached
+        self.access_path = access_path
         with keras.name_scope(owner.name, caller=owner):
             self.variable = keras.Variable(
                 lambda shape, dtype: ops.full(shape, self.value, dtype),
@@ -51,7 +51,7 @@ class RuntimeNumber:
     def assign(self, value: float) -> None:
         """Set the number; the next training step reads it."""
         value = self.check(self.name, value)
-        refuse_if_held(self.name, value, self.variable, self.reached)
+        refuse_if_held(self.name, value, self.variable, self.access_path)
         self.value = value
         self.variable.assign(value)
 
@@ -72,7 +72,7 @@ class RuntimeNumber:
         return [self.variable] if keras.backend.backend() == "jax" else []
 
 
-def running(owner: Any, name: str) -> Any:
+def traced_value(owner: Any, name: str) -> Any:
     """Return `owner.name` as the running step computes with it: a tensor if it can change."""
     number = vars(owner).get(NUMBERS, {}).get(name)
     return getattr(owner, name) if number is None else number.read()
@@ -89,10 +89,10 @@ def held_by_jax_trainer(variable: keras.Variable) -> bool:
     return variable._value is None and variable._initializer is None
 
 
-def refuse_if_held(name: str, value: float, variable: Any, reached: str) -> None:
+def refuse_if_held(name: str, value: float, variable: Any, access_path: str) -> None:
     """Raise if assigning would be lost, and say how a callback gets to the owner."""
     if isinstance(variable, keras.Variable) and held_by_jax_trainer(variable):
         raise RuntimeError(
             f"`{name}` must be assigned through the callback's `self.model` while an epoch runs "
-            f"on JAX: `{reached}.{name} = {value}`. Received: {name}={value}"
+            f"on JAX: `{access_path}.{name} = {value}`. Received: {name}={value}"
         )

@@ -1,4 +1,4 @@
-"""The type in which the components compute."""
+"""Tensors of any backend: their name in signatures, and the types in which they are computed."""
 
 from typing import Any, TypeAlias
 
@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-# A tensor or variable of whichever backend is active.
+# Each backend has a type of its own, and Keras none for all of them: this name is for readers.
 Tensor: TypeAlias = Any
 
 
-def float64_of(x: Any) -> np.ndarray:
+def float64_of(x: Tensor) -> np.ndarray:
     """Return the values of a tensor or variable in double precision."""
-    return keras.ops.convert_to_numpy(x).astype("float64")
+    return ops.convert_to_numpy(x).astype("float64")
 
 
 def float64_if_readable(x: Any) -> np.ndarray | None:
@@ -29,7 +29,7 @@ def at_least_float32(dtype: Any) -> str:
     return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
 
 
-def larger(one: Any, other: Any) -> Any:
+def larger(one: Tensor, other: Tensor) -> Tensor:
     """Return the larger of two tensors of one type, entry by entry; NaN where `other` is NaN."""
     # On PyTorch `ops.maximum` turns float64 into float32.
     return ops.where(one > other, one, other)

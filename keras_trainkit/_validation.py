@@ -14,6 +14,16 @@ def invalid(name: str, requirement: str, value: object) -> ValueError:
     return ValueError(f"`{name}` must be {requirement}. Received: {name}={value!r}")
 
 
+def built_model(model: Any) -> Any:
+    """Return `model` if its layers have their weights, or raise."""
+    if not model.built:
+        raise ValueError(
+            "`model` must be built: call it on a batch first. "
+            f"Received: model={model.name!r}, built=False"
+        )
+    return model
+
+
 def _is_finite(value: Any) -> bool:
     """Return whether it is a number that a float can hold."""
     try:

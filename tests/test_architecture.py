@@ -23,6 +23,9 @@ MAY_IMPORT = {
 BACKENDS = {"tensorflow", "jax", "torch"}
 USED_ON_DEMAND = {"keras_tuner", "matplotlib", "tensorboard", "sklearn"}
 SOURCES = sorted(ROOT.rglob("*.py"))
+MODULES = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in SOURCES}
+# Methods of every schedule return those that join it with others.
+FLUENT_SCHEDULES = {"schedules/_schedule.py", "schedules/combined.py"}
 
 
 def part(path):
@@ -63,6 +66,36 @@ def test_backend_code_lives_in_backend_files(path):
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_no_import_reaches_into_keras(path):
     assert not [module for module in imports(path) if module.startswith("keras.src")]
+
+
+def imported_files(path):
+    """Yield the files of the package that a file imports, at any depth."""
+    for imported in imports(path):
+        # What is imported is a module, a package, or a name inside of one of them.
+        inside = imported.rpartition(".")[0]
+        candidates = (imported, f"{imported}.__init__", inside, f"{inside}.__init__")
+        yield from [MODULES[module] for module in candidates if module in MODULES][:1]
+
+
+def reached_from(path, graph):
+    """Return the files that a file imports, itself or through others."""
+    reached, pending = set(), [path]
+    while pending:
+        new = graph[pending.pop()] - reached
+        reached |= new
+        pending.extend(new)
+    return reached
+
+
+def test_no_files_import_each_other_but_the_fluent_schedules():
+    graph = {path: set(imported_files(path)) for path in SOURCES}
+    reached = {path: reached_from(path, graph) for path in SOURCES}
+    circles = {
+        frozenset(name(other) for other in reached[path] if path in reached[other])
+        for path in SOURCES
+        if path in reached[path]
+    }
+    assert circles == {frozenset(FLUENT_SCHEDULES)}
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if part(p) == "diagnosis"], ids=name)

@@ -181,12 +181,39 @@ def test_optimizers_name_their_variables_and_numbers():
     assert float(contracts.array(internals.given_learning_rate(rule))) == 0.25
     assert int(contracts.array(internals.counted_batches(rule))) == 4
     assert int(contracts.array(rule.iterations)) == 2
-    assert [internals.place_of(rule, v) for v in trained] == list(range(len(trained)))
-    assert len({internals.key_of(rule, v) for v in trained}) == len(trained)
     assert [id(v) for v, _ in internals.moving_averages(rule)] == [id(v) for v in trained]
-    assert {id(v) for v in internals.own_variables(rule)} <= {id(v) for v in rule.variables}
     schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
     assert internals.given_learning_rate(keras.optimizers.SGD(schedule)) is schedule
+
+
+def test_our_optimizers_are_called_by_the_names_of_keras():
+    calls = []
+
+    class Rule(internals.HookedOptimizer):
+        def _clip_before_step(self, gradients):
+            calls.append("clip")
+            return gradients
+
+        def _decay_weights(self, variables):
+            calls.append("decay")
+
+        def _take_step(self, gradients, variables, learning_rate):
+            calls.append("step")
+
+    class Heir(Rule):
+        def _take_step(self, gradients, variables, learning_rate):
+            super()._take_step(gradients, variables, learning_rate)
+            calls.append("heir's step")
+
+    variables = [keras.Variable([1.0]), keras.Variable([2.0])]
+    rule = Heir(0.5, weight_decay=0.1)
+    rule.apply([keras.ops.ones((1,)), keras.ops.ones((1,))], variables)
+    assert calls == ["clip", "decay", "step", "heir's step"]
+    assert list(map(id, rule._trained)) == list(map(id, variables))
+    assert [rule._place_of(v) for v in variables] == [0, 1]
+    assert len({rule._key_of(v) for v in variables}) == 2
+    assert {id(v) for v in rule._state} <= {id(v) for v in rule.variables}
+    assert float(contracts.array(rule._given_rate)) == 0.5
 
 
 def test_optimizers_inside_optimizers_are_found():

@@ -15,18 +15,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._tensors import Tensor
 from keras_trainkit._validation import invalid
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
+@cache  # Layers ask in every call, and a process has one backend.
 def backend_module(package: str) -> ModuleType:
     """Return the active backend's file in a package, such as `keras_trainkit.layers._dropout`."""
-    return _load(package, keras.backend.backend())
-
-
-@cache
-def _load(package: str, backend: str) -> ModuleType:
+    backend = keras.backend.backend()
     if backend not in BACKENDS:
         raise invalid("keras.backend.backend()", f"one of {', '.join(BACKENDS)}", backend)
     return import_module(f"{package}._{backend}")
@@ -40,7 +38,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return backend_module(__name__).compiled(function)
 
 
-def replica_sum(x: Any) -> Any:
+def replica_sum(x: Tensor) -> Tensor:
     """Add `x` over all replicas, differentiably; where there are none, return it.
 
     JAX needs nothing: under `keras.distribution` its arrays are those of the whole batch.
@@ -48,11 +46,13 @@ def replica_sum(x: Any) -> Any:
     return x if keras.backend.backend() == "jax" else backend_module(__name__).replica_sum(x)
 
 
-def never_empty(x: Any) -> bool:
+def never_empty(x: Tensor) -> bool:
     """Say whether `x` surely has elements: a replica may get none of a small last batch."""
+    if 0 in x.shape:
+        return False
     if keras.backend.backend() != "tensorflow":
-        return 0 not in x.shape
-    return 0 not in x.shape and (backend_module(__name__).replicas() == 1 or None not in x.shape)
+        return True
+    return None not in x.shape or backend_module(__name__).replicas() == 1
 
 
 def isolated_pass() -> AbstractContextManager[None]:
@@ -66,12 +66,12 @@ def isolated_pass() -> AbstractContextManager[None]:
 
 
 def generator_state() -> np.ndarray | None:
-    """Return the state of the backend's global random generator, None where it cannot be read."""
+    """Return the state of the backend's global random generator; only PyTorch has one."""
     if keras.backend.backend() != "torch":
         return None
     return backend_module(__name__).generator_state()
 
 
 def set_generator_state(state: np.ndarray) -> None:
-    """Continue the backend's global random stream from a state that was read."""
+    """Continue the backend's global random stream from a state that `generator_state` gave."""
     backend_module(__name__).set_generator_state(state)

@@ -8,10 +8,11 @@ import tensorflow as tf
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` as a graph; like Keras's trainer, without autograph."""
+    # The second size of a batch makes a graph for all sizes.
     return tf.function(function, autograph=False, reduce_retracing=True)
 
 
-def replica_sum(x: Any) -> Any:
+def replica_sum(x: tf.Tensor) -> tf.Tensor:
     """Add `x` over all replicas; outside of a replica, return it."""
     context = tf.distribute.get_replica_context()
     return x if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, x)

@@ -13,7 +13,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.no_grad()(function)
 
 
-def replica_sum(x: Any) -> Any:
+def replica_sum(x: torch.Tensor) -> torch.Tensor:
     """Add `x` over all processes of the default group; without one, return it."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return x
@@ -25,6 +25,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
+        # `all_reduce` works in place, and on contiguous memory.
         total = x.clone(memory_format=torch.contiguous_format)
         torch.distributed.all_reduce(total)
         return total
@@ -40,6 +41,7 @@ def isolated_pass() -> Iterator[None]:
 
     Dropout draws from the global generator, which also shuffles the data.
     """
+    # The GPU in use: by default the states of all are copied.
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.no_grad(), torch.random.fork_rng(devices):
         yield

@@ -10,12 +10,11 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._keras_internals import innermost_optimizer
 from keras_trainkit.callbacks._find_learning_rate import curve
-from keras_trainkit.callbacks._find_learning_rate.curve import suggest
 from keras_trainkit.callbacks._find_learning_rate.plot import plot_range
 from keras_trainkit.callbacks._find_learning_rate.restored_model import restored
 from keras_trainkit.callbacks._find_learning_rate.sweep import Sweep, calls_per_point
+from keras_trainkit.callbacks._learning_rate.driven import rate_variable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +24,7 @@ _EXPECTED = ("Your input ran out of data", "`shuffle=True` was passed")
 
 
 @dataclass(frozen=True, eq=False)
-class LearningRateRange:
+class LearningRateRange(curve.Curve):
     """Losses over learning rates, and what they suggest; `print` it to read it.
 
     Attributes:
@@ -36,11 +35,6 @@ class LearningRateRange:
         ending: str. Why there are no more points: `"end"` (of the interval), `"diverged"`, or
             `"nonfinite"` (the next loss was NaN or infinite).
     """
-
-    learning_rates: np.ndarray
-    losses: np.ndarray
-    smoothed: np.ndarray
-    ending: str
 
     @property
     def steepest(self) -> float:
@@ -60,12 +54,12 @@ class LearningRateRange:
     @property
     def suggestion(self) -> float:
         """The learning rate to begin with; NaN if the loss never fell."""
-        return suggest(self)[0]
+        return curve.suggest(self)[0]
 
     @property
     def reason(self) -> str:
         """Which rule the suggestion comes from, and what to change if the test was not whole."""
-        return suggest(self)[1]
+        return curve.suggest(self)[1]
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the losses, the smoothed curve, the suggestion and the diverging region.
@@ -73,7 +67,14 @@ class LearningRateRange:
         Args:
             ax: matplotlib axes. Defaults to those of a new figure.
         """
-        return plot_range(self, ax)
+        return plot_range(
+            self.learning_rates,
+            self.losses,
+            self.smoothed,
+            diverged=self.ending != "end",
+            suggestion=self.suggestion,
+            ax=ax,
+        )
 
     def __str__(self) -> str:
         """Return a table of the points that the rules pick."""
@@ -111,10 +112,10 @@ def find_learning_rate(
     Step i trains on the next batch with lr_i; `losses[i]` is the loss of that batch alone, before
     its update. Shorter data is passed over again. The sweep ends early at a loss that is not
     finite, and when the smoothed loss so far exceeds both `divergence` times its best value and
-    every single loss at rates two widths of the smoothing lower; those must be a fifth of the
-    `steps`, and the highest loss counts as no more than the second highest, so that batches which
-    merely scatter do not end it. The losses, cut off at that limit behind the lowest, are then
-    smoothed by a Gaussian over log10(lr), which has no lag.
+    every single loss at rates two widths of the smoothing lower. So that batches which merely
+    scatter do not end it, those lower rates must be a fifth of the `steps`, and the highest loss
+    counts as no more than the second highest. Afterwards the losses behind the lowest are cut off
+    at that limit, and all are smoothed by a Gaussian over log10(lr), which has no lag.
 
     The rule was chosen among those that `LearningRateRange` lists, by how close each comes to the
     best of a grid in ten trainings with NAG and Adam (benchmarks/find_learning_rate.py): with any
@@ -146,13 +147,13 @@ def find_learning_rate(
         max_learning_rate: float > `min_learning_rate`. Where it ends. Defaults to `10.0`.
         steps: int >= 10. Number of learning rates. Each has one update: as many batches as the
             optimizer accumulates, or as `steps_per_execution` takes at once, and then the mean
-            of their losses. With less than some ten to a decade the loss falls at larger rates, and
-            the suggestion is too large. Defaults to `100`.
+            of their losses. With fewer than about ten to a decade the suggestion is too large: the
+            loss then falls at larger rates. Defaults to `100`.
         smoothing: float >= 0, in decades of the learning rate. Standard deviation of the Gaussian.
             Defaults to `0.25`.
         divergence: float > 1. Multiple of the best loss L that ends the sweep (if L < 0, the loss
-            L + (divergence - 1) |L|); `inf` goes on and cuts nothing off, to look at the losses:
-            the suggestion then is too low or NaN. Defaults to `4.0`.
+            L + (divergence - 1) |L|). `inf` never ends it and cuts nothing off, to look at the
+            losses; the suggestion is then too low or NaN. Defaults to `4.0`.
 
     Returns:
         `LearningRateRange`: the arrays, `suggestion`, `reason` and `plot()`. The model keeps its
@@ -196,8 +197,8 @@ def find_learning_rate(
     if divergence != math.inf and _validation.positive("divergence", divergence) <= 1:
         raise _validation.invalid("divergence", "> 1", divergence)
     rates = np.geomspace(low, high, steps)
-    with restored(model) as before:
-        sweep = Sweep(rates, smoothing, divergence, before)
+    with restored(model) as snapshot:
+        sweep = Sweep(rates, smoothing, divergence, snapshot)
         _fit(model, x, y, sample_weight, batch_size, sweep)
     losses = np.array(sweep.losses)
     rates = rates[: len(losses)]
@@ -211,13 +212,11 @@ def find_learning_rate(
 def _check_model(model: Any) -> None:
     if not isinstance(model, keras.Model) or not (model.compiled and model.optimizer):
         raise _validation.invalid("model", "a `keras.Model` compiled with an optimizer", model)
-    rate = innermost_optimizer(model)._learning_rate
-    if not isinstance(rate, keras.Variable):
-        requirement = (
-            "a number while its range is tested: compile the model with a float, and build the "
-            "schedule from the suggestion"
-        )
-        raise _validation.invalid("learning_rate", requirement, type(rate).__name__)
+    rate_variable(
+        model,
+        "a number while its range is tested: compile the model with a float, and build the "
+        "schedule from the suggestion",
+    )
 
 
 def _fit(

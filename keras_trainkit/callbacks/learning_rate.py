@@ -2,21 +2,24 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_trainkit import _validation
 from keras_trainkit._fit import when_fit_fails
-from keras_trainkit.callbacks._learning_rate.driven import Ahead, DrivenNumber, DrivenRate
+from keras_trainkit.callbacks._learning_rate.driven import (
+    Driven,
+    DrivenNumber,
+    DrivenRate,
+    Plan,
+    as_float,
+)
 from keras_trainkit.callbacks._learning_rate.position import Position
-from keras_trainkit.callbacks._learning_rate.scalar import reachable
+from keras_trainkit.callbacks._learning_rate.scalar import state_in_reach
 from keras_trainkit.callbacks._tensorboard import ScalarLog
 from keras_trainkit.schedules._schedule import Schedule
-
-Plan = Callable[[int], Any]
-Driven = DrivenRate | DrivenNumber
 
 
 class LearningRate(keras.callbacks.Callback):
@@ -29,8 +32,8 @@ class LearningRate(keras.callbacks.Callback):
     t is the place in the training, not the optimizer's count: with `initial_epoch=3` the schedule
     goes on at epoch 3, and a second `fit` begins it anew. Whatever else assigns the learning rate
     (`keras.callbacks.ReduceLROnPlateau`, a rollback, you) changes the multiplier m, which is 1 at
-    first, from then on; a `fit` that goes on with the same callback keeps it. The compiled step
-    stays as it is: it reads the variable that Keras reads.
+    first: the schedule goes on at the new height. A `fit` that goes on with the same callback keeps
+    m. The compiled step stays as it is: it reads the variable that Keras reads.
 
     Args:
         schedule: a schedule of `keras_trainkit.schedules` or `keras.optimizers.schedules`, or a
@@ -44,7 +47,8 @@ class LearningRate(keras.callbacks.Callback):
             not needed. Defaults to `None`.
 
     Attributes:
-        multiplier: float. What others have made of the schedule.
+        multiplier: float. Actual rate divided by the schedule's; 1 until `ReduceLROnPlateau` or
+            your code changes the rate.
 
     Raises:
         ValueError: if an argument is not of its kind; when `fit` starts, if a duration cannot be
@@ -89,13 +93,13 @@ class LearningRate(keras.callbacks.Callback):
         self.also = dict(also or {})
         self._points = None if log_dir is None else ScalarLog(log_dir)
         self._rate: DrivenRate | None = None
-        self._driven: list[tuple[Driven, Plan]] = []
+        self._driven: list[Driven] = []
         self._carried = 1.0
         self._running = contextlib.ExitStack()
 
     @property
     def multiplier(self) -> float:
-        """What others have made of the schedule."""
+        """Actual rate divided by the schedule's."""
         return self._rate.multiplier if self._rate else 1.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -105,57 +109,59 @@ class LearningRate(keras.callbacks.Callback):
         when_fit_fails(model, self._running.close)
         if self._points:
             self._running.callback(self._points.close)
-        self._running.enter_context(reachable(model))
+        self._running.enter_context(state_in_reach(model))
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
         also = self.also.items()
-        self._driven = [self._bound(DrivenNumber(model, name), plan) for name, plan in also]
+        self._driven = [DrivenNumber(model, name, self._in_steps(plan)) for name, plan in also]
         if self.schedule is not None:
+            plan = self._in_steps(self.schedule)
             self._carried = self.multiplier
-            self._rate = DrivenRate(model)
-            self._driven.insert(0, self._bound(self._rate, self.schedule))
+            self._rate = DrivenRate(model, plan)
+            self._driven.insert(0, self._rate)
             self._running.enter_context(self._rate.watched())
 
-    def _bound(self, driven: Driven, plan: Plan) -> tuple[Driven, Plan]:
-        """Return both, a schedule in steps of this training."""
+    def _in_steps(self, plan: Plan) -> Plan:
+        """Return a schedule in steps of this training, and any other function as it is."""
         if not isinstance(plan, Schedule):
-            return driven, plan
+            return plan
         if self._position.steps_per_epoch is None:
             plan.require_steps()
-        else:
-            plan = plan.bind(self._position.steps_per_epoch, self._position.epochs)
-        return driven, Ahead(plan, driven.expect)
+            return plan
+        return plan.bind(self._position.steps_per_epoch, self._position.epochs)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Find the place in the training."""
         self._position.begin_epoch(epoch)
         if self._points:
-            self._points.begin_epoch(self._position.step(0), self._position.steps_per_epoch)
+            self._points.begin_epoch(self._step_of(0), self._position.steps_per_epoch)
         if epoch and self._rate:
             self._rate.multiplier *= self._carried
         self._carried = 1.0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set every number for the step that comes."""
-        step = self._position.step(batch)
-        for driven, plan in self._driven:
-            value = plan(step)
-            driven.set(value if isinstance(value, float) else _number(driven.name, value))
+        self._step = step = self._step_of(batch)
+        for driven in self._driven:
+            driven.follow(step)
         if self._points:
             self._points.add(step, self._numbers())
-        self._step = step
+
+    def _step_of(self, batch: int) -> int:
+        position = self._position
+        return (position.batches_before + batch) // position.batches_per_step
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the numbers of the epoch's last step."""
         numbers = self._numbers()
         if self.schedule is None:
-            numbers["learning_rate"] = _number("learning_rate", self.model.optimizer.learning_rate)
+            numbers["learning_rate"] = as_float("learning_rate", self.model.optimizer.learning_rate)
             if self._points:
                 self._points.write(self._step, numbers)
         if logs is not None:
             logs.update(numbers)
 
     def _numbers(self) -> dict[str, float]:
-        return {driven.name: driven.value for driven, _ in self._driven}
+        return {driven.name: driven.value for driven in self._driven}
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the numbers where they are."""
@@ -178,10 +184,3 @@ def _are_plans(also: Any) -> bool:
     return isinstance(also, Mapping) and all(
         isinstance(name, str) and callable(plan) for name, plan in also.items()
     )
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(keras.ops.convert_to_numpy(value))
-    except (TypeError, ValueError):
-        raise _validation.invalid(name, "a number at each step", value) from None

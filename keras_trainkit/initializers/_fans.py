@@ -10,6 +10,7 @@ KERNELS = ("conv", "depthwise", "transposed")
 
 def kernel_axes(kernel: str, rank: int) -> tuple[Axes, Axes]:
     """Return the axes whose product is fan-in, and those whose product is fan-out."""
+    # Keras lays kernels out as (.., inputs, outputs), and transposed ones as (.., outputs, inputs).
     space, row, column = tuple(range(rank - 2)), rank - 2, rank - 1
     axes = {
         "conv": ((*space, row), (*space, column)),
@@ -53,4 +54,5 @@ def compute_fans(
         input_axes, output_axes = kernel_axes(kernel, len(shape))
     fan_in = math.prod(shape[axis] for axis in input_axes)
     fan_out = math.prod(shape[axis] for axis in output_axes)
+    # An input reaches the outputs of its own group only; the shape has that group's inputs already.
     return fan_in, fan_out // groups

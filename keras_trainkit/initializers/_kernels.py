@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_trainkit._validation import built_model
 from keras_trainkit.initializers._fans import Axes, compute_fans, kernel_axes
 
 DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
@@ -39,12 +40,7 @@ def kernels_of(model: keras.Model) -> list[Kernel]:
 
     Recurrent cells are left out: their kernel stacks the kernels of several gates.
     """
-    if not model.built:
-        raise ValueError(
-            "`model` must be built: call it on a batch first. "
-            f"Received: model={model.name!r}, built=False"
-        )
-    layers = model._flatten_layers()  # the only way to layers inside layers
+    layers = built_model(model)._flatten_layers()  # the only way to layers inside layers
     found = {id(kernel.variable): kernel for layer in layers for kernel in _of_layer(layer)}
     return [kernel for kernel in found.values() if kernel.variable.trainable]
 

@@ -57,15 +57,14 @@ def for_activation(
             `distribution` is neither of the two.
 
     Example:
-
-    >>> from keras_trainkit.initializers import for_activation
-    >>> type(for_activation("relu")).__name__
-    'HeNormal'
-    >>> type(for_activation("tanh", "uniform", seed=1)).__name__
-    'GlorotUniform'
+        >>> from keras_trainkit.initializers import for_activation
+        >>> type(for_activation("relu")).__name__
+        'HeNormal'
+        >>> type(for_activation("tanh", "uniform", seed=1)).__name__
+        'GlorotUniform'
 
     Reference: He et al. (2015), arXiv:1502.01852; Glorot & Bengio (2010), AISTATS; Klambauer et al.
-    (2017), Self-Normalizing Neural Networks, arXiv:1706.02515.
+        (2017), Self-Normalizing Neural Networks, arXiv:1706.02515.
     """
     one_of("distribution", distribution, ("normal", "uniform"))
     name = _name(activation)

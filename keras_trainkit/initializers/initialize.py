@@ -29,20 +29,20 @@ def initialize(model: keras.Model, kernel_initializer: Any, bias_initializer: An
         ValueError: if `model` is not built.
 
     Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import TorchUniform, initialize
-    >>> model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.DepthwiseConv2D(3)])
-    >>> start = TorchUniform(seed=1)
-    >>> initialize(model, start, bias_initializer=start)
-    >>> bool(keras.ops.max(abs(model.layers[0].bias)) <= 1 / 3)
-    True
+        >>> import keras
+        >>> from keras_trainkit.initializers import TorchUniform, initialize
+        >>> model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.DepthwiseConv2D(3)])
+        >>> start = TorchUniform(seed=1)
+        >>> initialize(model, start, bias_initializer=start)
+        >>> bool(keras.ops.max(abs(model.layers[0].bias)) <= 1 / 3)
+        True
     """
     kernel_initializer = keras.initializers.get(kernel_initializer)
     bias_initializer = keras.initializers.get(bias_initializer)
     kernels = kernels_of(model)
     for kernel in kernels:
         _assign(kernel.variable, kernel_initializer, kernel.fans)
+    # Of a separable convolution's two kernels, the second makes what the bias is added to.
     last_of_layer = {id(kernel.layer): kernel for kernel in kernels}
     for kernel in last_of_layer.values():
         bias = getattr(kernel.layer, "bias", None)

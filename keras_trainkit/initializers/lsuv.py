@@ -10,35 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit._patching import shadowed
-from keras_trainkit._tensors import float64_if_readable, float64_of
+from keras_trainkit._patching import patched
+from keras_trainkit._tensors import Tensor, float64_if_readable, float64_of
 from keras_trainkit._validation import boolean, integer, invalid, positive
 from keras_trainkit.initializers._kernels import Kernel, kernels_of
-
-
-def orthonormal(kernel: Kernel, generator: np.random.Generator) -> np.ndarray:
-    """Draw `kernel` as a (Saxe et al. 2014) orthonormal matrix from its inputs to its outputs.
-
-    Groups, depthwise channels and axes shared by input and output have a matrix each.
-    """
-    shape, inputs = kernel.variable.shape, kernel.input_axes
-    outputs = tuple(axis for axis in kernel.output_axes if axis not in inputs)
-    blocks = tuple(axis for axis in range(len(shape)) if axis not in inputs + outputs)
-    rows = math.prod(shape[axis] for axis in inputs)
-    columns = math.prod(shape[axis] for axis in outputs) // kernel.groups
-    count = math.prod(shape[axis] for axis in blocks)
-
-    matrices = _matrices(count * kernel.groups, rows, columns, generator)
-    matrices = matrices.reshape(count, kernel.groups, rows, columns).swapaxes(1, 2)
-    order = blocks + inputs + outputs
-    return matrices.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
-
-
-def _matrices(count: int, rows: int, columns: int, generator: np.random.Generator) -> np.ndarray:
-    tall = generator.normal(size=(count, max(rows, columns), min(rows, columns)))
-    q, r = np.linalg.qr(tall)
-    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]  # else not uniformly distributed
-    return q if rows >= columns else q.swapaxes(1, 2)
 
 
 @dataclass(frozen=True)
@@ -122,16 +97,15 @@ def lsuv(
             its range.
 
     Example:
-
-    >>> import keras
-    >>> import numpy as np
-    >>> from keras_trainkit.initializers import lsuv
-    >>> hidden = keras.layers.Dense(64, activation="relu", name="hidden")
-    >>> model = keras.Sequential([keras.Input((20,)), hidden, keras.layers.Dense(1)])
-    >>> x = np.random.default_rng(0).normal(size=(256, 20))
-    >>> report = lsuv(model, x, seed=0)
-    >>> report.converged, f"{report.layers[0].variance:.3f}"
-    (True, '1.000')
+        >>> import keras
+        >>> import numpy as np
+        >>> from keras_trainkit.initializers import lsuv
+        >>> hidden = keras.layers.Dense(64, activation="relu", name="hidden")
+        >>> model = keras.Sequential([keras.Input((20,)), hidden, keras.layers.Dense(1)])
+        >>> x = np.random.default_rng(0).normal(size=(256, 20))
+        >>> report = lsuv(model, x, seed=0)
+        >>> report.converged, f"{report.layers[0].variance:.3f}"
+        (True, '1.000')
 
     Reference: Mishkin & Matas (2016), All you need is a good init, arXiv:1511.06422, Algorithm 1.
     """
@@ -144,7 +118,7 @@ def lsuv(
         for fit in fits:
             fit.assign()
             call = _fitting_call(fit, reached, tolerance, max_iterations)
-            shadows.enter_context(shadowed(fit.layer, call=call))
+            shadows.enter_context(patched(fit.layer, call=call))
         model(x, training=False)
     for fit in fits:
         fit.assign()
@@ -200,6 +174,7 @@ def _fits(model: keras.Model, orthonormalize: bool, seed: int | None) -> list[_F
     if not orthonormalize:
         return [_Fit(ks, [float64_of(k.variable) for k in ks]) for ks in by_layer.values()]
     if seed is None:
+        # Of the generators that `set_random_seed` sets, this one is the same on every backend.
         seed = random.getrandbits(32)
     generator = np.random.default_rng(integer("seed", seed, low=0))
     return [_Fit(ks, [orthonormal(k, generator) for k in ks]) for ks in by_layer.values()]
@@ -222,6 +197,7 @@ def _fitting_call(
             return forward(*args, **kwargs)
         reached.append(fit)
         outputs = measure(*args, **kwargs)
+        # Ends at once where there is nothing to scale: at None, 0 and NaN.
         while fit.variance and abs(fit.variance - 1) >= tolerance:
             if fit.iterations == max_iterations:
                 break
@@ -241,17 +217,44 @@ def _seen_by_activation(layer: keras.Layer) -> Iterator[list]:
         yield seen
         return
 
-    def tap(z: Any) -> Any:
+    def tap(z: Tensor) -> Tensor:
         seen.append(z)
         return activation(z)
 
-    with shadowed(layer, activation=tap):
+    with patched(layer, activation=tap):
         yield seen
 
 
-def _variance(z: Any) -> float | None:
+def _variance(z: Tensor) -> float | None:
     """Return the variance, NaN if a value is not finite, None if there are no values to read."""
+    # A loop that a backend compiles shows its layers no values.
     values = float64_if_readable(z)
     if values is None:
         return None
     return float(values.var()) if np.isfinite(values).all() else math.nan
+
+
+def orthonormal(kernel: Kernel, generator: np.random.Generator) -> np.ndarray:
+    """Draw the kernel as an orthonormal matrix from inputs to outputs (Saxe et al. 2014).
+
+    Groups, depthwise channels and axes shared by input and output have a matrix each.
+    """
+    shape, inputs = kernel.variable.shape, kernel.input_axes
+    outputs = tuple(axis for axis in kernel.output_axes if axis not in inputs)
+    blocks = tuple(axis for axis in range(len(shape)) if axis not in inputs + outputs)
+    rows = math.prod(shape[axis] for axis in inputs)
+    columns = math.prod(shape[axis] for axis in outputs) // kernel.groups
+    count = math.prod(shape[axis] for axis in blocks)
+
+    matrices = _matrices(count * kernel.groups, rows, columns, generator)
+    matrices = matrices.reshape(count, kernel.groups, rows, columns).swapaxes(1, 2)
+    order = blocks + inputs + outputs
+    return matrices.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+def _matrices(count: int, rows: int, columns: int, generator: np.random.Generator) -> np.ndarray:
+    tall = generator.normal(size=(count, max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    # QR is unique with a positive diagonal of R; without this, Q is not uniformly distributed.
+    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    return q if rows >= columns else q.swapaxes(1, 2)

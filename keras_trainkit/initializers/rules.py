@@ -1,4 +1,4 @@
-"""The published rules of variance scaling, a class each."""
+"""The published rules of variance scaling, and PyTorch's default, a class each."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,7 +9,20 @@ from keras_trainkit.initializers.variance_scaling import Seed, VarianceScaling
 
 
 class FixedRule(VarianceScaling):
-    """Variance scaling by a published rule, which the subclass names."""
+    """Variance scaling by a published rule: a scale, a mode and a distribution.
+
+    Arguments, errors and the differences from Keras are those of `VarianceScaling`. The normal ones
+    are cut off at two standard deviations and widened by as much as that narrows them, so that the
+    variance is exact.
+
+    Example:
+        >>> import keras
+        >>> from keras_trainkit.initializers import HeNormal
+        >>> layer = keras.layers.Dense(4, kernel_initializer=HeNormal(seed=1))
+        >>> layer.build((None, 6))
+        >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (2 / 6) ** 0.5)
+        True
+    """
 
     rule: ClassVar[tuple[float, str, str]]
 
@@ -41,22 +54,8 @@ class GlorotUniform(FixedRule):
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
-    Raises:
-        ValueError: as `VarianceScaling` does.
-
-    Differs from Keras: as `VarianceScaling` does.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import GlorotUniform
-    >>> layer = keras.layers.Dense(4, kernel_initializer=GlorotUniform(seed=1))
-    >>> layer.build((None, 6))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= (6 / (6 + 4)) ** 0.5)
-    True
-
     Reference: Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
-    neural networks, AISTATS.
+        neural networks, AISTATS.
     """
 
     rule = (1.0, "fan_avg", "uniform")
@@ -64,32 +63,17 @@ class GlorotUniform(FixedRule):
 
 @register
 class GlorotNormal(FixedRule):
-    """Glorot's rule, normal: the variance of signals and of gradients in balance.
+    """Glorot's rule, truncated normal: the variance of signals and of gradients in balance.
 
         Var(w) = 2 / (fan_in + fan_out)                     (Glorot & Bengio 2010, eq. 12)
 
-    For tanh, sigmoid, softmax and linear layers. Drawn from a normal cut at two standard
-    deviations and widened by as much as the cut narrows it, so the variance is exact.
+    For tanh, sigmoid, softmax and linear layers.
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
-    Raises:
-        ValueError: as `VarianceScaling` does.
-
-    Differs from Keras: as `VarianceScaling` does.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import GlorotNormal
-    >>> layer = keras.layers.Dense(4, kernel_initializer=GlorotNormal(seed=1))
-    >>> layer.build((None, 6))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (2 / (6 + 4)) ** 0.5)
-    True
-
     Reference: Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
-    neural networks, AISTATS.
+        neural networks, AISTATS.
     """
 
     rule = (1.0, "fan_avg", "truncated_normal")
@@ -106,20 +90,6 @@ class HeUniform(FixedRule):
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
-    Raises:
-        ValueError: as `VarianceScaling` does.
-
-    Differs from Keras: as `VarianceScaling` does.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import HeUniform
-    >>> layer = keras.layers.Dense(4, kernel_initializer=HeUniform(seed=1))
-    >>> layer.build((None, 6))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= (6 / 6) ** 0.5)
-    True
-
     Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852.
     """
 
@@ -128,29 +98,14 @@ class HeUniform(FixedRule):
 
 @register
 class HeNormal(FixedRule):
-    """He's rule, normal: makes up for the half of the signal that a ReLU drops.
+    """He's rule, truncated normal: makes up for the half of the signal that a ReLU drops.
 
         Var(w) = 2 / fan_in                                       (He et al. 2015, eq. 10)
 
-    For ReLU and its relatives. Drawn from a normal cut at two standard deviations and widened by as
-    much as the cut narrows it, so the variance is exact.
+    For ReLU and its relatives.
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
-
-    Raises:
-        ValueError: as `VarianceScaling` does.
-
-    Differs from Keras: as `VarianceScaling` does.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import HeNormal
-    >>> layer = keras.layers.Dense(4, kernel_initializer=HeNormal(seed=1))
-    >>> layer.build((None, 6))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (2 / 6) ** 0.5)
-    True
 
     Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852.
     """
@@ -169,20 +124,6 @@ class LecunUniform(FixedRule):
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
-    Raises:
-        ValueError: as `VarianceScaling` does.
-
-    Differs from Keras: as `VarianceScaling` does.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import LecunUniform
-    >>> layer = keras.layers.Dense(4, kernel_initializer=LecunUniform(seed=1))
-    >>> layer.build((None, 6))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= (3 / 6) ** 0.5)
-    True
-
     Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6.
     """
 
@@ -191,29 +132,14 @@ class LecunUniform(FixedRule):
 
 @register
 class LecunNormal(FixedRule):
-    """LeCun's rule, normal: a unit's output varies as its inputs do.
+    """LeCun's rule, truncated normal: a unit's output varies as its inputs do.
 
         Var(w) = 1 / fan_in                                    (LeCun et al. 1998, eq. 16)
 
-    For SELU; also the "Xavier" rule of some courses, there for tanh. Drawn from a normal cut at two
-    standard deviations and widened by as much as the cut narrows it, so the variance is exact.
+    For SELU; also the "Xavier" rule of some courses, there for tanh.
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
-
-    Raises:
-        ValueError: as `VarianceScaling` does.
-
-    Differs from Keras: as `VarianceScaling` does.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import LecunNormal
-    >>> layer = keras.layers.Dense(4, kernel_initializer=LecunNormal(seed=1))
-    >>> layer.build((None, 6))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= 2.274 * (1 / 6) ** 0.5)
-    True
 
     Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6.
     """
@@ -242,20 +168,19 @@ class TorchUniform(FixedRule):
     Differs from PyTorch: `ConvTranspose` layers count their inputs here, their outputs there.
 
     Example:
-
-    >>> import keras
-    >>> from keras_trainkit.initializers import TorchUniform
-    >>> layer = keras.layers.Dense(
-    ...     4,
-    ...     kernel_initializer=TorchUniform(seed=1),
-    ...     bias_initializer=TorchUniform(seed=2, fan_in=25),
-    ... )
-    >>> layer.build((None, 25))
-    >>> bool(keras.ops.max(abs(layer.kernel)) <= 1 / 5)
-    True
+        >>> import keras
+        >>> from keras_trainkit.initializers import TorchUniform
+        >>> layer = keras.layers.Dense(
+        ...     4,
+        ...     kernel_initializer=TorchUniform(seed=1),
+        ...     bias_initializer=TorchUniform(seed=2, fan_in=25),
+        ... )
+        >>> layer.build((None, 25))
+        >>> bool(keras.ops.max(abs(layer.kernel)) <= 1 / 5)
+        True
 
     Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6, with a third of
-    its variance; `torch.nn.Linear`.
+        its variance; `torch.nn.Linear`.
     """
 
     rule = (1 / 3, "fan_in", "uniform")

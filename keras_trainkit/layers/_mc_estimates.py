@@ -1,4 +1,4 @@
-"""What a model's outputs say about classes, and how uncertain they are."""
+"""The estimates of `mc_predict`, and which of a model's outputs are probabilities."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_trainkit._validation import boolean, invalid, one_of
-from keras_trainkit.layers._pooled_moments import Pool
+from keras_trainkit.layers._pooled_moments import PooledMoments
 
 DISTRIBUTIONS = ("auto", "categorical", "bernoulli", None)
 ENDING_IN_ACTIVATION = (
@@ -62,8 +62,8 @@ class Estimate:
     def __init__(self, distribution: str | None, from_logits: bool) -> None:
         self.distribution = distribution
         self.from_logits = from_logits
-        self._predictions = Pool()
-        self._entropies = Pool()
+        self._predictions = PooledMoments()
+        self._entropies = PooledMoments()
 
     def add(self, output: np.ndarray) -> None:
         """Take in one more sample."""
@@ -82,7 +82,7 @@ class Estimate:
         mean, entropy, information = self._predictions.mean, None, None
         if self.distribution is not None:
             entropy = _entropy(mean, self.distribution)
-            # Jensen's inequality, which rounding may break by some 1e-17.
+            # Not negative by Jensen's inequality, which rounding may break by some 1e-17.
             information = np.maximum(entropy - self._entropies.mean, 0)
         return {
             "mean": mean,
@@ -94,6 +94,7 @@ class Estimate:
 
 def _probabilities(logits: np.ndarray, distribution: str) -> np.ndarray:
     if distribution == "bernoulli":
+        # The sigmoid in a form that cannot overflow; likewise the softmax below.
         return (1 + np.tanh(logits / 2)) / 2
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)

@@ -1,4 +1,7 @@
-"""A model in inference mode with some layers replaced, of which nothing remains."""
+"""What `mc_predict` and `recalibrate` share: passes through a model that leave nothing behind.
+
+The model is in inference mode, but for some layers that are called by a function of ours instead.
+"""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -7,45 +10,11 @@ from operator import itemgetter
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_trainkit._patching import shadowed
-from keras_trainkit._validation import integer, invalid
-
-
-def layers_inside(model: keras.Model, kinds: tuple[type, ...]) -> list[keras.Layer]:
-    """Return the layers of some `kinds` in a built model, at any depth, each once."""
-    if not model.built:
-        raise ValueError(
-            "`model` must be built: call it on a batch first. "
-            f"Received: model={model.name!r}, built=False"
-        )
-    layers = model._flatten_layers()  # the only way to layers inside layers
-    return [layer for layer in layers if isinstance(layer, kinds)]
-
-
-def infer(
-    model: keras.Model,
-    values: Iterable[Any],
-    x: Any,
-    replacements: dict[keras.Layer, dict[str, Any]],
-) -> Any:
-    """Return the model's outputs at inference, with other values for all of its `variables`.
-
-    `replacements` holds attributes of layers, above all `call`, that stand in for the layers' own
-    during the pass. What the pass assigns to a variable is forgotten.
-    """
-    mapping = list(zip(model.variables, values, strict=True))
-    with keras.StatelessScope(mapping), ExitStack() as stack:
-        for layer, attributes in replacements.items():
-            stack.enter_context(shadowed(layer, **attributes))
-        return model(x, training=False)
-
-
-def float64(x: Any) -> np.ndarray:
-    """Return a tensor as a NumPy array of type float64."""
-    return ops.convert_to_numpy(x).astype("float64")
+from keras_trainkit._patching import patched
+from keras_trainkit._tensors import Tensor
+from keras_trainkit._validation import built_model, integer, invalid
 
 
 def batches(name: str, data: Any, batch_size: int, steps: int | None = None) -> Iterator[Any]:
@@ -64,6 +33,30 @@ def batches(name: str, data: Any, batch_size: int, steps: int | None = None) -> 
         yield keras.tree.map_structure(ops.convert_to_tensor, x)
     if empty:
         raise invalid(name, "data with at least one batch", data)
+
+
+def layers_inside(model: keras.Model, kinds: tuple[type, ...]) -> list[keras.Layer]:
+    """Return the layers of some `kinds` in a built model, at any depth, each once."""
+    layers = built_model(model)._flatten_layers()  # the only way to layers inside layers
+    return [layer for layer in layers if isinstance(layer, kinds)]
+
+
+def inference_pass(
+    model: keras.Model,
+    values: Iterable[Tensor],
+    x: Any,
+    replacements: dict[keras.Layer, dict[str, Any]],
+) -> Any:
+    """Return the model's outputs at inference, with other values for all of its `variables`.
+
+    `replacements` holds attributes of layers, above all `call`, that stand in for the layers' own
+    during the pass. What the pass assigns to a variable is forgotten.
+    """
+    mapping = list(zip(model.variables, values, strict=True))
+    with keras.StatelessScope(mapping), ExitStack() as stack:
+        for layer, attributes in replacements.items():
+            stack.enter_context(patched(layer, **attributes))
+        return model(x, training=False)
 
 
 def _are_arrays(data: Any) -> bool:

@@ -1,24 +1,25 @@
-"""Mean and variance of parts that come one after another."""
+"""Mean and variance of groups of numbers that arrive one after another."""
 
 from typing import Any
 
 import numpy as np
 
 
-class Pool:
+class PooledMoments:
     """The mean and the biased variance of all elements seen so far, in float64.
 
         count = count_a + count_b,   delta = mean_b - mean_a
         mean = mean_a + delta * count_b / count
         squares = squares_a + squares_b + delta^2 * count_a * count_b / count
 
-    The second part may be a single element. Nothing is subtracted that is large beside the result.
+    The second group may be a single element. Nothing is subtracted that is large beside the result.
 
     Reference: Chan, Golub and LeVeque (1979), Updating formulae and a pairwise algorithm for
         computing sample variances, Stanford University, CS-TR-79-773.
     """
 
     def __init__(self) -> None:
+        # The first group makes arrays of its own shape of them.
         self.count: Any = 0.0
         self.mean: Any = 0.0
         self._squares: Any = 0.0

@@ -8,21 +8,22 @@ from keras import ops
 
 from keras_trainkit._backend import never_empty, replica_sum
 from keras_trainkit._register import register
-from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._validation import boolean, integer, invalid, real
 from keras_trainkit.layers._batch_normalization import affine, along, normalize, normalize_by_batch
-from keras_trainkit.layers._batch_normalization import moments as _ghosts
 from keras_trainkit.layers._batch_normalization.moments import (
     centered_moments,
-    here,
+    join_ghost_batches,
+    no_reduction,
     others,
+    split_ghost_batches,
     valid_count,
 )
 from keras_trainkit.layers._batch_normalization.moving import (
-    checked_clipping,
-    correction,
+    checked_renorm_clipping,
     followed,
     next_shares,
+    renorm_correction,
     unbiased,
 )
 
@@ -165,7 +166,6 @@ class BatchNormalization(keras.layers.Layer):
         unbiased: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Check and keep the arguments."""
         super().__init__(**kwargs)
         self.axis = integer("axis", axis)
         self.momentum = None if momentum is None else real("momentum", momentum, low=0, high=1)
@@ -181,7 +181,7 @@ class BatchNormalization(keras.layers.Layer):
         self.beta_constraint = keras.constraints.get(beta_constraint)
         self.gamma_constraint = keras.constraints.get(gamma_constraint)
         self.renorm = boolean("renorm", renorm)
-        self.renorm_clipping = checked_clipping(renorm_clipping)
+        self.renorm_clipping = checked_renorm_clipping(renorm_clipping)
         self.renorm_momentum = real("renorm_momentum", renorm_momentum, low=0, high=1)
         self.synchronized = boolean("synchronized", synchronized)
         self.ghost_batch_size = _checked_ghost_batch_size(ghost_batch_size, renorm, synchronized)
@@ -229,7 +229,7 @@ class BatchNormalization(keras.layers.Layer):
             )
         self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes={self.axis: size})
 
-    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
         """Return the normalized inputs; in training, move the moving statistics."""
         x = ops.cast(inputs, at_least_float32(inputs.dtype))
         axis = self._axis_in(x.shape)
@@ -244,11 +244,13 @@ class BatchNormalization(keras.layers.Layer):
             y = normalize(x, axis, mean, variance, gamma, beta, self.epsilon)
         return ops.cast(y, self.compute_dtype)
 
-    def _by_batch(self, x: Any, axis: int, gamma: Any, beta: Any, mask: Any) -> Any:
+    def _by_batch(
+        self, x: Tensor, axis: int, gamma: Tensor | None, beta: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
         if self.ghost_batch_size is not None:
-            ghosts, valid = _ghosts.split(x, mask, self.ghost_batch_size)
-            y = self._by_moments(ghosts, axis + 1, gamma, beta, valid, first=1)
-            return _ghosts.join(y, x)
+            ghost_batches, valid = split_ghost_batches(x, mask, self.ghost_batch_size)
+            y = self._by_moments(ghost_batches, axis + 1, gamma, beta, valid, first=1)
+            return join_ghost_batches(y, x)
         if mask is not None or self.renorm or self.synchronized:
             return self._by_moments(x, axis, gamma, beta, mask)
         y, mean, variance = normalize_by_batch(x, axis, gamma, beta, self.epsilon)
@@ -258,12 +260,18 @@ class BatchNormalization(keras.layers.Layer):
         return y
 
     def _by_moments(
-        self, x: Any, axis: int, gamma: Any, beta: Any, mask: Any, first: int = 0
-    ) -> Any:
+        self,
+        x: Tensor,
+        axis: int,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        mask: Tensor | None,
+        first: int = 0,
+    ) -> Tensor:
         """Normalize `x` over every axis but `axis` and those before `first`."""
         axes = others(x, axis, first)
-        across = replica_sum if self.synchronized else here
-        centered, mean, variance, count = centered_moments(x, axes, mask, across)
+        over_replicas = replica_sum if self.synchronized else no_reduction
+        centered, mean, variance, count = centered_moments(x, axes, mask, over_replicas)
         y = centered / ops.sqrt(variance + self.epsilon)
         count = ops.squeeze(count, axes)
         if self.renorm:
@@ -272,7 +280,7 @@ class BatchNormalization(keras.layers.Layer):
             self._follow(ops.squeeze(mean, axes), ops.squeeze(variance, axes), count)
         return affine(y, axis, gamma, beta)
 
-    def _follow(self, mean: Any, variance: Any, count: Any) -> None:
+    def _follow(self, mean: Tensor, variance: Tensor, count: Tensor | None) -> None:
         """Move the moving statistics by those of a batch, or of one ghost batch a row.
 
         `count` is the number of elements that they are of, `None` for any above 0.
@@ -286,10 +294,10 @@ class BatchNormalization(keras.layers.Layer):
         _move(self.moving_mean, mean, shares)
         _move(self.moving_variance, variance, shares)
 
-    def _renormed(self, y: Any, mean: Any, variance: Any, count: Any) -> Any:
+    def _renormed(self, y: Tensor, mean: Tensor, variance: Tensor, count: Tensor) -> Tensor:
         """Correct a batch's normalized `y`, and move the statistics."""
         stddev = ops.sqrt(variance + self.epsilon)
-        r, d = correction(
+        r, d = renorm_correction(
             mean,
             stddev,
             self._like(self.renorm_mean, mean),
@@ -311,14 +319,14 @@ class BatchNormalization(keras.layers.Layer):
         self.moving_variance.assign(ops.relu(moved_variance))
         return y * r + d
 
-    def _initial_stddev(self, shape: Any, dtype: Any = None) -> Any:
+    def _initial_stddev(self, shape: Any, dtype: Any = None) -> Tensor:
         return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
 
     def _add(self, name: str, size: int, initializer: Any, **kwargs: Any) -> keras.Variable:
         kwargs = {"trainable": False, "autocast": False, **kwargs}
         return self.add_weight(shape=(size,), name=name, initializer=initializer, **kwargs)
 
-    def _like(self, variable: keras.Variable, x: Any) -> Any:
+    def _like(self, variable: keras.Variable, x: Tensor) -> Tensor:
         return along(self.axis, ops.cast(variable, x.dtype), x)
 
     def _axis_in(self, shape: Any) -> int:
@@ -343,11 +351,11 @@ class BatchNormalization(keras.layers.Layer):
         }
 
 
-def _move(variable: keras.Variable, batch: Any, old_share: Any) -> None:
+def _move(variable: keras.Variable, batch: Tensor, old_share: Tensor | float) -> None:
     variable.assign(followed(ops.cast(variable, batch.dtype), batch, old_share))
 
 
-def _over_channels(mask: Any, x: Any) -> Any:
+def _over_channels(mask: Tensor | None, x: Tensor) -> Tensor | None:
     if mask is None:
         return None
     if len(mask.shape) != len(x.shape) - 1:

@@ -1,6 +1,7 @@
 """Inverted dropout whose rate can change during training."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ from keras import ops
 
 from keras_trainkit._register import register
 from keras_trainkit._runtime_number import RuntimeNumber
-from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._validation import integer, invalid, real
 from keras_trainkit.layers._dropout import drop
-from keras_trainkit.layers._dropout.scheduled_rate import ScheduledNumber
+from keras_trainkit.layers._dropout.scheduled_rate import ScheduledRate
 
 STREAM_FILE = "random_stream.json"
 
@@ -96,16 +97,17 @@ class Dropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self._rate = self._fixed_or_scheduled(rate)
         self.supports_masking = True
+        # As in Keras's layers without weights; a `build` of a subclass is still to come.
         self.built = type(self).build is keras.layers.Layer.build
 
-    def _fixed_or_scheduled(self, rate: Any) -> RuntimeNumber | ScheduledNumber:
+    def _fixed_or_scheduled(self, rate: Any) -> RuntimeNumber | ScheduledRate:
         if isinstance(rate, dict):
             rate = keras.saving.deserialize_keras_object(rate)
         if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             return fixed_rate(self, rate)
         _checked_rate("rate", float(ops.convert_to_numpy(rate(0))))
         dtype = at_least_float32(self.compute_dtype)
-        return ScheduledNumber("rate", rate, self.seed_generator, dtype)
+        return ScheduledRate(rate, self.seed_generator, dtype)
 
     @property
     def rate(self) -> float:
@@ -121,13 +123,13 @@ class Dropout(keras.layers.Layer):
         """The layer's state: that of its random stream, and on JAX the rate."""
         return [*super().variables, *self._rate.threaded]
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the inputs with a part of the units dropped, if `training`."""
         if not training:
             return inputs
         return drop(inputs, self._rate.read(), self.seed_generator, self._noise_shape_of(inputs))
 
-    def _noise_shape_of(self, inputs: Any) -> Any:
+    def _noise_shape_of(self, inputs: Tensor) -> Sequence[int] | None:
         if self.noise_shape is None:
             return None
         shape = ops.shape(inputs)
@@ -165,8 +167,8 @@ class Dropout(keras.layers.Layer):
 def fixed_rate(layer: Dropout, rate: Any) -> RuntimeNumber:
     """Return the rate of a layer as a number that may be assigned."""
     dtype = at_least_float32(layer.compute_dtype)
-    reached = "self.model.get_layer(...)"
-    return RuntimeNumber("rate", rate, _checked_rate, layer, reached, dtype)
+    access_path = "self.model.get_layer(...)"
+    return RuntimeNumber("rate", rate, _checked_rate, layer, access_path, dtype)
 
 
 def _checked_rate(name: str, rate: Any) -> float:

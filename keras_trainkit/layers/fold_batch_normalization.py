@@ -51,8 +51,6 @@ def fold_batch_normalization(
         ValueError: if `model` is not built, or overrides `call`; if it takes no random inputs and
             `x` is not given; if the outputs differ by more than `rtol`.
 
-    Differs from Keras: Keras has no such function.
-
     Example:
         >>> import keras
         >>> from keras_trainkit.layers import BatchNormalization, fold_batch_normalization
@@ -139,6 +137,7 @@ class _Copies:
 
 
 def _called(copy: Any, *args: Any, **kwargs: Any) -> Any:
+    # A folded normalization leaves its input as it is.
     return args[0] if copy is None else copy(*args, **kwargs)
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit._backend import compiled
+from keras_trainkit._tensors import Tensor, float64_of
 from keras_trainkit._validation import integer, invalid
 from keras_trainkit.layers._mc_estimates import (
     Estimate,
     check_distribution,
     output_distributions,
 )
-from keras_trainkit.layers._model_pass import batches, float64, infer, layers_inside
+from keras_trainkit.layers._model_pass import batches, inference_pass, layers_inside
 from keras_trainkit.layers.dropout import Dropout, fixed_rate
 
 # Keras's spatial dropout layers are subclasses of its Dropout.
@@ -141,7 +142,7 @@ def _sampler(model: keras.Model, seed: int | None) -> Callable[[Any, int, int], 
     replacements = {layer: _switched_on(layer, called) for layer in layers_inside(model, DROPOUT)}
     variables = model.variables
     values = [ops.convert_to_tensor(variable) for variable in variables]
-    run = compiled(lambda values, x: infer(model, values, x, replacements))
+    run = compiled(lambda values, x: inference_pass(model, values, x, replacements))
 
     def draw(x: Any, batch: int, sample: int) -> Any:
         sequence = np.random.SeedSequence(entropy, spawn_key=(batch, sample))
@@ -149,7 +150,7 @@ def _sampler(model: keras.Model, seed: int | None) -> Callable[[Any, int, int], 
         if not called:
             requirement = "a model that calls a dropout layer at inference"
             raise invalid("model", requirement, model.name)
-        return keras.tree.map_structure(float64, outputs)
+        return keras.tree.map_structure(float64_of, outputs)
 
     return draw
 
@@ -182,9 +183,10 @@ def _seeded(generator: keras.random.SeedGenerator) -> keras.random.SeedGenerator
 
 
 def _reseeded(
-    values: list[Any], variables: list[keras.Variable], sequence: np.random.SeedSequence
-) -> list[Any]:
+    values: list[Tensor], variables: list[keras.Variable], sequence: np.random.SeedSequence
+) -> list[Tensor]:
     """Return the values with new states for all seed generators."""
+    # Some backends keep the state as int32: 31 bits of a word fit in.
     words = iter(sequence.generate_state(len(variables)))
     return [
         ops.convert_to_tensor([int(next(words)) >> 1, 0], dtype=variable.dtype)

@@ -8,11 +8,11 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit._backend import compiled
-from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._tensors import Tensor, at_least_float32, float64_of
 from keras_trainkit._validation import invalid
 from keras_trainkit.layers._batch_normalization.moments import centered_moments, others
-from keras_trainkit.layers._model_pass import batches, float64, infer, layers_inside
-from keras_trainkit.layers._pooled_moments import Pool
+from keras_trainkit.layers._model_pass import batches, inference_pass, layers_inside
+from keras_trainkit.layers._pooled_moments import PooledMoments
 from keras_trainkit.layers.batch_normalization import BatchNormalization
 
 BATCH_NORMALIZATION = (BatchNormalization, keras.layers.BatchNormalization)
@@ -83,22 +83,25 @@ def recalibrate(
         raise invalid("model", requirement, model.name)
     measure = compiled(_measuring(model, layers))
     values = [ops.convert_to_tensor(variable) for variable in model.variables]
-    pools = [Pool() for _ in layers]
+    pooled = [PooledMoments() for _ in layers]
     for x in batches("data", data, batch_size, steps):
-        for pool, uses in zip(pools, measure(values, x), strict=True):
-            for moments in uses:
-                pool.add(*map(float64, moments))
-    for layer, pool in zip(layers, pools, strict=True):
-        _assign(layer, pool)
+        for moments, uses in zip(pooled, measure(values, x), strict=True):
+            for use in uses:
+                moments.add(*map(float64_of, use))
+    for layer, moments in zip(layers, pooled, strict=True):
+        _assign(layer, moments)
 
 
 def _measuring(model: keras.Model, layers: list[keras.Layer]) -> Callable[[Any, Any], Any]:
     """Return a function that gives the mean, variance and count of every use of every layer."""
 
-    def measure(values: Any, x: Any) -> Any:
+    def measure(values: list[Tensor], x: Any) -> list[list]:
         uses: list[list] = [[] for _ in layers]
-        pairs = zip(layers, uses, strict=True)
-        infer(model, values, x, {layer: {"call": _by_batch(layer, seen)} for layer, seen in pairs})
+        calls = {
+            layer: {"call": _by_batch(layer, seen)}
+            for layer, seen in zip(layers, uses, strict=True)
+        }
+        inference_pass(model, values, x, calls)
         return uses
 
     return measure
@@ -108,10 +111,10 @@ def _by_batch(layer: keras.Layer, uses: list) -> Callable[..., Any]:
     """Return the layer's `call`, normalizing by the batch and noting its moments in `uses`."""
     forward = layer.call
 
-    def call(inputs: Any, **kwargs: Any) -> Any:
+    def call(inputs: Tensor, **kwargs: Any) -> Tensor:
         uses.append(_moments(inputs, layer.axis, kwargs.get("mask")))
         mean, variance, _ = uses[-1]
-        # Inside `infer` this lasts until the layer's next use.
+        # Inside the pass this lasts until the layer's next use.
         layer.moving_mean.assign(mean)
         layer.moving_variance.assign(variance)
         return forward(inputs, **kwargs)
@@ -119,7 +122,7 @@ def _by_batch(layer: keras.Layer, uses: list) -> Callable[..., Any]:
     return call
 
 
-def _moments(inputs: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:
+def _moments(inputs: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean, the biased variance and the number of unmasked elements along `axis`."""
     x = ops.cast(inputs, at_least_float32(inputs.dtype))
     valid = None if mask is None else ops.cast(ops.expand_dims(mask, -1), "bool")
@@ -128,15 +131,15 @@ def _moments(inputs: Any, axis: int, mask: Any) -> tuple[Any, Any, Any]:
     return mean, variance, count
 
 
-def _assign(layer: keras.Layer, pool: Pool) -> None:
-    """Set the moving statistics, where there was an element, to those of the pool."""
-    variance = pool.variance
+def _assign(layer: keras.Layer, pooled: PooledMoments) -> None:
+    """Set the moving statistics, where there was an element, to the pooled ones."""
+    variance = pooled.variance
     if getattr(layer, "unbiased", False):
-        variance = variance * pool.count / np.maximum(pool.count - 1, 1)
-    statistics = {"moving_mean": pool.mean, "moving_variance": variance}
+        variance = variance * pooled.count / np.maximum(pooled.count - 1, 1)
+    statistics = {"moving_mean": pooled.mean, "moving_variance": variance}
     if getattr(layer, "renorm", False):
         stddev = np.sqrt(variance + layer.epsilon)
-        statistics |= {"renorm_mean": pool.mean, "renorm_stddev": stddev, "moving_stddev": stddev}
+        statistics |= {"renorm_mean": pooled.mean, "renorm_stddev": stddev, "moving_stddev": stddev}
     for name, value in statistics.items():
         variable = getattr(layer, name)
-        variable.assign(np.where(pool.count > 0, value, ops.convert_to_numpy(variable)))
+        variable.assign(np.where(pooled.count > 0, value, ops.convert_to_numpy(variable)))

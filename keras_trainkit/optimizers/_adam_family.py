@@ -8,8 +8,9 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._base import Optimizer
-from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, Scalar, read
 
 
 class MomentOptimizer(Optimizer):
@@ -22,7 +23,6 @@ class MomentOptimizer(Optimizer):
     def __init__(
         self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, **arguments: Any
     ) -> None:
-        """Check and keep the constants."""
         super().__init__(learning_rate=learning_rate, **arguments)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -35,11 +35,10 @@ class MomentOptimizer(Optimizer):
             variables, ["momentum", "velocity"]
         )
 
-    def slot_lists(self) -> Sequence[Sequence[Any]]:
-        """Return m and v."""
+    def _slot_lists(self) -> Sequence[Sequence[Any]]:
         return [self._momentums, self._velocities]
 
-    def constants(self, dtype: str) -> tuple[Any, Any, Any]:
+    def _constants(self, dtype: str) -> tuple[Scalar, Scalar, Scalar]:
         """Return `beta_1`, `beta_2` and `epsilon` for the running step."""
         return (
             read(self, "beta_1", dtype),
@@ -47,10 +46,10 @@ class MomentOptimizer(Optimizer):
             read(self, "epsilon", dtype),
         )
 
-    def blend(self, moment: Any, value: Any, beta: Any) -> Any:
+    def _blend(self, moment: Any, value: Tensor, beta: Scalar) -> Tensor:
         """Set a moment to beta * moment + (1 - beta) * value, and return it."""
         old = ops.cast(moment, value.dtype)
-        # One product, not two: compilers then round it in one way (see `NAG`).
+        # One product, not two: compilers then round it in one way (see `_moved` of `NAG`).
         moved = old + (1 - beta) * (value - old)
         self.assign(moment, moved)
         return moved

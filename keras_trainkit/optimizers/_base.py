@@ -1,26 +1,22 @@
-"""What every optimizer of the package shares: all that happens around a rule.
+"""What every optimizer of the package shares: its arguments, its state and its files.
 
-A rule (`Adam`, `NAG`, ...) says which slots it keeps, which scalars a step needs (`numbers`), how
-they change one variable on any backend (`update`), and which fused kernel does the same (`kernel`).
-Keras's hooks that this file overrides (`_backend_update_step`, `_apply_weight_decay`,
-`_clip_gradients`) are internals; nothing outside this folder relies on them.
+The step itself stands in `_update_groups.py`, and what is asked of gradients before it in
+`_gradients.py`. Keras calls `_take_step`, `_decay_weights` and `_clip_before_step` by names of its
+own (`HookedOptimizer`).
 """
 
-import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Real
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._backend import backend_module
 from keras_trainkit._runtime_number import refuse_if_held
-from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
 from keras_trainkit.optimizers._gradients import (
     apply_if_finite,
@@ -29,8 +25,8 @@ from keras_trainkit.optimizers._gradients import (
     by_value,
     dense,
 )
-from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, scalar_like, threaded
-from keras_trainkit.optimizers._update_groups import Group, grouped, traits_of
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, threaded
+from keras_trainkit.optimizers._update_groups import GroupedUpdate, traits_of
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
@@ -38,7 +34,7 @@ CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by
 LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule
 
 
-class Optimizer(keras.optimizers.Optimizer):
+class Optimizer(GroupedUpdate):
     """Base of the package's optimizers: Keras's base arguments and these, on every backend.
 
     Args:
@@ -67,7 +63,7 @@ class Optimizer(keras.optimizers.Optimizer):
     clipvalue = Hyperparameter(_validation.positive, optional=True)
     global_clipnorm = Hyperparameter(_validation.positive, optional=True)
 
-    reached = "self.model.optimizer"
+    _access_path = "self.model.optimizer"
 
     def __init__(
         self,
@@ -99,36 +95,16 @@ class Optimizer(keras.optimizers.Optimizer):
             "learning_rate_multipliers", learning_rate_multipliers
         )
 
-    # What a rule defines.
-
-    def slot_lists(self) -> Sequence[Sequence[Any]]:
-        """Return one list of variables per kind of slot, in the order of the trained variables."""
-        raise NotImplementedError
-
-    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> Any:
-        """Return the scalars of update `step`, counted from 1: floats, or tensors of `dtype`."""
-        raise NotImplementedError
-
-    def update(self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: Any) -> None:
-        """Apply the rule to one variable; the gradient has the type in which to compute."""
-        raise NotImplementedError
-
-    def kernel(self, kernels: ModuleType) -> Callable | None:
-        """Return the backend's fused form of `update` for many variables, if it has one."""
-        raise NotImplementedError
-
-    # What is common to the rules.
-
     @property
     def learning_rate(self) -> Any:
         """The variable or number of the next step; a number >= 0 may be assigned."""
-        return self._get_current_learning_rate()
+        return keras.optimizers.Optimizer.learning_rate.fget(self)
 
     @learning_rate.setter
     def learning_rate(self, learning_rate: Any) -> None:
         if isinstance(learning_rate, Real):
             learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
-            refuse_if_held("learning_rate", learning_rate, self._learning_rate, self.reached)
+            refuse_if_held("learning_rate", learning_rate, self._given_rate, self._access_path)
         keras.optimizers.Optimizer.learning_rate.fset(self, learning_rate)
 
     @property
@@ -156,9 +132,9 @@ class Optimizer(keras.optimizers.Optimizer):
         """Create the shared state, and resolve what the patterns mean for these variables."""
         super().build(variables)
         if self.skip_nonfinite:
-            self._skipped = self.add_scalar(0, "int32", "skipped_updates")
+            self._skipped = self._add_scalar(0, "int32", "skipped_updates")
         if self.clipping:
-            self.clipping.build(self, variables)
+            self.clipping._build(self, variables)
         self.__dict__["_traits"] = traits_of(
             variables,
             multipliers=self.learning_rate_multipliers,
@@ -168,7 +144,7 @@ class Optimizer(keras.optimizers.Optimizer):
         )
         self.__dict__["_cached_groups"] = None
 
-    def add_scalar(self, value: float, dtype: str, name: str) -> keras.Variable:
+    def _add_scalar(self, value: float, dtype: str, name: str) -> keras.Variable:
         """Add a scalar to the state, which all replicas share."""
         return self.add_variable(
             (),
@@ -211,19 +187,19 @@ class Optimizer(keras.optimizers.Optimizer):
                 self.build(list(trainable_variables))
         apply_if_finite(self, super().apply, list(grads), trainable_variables)
 
-    def count_skipped(self, amount: Any = 1) -> None:
+    def _count_skipped(self, amount: Any = 1) -> None:
         """Count an update that was left out."""
         self._skipped.assign_add(ops.cast(amount, "int32"))
 
-    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+    def _clip_before_step(self, grads: list[Tensor]) -> list[Tensor]:
         if keras.backend.backend() == "tensorflow":
             from keras_trainkit.optimizers import _tensorflow
 
-            if _tensorflow.several_replicas(self) and _tensorflow.in_replica():
-                return grads  # The sum over the replicas is clipped, in `update_replicas`.
-        return self.clipped_by_threshold(grads)
+            if _tensorflow.sums_replicas_later(self):
+                return grads  # Their sum is clipped, in `_tensorflow.update_all`.
+        return self._clipped_by_threshold(grads)
 
-    def clipped_by_threshold(self, gradients: list[Any]) -> list[Any]:
+    def _clipped_by_threshold(self, gradients: list[Tensor]) -> list[Tensor]:
         """Return what `clipnorm`, `clipvalue` or `global_clipnorm` make of the gradients."""
         for name, clip in CLIPS.items():
             if getattr(self, name) is not None:
@@ -231,108 +207,36 @@ class Optimizer(keras.optimizers.Optimizer):
                 return clip([ops.convert_to_tensor(g) for g in dense(gradients)], limit)
         return gradients
 
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        """Do nothing: the decay is part of the update, where the learning rate is known."""
-
-    def _backend_update_step(
-        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    def _take_step(
+        self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         if keras.backend.backend() == "tensorflow":
             from keras_trainkit.optimizers import _tensorflow
 
-            if _tensorflow.several_replicas(self):
-                _tensorflow.update_replicas(self, grads, trainable_variables, learning_rate)
-                return
-        gradients = self.clipped(dense(grads), trainable_variables)
-        self.update_all(gradients, trainable_variables, learning_rate)
+            _tensorflow.update_all(self, grads, trainable_variables, learning_rate)
+        else:
+            gradients = self._clipped(grads, trainable_variables)
+            self._update_all(gradients, trainable_variables, learning_rate)
 
-    def clipped(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
+    def _clipped(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         """Return what `clipping` makes of the gradients of an update."""
-        return self.clipping.clip(gradients, variables) if self.clipping else gradients
-
-    def update_all(
-        self, gradients: Sequence[Any], variables: Sequence[Any], learning_rate: Any
-    ) -> None:
-        """Apply decay and rule to every variable, by a fused kernel where there is one."""
-        for group, kernels in self._groups(variables):
-            given = [gradients[i] for i in group.places]
-            numbers, shrinkage = self._numbers(group, learning_rate)
-            kernel = kernels and self.kernel(kernels)
-            if kernels and kernel:
-                if shrinkage is not None:
-                    kernels.shrink(group.values, shrinkage)
-                kernel(group.values, given, group.slot_values, numbers)
-                continue
-            for gradient, variable, *slots in zip(
-                given, group.variables, *group.slots, strict=True
-            ):
-                self._update(gradient, variable, slots, numbers, shrinkage)
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply decay and rule to one variable; Keras calls it for each, on several replicas."""
-        index = self._get_variable_index(variable)
-        slots = [slots[index] for slots in self.slot_lists()]
-        (group,) = grouped([variable], [self._traits[index]], [[slot] for slot in slots])
-        (gradient,) = dense([gradient])
-        self._update(gradient, variable, slots, *self._numbers(group, learning_rate))
-
-    def _update(
-        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: Any, shrinkage: Any
-    ) -> None:
-        dtype = at_least_float32(variable.dtype)
-        if shrinkage is not None:
-            lost = shrinkage * ops.cast(variable, dtype)
-            self.assign_sub(variable, ops.cast(lost, variable.dtype))
-        self.update(ops.cast(gradient, dtype), variable, slots, numbers)
-
-    def _groups(self, variables: Sequence[Any]) -> list[tuple[Group, ModuleType | None]]:
-        """Return groups and their fused kernels; known from the last step for equal variables."""
-        known, groups = self._cached_groups or ((), [])
-        if len(known) == len(variables) and all(map(operator.is_, known, variables)):
-            return groups
-        indices = [self._get_variable_index(variable) for variable in variables]
-        slots = [[slots[i] for i in indices] for slots in self.slot_lists()]
-        traits = [self._traits[i] for i in indices]
-        groups = [(group, _kernels(group)) for group in grouped(variables, traits, slots)]
-        if keras.backend.backend() != "jax":  # There a variable's value is another every step.
-            self.__dict__["_cached_groups"] = (list(variables), groups)
-        return groups
-
-    def _numbers(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
-        """Return the rule's scalars, and the share of the weights that decay takes, or None."""
-        rate, step = self._rate_and_step(group, learning_rate)
-        rate = rate * group.traits.multiplier if group.traits.multiplier != 1 else rate
-        decay = read(self, "weight_decay", group.dtype) if group.traits.decays else None
-        return self.numbers(rate, step, group.dtype), None if decay is None else rate * decay
-
-    def _rate_and_step(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
-        model = self.scalar_model(group.variables)
-        step = scalar_like(model, self.iterations, group.dtype) + 1
-        return scalar_like(model, learning_rate, group.dtype), step
-
-    def scalar_model(self, variables: Sequence[Any]) -> float | None:
-        """Return a float if a step's scalars are computed on the host, and None if by tensors."""
-        if keras.backend.backend() != "torch":
-            return None
-        from keras_trainkit.optimizers import _torch
-
-        return 0.0 if _torch.on_host(variables[0].value) else None
+        return self.clipping._clip(gradients, variables) if self.clipping else gradients
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state; the numbers stand in the config."""
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self._state):
             store[str(i)] = ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store: Any) -> None:
         """Restore the state, also from a file of the Keras optimizer with the same slots."""
-        if len(store.keys()) != len(self._variables):
+        if len(store.keys()) != len(self._state):
             warnings.warn(
                 f"The state of optimizer {self.name!r} is not loaded: the file holds "
-                f"{len(store.keys())} variables, the optimizer {len(self._variables)}.",
+                f"{len(store.keys())} variables, the optimizer {len(self._state)}.",
                 stacklevel=2,
             )
             return
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self._state):
             variable.assign(store[str(i)])
 
     def _checked_clipping(self, clipping: Any) -> Clipping | None:
@@ -360,11 +264,3 @@ class Optimizer(keras.optimizers.Optimizer):
             "clipping": clipping,
             "skip_nonfinite": self.skip_nonfinite,
         }
-
-
-def _kernels(group: Group) -> ModuleType | None:
-    """Return the module of the backend's fused kernels if they serve this group."""
-    if keras.backend.backend() == "jax" or not group.native:
-        return None
-    kernels = backend_module(__package__)
-    return kernels if kernels.serves(group.values) else None

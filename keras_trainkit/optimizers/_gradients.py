@@ -1,4 +1,4 @@
-"""What is asked of gradients before a rule sees them, and Keras's three ways of clipping."""
+"""What happens to gradients before a rule sees them: are they finite, and Keras's three clips."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,11 +7,21 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_trainkit._tensors import at_least_float32, larger
+from keras_trainkit._tensors import Tensor, at_least_float32, larger
+from keras_trainkit.optimizers._hyperparameters import Scalar
+
+
+def dense(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return each gradient as one tensor."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_trainkit.optimizers import _tensorflow
+
+        return _tensorflow.dense(gradients)
+    return gradients
 
 
 def apply_if_finite(
-    optimizer: Any, apply: Callable, gradients: list[Any], variables: Sequence[Any] | None
+    optimizer: Any, apply: Callable, gradients: list[Tensor], variables: Sequence[Any] | None
 ) -> None:
     """Call `apply` on finite gradients; on others change nothing and count them."""
     present = dense([gradient for gradient in gradients if gradient is not None])
@@ -29,41 +39,32 @@ def apply_if_finite(
     ops.cond(
         all_finite(present),
         lambda: apply(gradients, variables),
-        lambda: optimizer.count_skipped(),
+        lambda: optimizer._count_skipped(),
     )
 
 
 def _apply_and_take_back(
     optimizer: Any,
     apply: Callable,
-    gradients: list[Any],
+    gradients: list[Tensor],
     variables: Sequence[Any] | None,
-    finite: Any,
+    finite: Tensor,
 ) -> None:
     """Select between the state before and after, which XLA does inside the update's own loops."""
-    state = [*optimizer._trainable_variables, *optimizer.variables]
+    state = [*optimizer._trained, *optimizer.variables]
     before = [variable.value for variable in state]
     apply(gradients, variables)
     for variable, value in zip(state, before, strict=True):
         variable.assign(ops.where(finite, variable.value, value))
-    optimizer.count_skipped(ops.logical_not(finite))
+    optimizer._count_skipped(ops.logical_not(finite))
 
 
-def dense(gradients: Sequence[Any]) -> Sequence[Any]:
-    """Return each gradient as one tensor."""
-    if keras.backend.backend() == "tensorflow":
-        from keras_trainkit.optimizers import _tensorflow
-
-        return _tensorflow.dense(gradients)
-    return gradients
-
-
-def all_finite(gradients: Sequence[Any]) -> Any:
+def all_finite(gradients: Sequence[Tensor]) -> Tensor:
     """Return a boolean scalar."""
     return ops.all(ops.stack([ops.all(ops.isfinite(gradient)) for gradient in gradients]))
 
 
-def norm(gradients: Sequence[Any]) -> Any:
+def norm(gradients: Sequence[Tensor]) -> Tensor:
     """Return the L2 norm over all gradients, computed without overflow."""
     wide = [ops.cast(g, at_least_float32(g.dtype)) for g in gradients if math.prod(g.shape)]
     largest = ops.max(ops.stack([ops.max(ops.abs(gradient)) for gradient in wide]))
@@ -72,7 +73,7 @@ def norm(gradients: Sequence[Any]) -> Any:
     return unit * ops.sqrt(ops.sum(squares))
 
 
-def by_global_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
+def by_global_norm(gradients: Sequence[Tensor], limit: Scalar) -> list[Tensor]:
     """Scale all gradients down if their L2 norm is above `limit`; NaN if it is not finite."""
     total = norm(gradients)
     limit = ops.cast(limit, total.dtype)
@@ -80,12 +81,12 @@ def by_global_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
     return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
 
 
-def by_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
+def by_norm(gradients: Sequence[Tensor], limit: Scalar) -> list[Tensor]:
     """Scale down each gradient whose L2 norm is above `limit`."""
     return [clipped for gradient in gradients for clipped in by_global_norm([gradient], limit)]
 
 
-def by_value(gradients: Sequence[Any], limit: Any) -> list[Any]:
+def by_value(gradients: Sequence[Tensor], limit: Scalar) -> list[Tensor]:
     """Move every entry into [-limit, limit]."""
     clipped = []
     for gradient in gradients:

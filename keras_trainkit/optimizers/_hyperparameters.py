@@ -1,15 +1,21 @@
-"""An optimizer's numbers, each declared once with its interval, assignable between two steps."""
+"""An optimizer's numbers: declared once with their interval, and as the running step reads them.
+
+What a step computes with them are *scalars*: floats where the host computes them, which PyTorch's
+updates take, and else tensors, so that another value needs no new trace.
+"""
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber
-from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._validation import invalid
+
+Scalar: TypeAlias = float | Tensor
 
 
 class Hyperparameter:
@@ -17,7 +23,7 @@ class Hyperparameter:
 
     Assigning another number takes effect at the next step, without a new trace. What is None at
     construction is no part of the compiled step, and stays None. The instance has a `name`, and
-    says in `reached` how a callback gets to it.
+    says in `_access_path` how a callback gets to it.
 
     Args:
         check: function of the name and a value that returns the value as a float, or raises.
@@ -51,7 +57,7 @@ class Hyperparameter:
         if self.name not in numbers:
             dtype = at_least_float32(keras.config.floatx())
             numbers[self.name] = RuntimeNumber(
-                self.name, value, self.check, optimizer, optimizer.reached, dtype
+                self.name, value, self.check, optimizer, optimizer._access_path, dtype
             )
         elif numbers[self.name] is None:
             raise invalid(self.name, "given to the constructor to be assigned later", value)
@@ -59,7 +65,7 @@ class Hyperparameter:
             numbers[self.name].assign(value)
 
 
-def read(optimizer: Any, name: str, dtype: str) -> Any:
+def read(optimizer: Any, name: str, dtype: str) -> Scalar:
     """Return a number for the running step: on PyTorch a float, else a tensor of type `dtype`."""
     number = vars(optimizer)[NUMBERS][name].read()
     return number if isinstance(number, float) else ops.cast(number, dtype)
@@ -71,31 +77,31 @@ def threaded(optimizer: Any) -> list[keras.Variable]:
     return [variable for number in numbers if number for variable in number.threaded]
 
 
-def square_root(x: Any) -> Any:
+def square_root(x: Scalar) -> Scalar:
     """Return the square root."""
     return math.sqrt(x) if isinstance(x, float) else ops.sqrt(x)
 
 
-def power(base: Any, exponent: Any) -> Any:
+def power(base: Scalar, exponent: Scalar) -> Scalar:
     """Return base^exponent."""
     return ops.exp(exponent * _log(base)) if ops.is_tensor(exponent) else base**exponent
 
 
-def bias_correction(beta: Any, step: Any) -> Any:
+def bias_correction(beta: Scalar, step: Scalar) -> Scalar:
     """Return 1 - beta^step without the cancellation that costs float32 five digits at step 1."""
     exponent = step * _log(beta)
     return -math.expm1(exponent) if isinstance(exponent, float) else -ops.expm1(exponent)
 
 
-def _log(x: Any) -> Any:
+def _log(x: Scalar) -> Scalar:
     if not isinstance(x, float):
         return ops.log(x)
     return math.log(x) if x > 0 else -math.inf
 
 
-def scalar_like(model: Any, scalar: Any, dtype: str) -> Any:
-    """Return a scalar variable as a float if the model is one, else as a tensor of `dtype`."""
-    if isinstance(model, float):
+def scalar_like(example: Any, scalar: Any, dtype: str) -> Scalar:
+    """Return a scalar variable as a float if the example is one, else as a tensor of `dtype`."""
+    if isinstance(example, float):
         return float(scalar.value if isinstance(scalar, keras.Variable) else scalar)
     return ops.cast(scalar, dtype)
 

@@ -5,11 +5,17 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_trainkit._keras_internals import (
+    replicas_of,
+    summed_over_replicas,
+    update_across_replicas,
+)
+
 Tensors = list[tf.Tensor]
 Variables = list[tf.Variable]
 
 
-def serves(variables: Variables) -> bool:
+def can_update(variables: Variables) -> bool:
     """Say whether the fused operations are the fastest way; on GPUs they are not measured."""
     return all("GPU" not in variable.device for variable in variables)
 
@@ -25,9 +31,10 @@ def shrink(variables: Variables, shrinkage: tf.Tensor) -> None:
         variable.assign_sub(shrinkage * variable)
 
 
-def adam(variables: Variables, gradients: Tensors, slots: list[Variables], numbers: Any) -> None:
+def adam(variables: Variables, gradients: Tensors, slots: list[Variables], scalars: Any) -> None:
     """Apply `Adam`'s rule."""
-    # The operation's own bias correction, which powers of zero switch off, cancels in float32.
+    # The operation takes lr * sqrt(1 - beta2_power) / (1 - beta1_power), which loses five digits in
+    # float32 at the first step. Powers of zero make that lr; `step_size` is corrected already.
     corrected = tf.zeros((), variables[0].dtype)
     for variable, gradient, m, v in zip(variables, gradients, *slots, strict=True):
         tf.raw_ops.ResourceApplyAdam(
@@ -36,17 +43,17 @@ def adam(variables: Variables, gradients: Tensors, slots: list[Variables], numbe
             v=v.handle,
             beta1_power=corrected,
             beta2_power=corrected,
-            lr=numbers.step_size,
-            beta1=numbers.beta_1,
-            beta2=numbers.beta_2,
-            epsilon=numbers.epsilon,
+            lr=scalars.step_size,
+            beta1=scalars.beta_1,
+            beta2=scalars.beta_2,
+            epsilon=scalars.epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )
 
 
-def nag(variables: Variables, gradients: Tensors, slots: list[Variables], numbers: Any) -> None:
+def nag(variables: Variables, gradients: Tensors, slots: list[Variables], scalars: Any) -> None:
     """Apply `NAG`'s rule."""
-    if numbers.torch_velocity:
+    if scalars.torch_velocity:
         operation = tf.raw_ops.ResourceApplyMomentum
     else:
         operation = tf.raw_ops.ResourceApplyKerasMomentum
@@ -54,10 +61,10 @@ def nag(variables: Variables, gradients: Tensors, slots: list[Variables], number
         operation(
             var=variable.handle,
             accum=velocity.handle,
-            lr=numbers.learning_rate,
+            lr=scalars.learning_rate,
             grad=tf.cast(gradient, variable.dtype),
-            momentum=numbers.momentum,
-            use_nesterov=numbers.nesterov,
+            momentum=scalars.momentum,
+            use_nesterov=scalars.nesterov,
         )
 
 
@@ -72,28 +79,35 @@ def resume_outside_graph(optimizer: Any) -> None:
 
 def several_replicas(optimizer: Any) -> bool:
     """Say whether a strategy mirrors the variables."""
-    return optimizer._distribution_strategy.num_replicas_in_sync > 1
+    return replicas_of(optimizer) > 1
 
 
-def in_replica() -> bool:
-    """Say whether the code runs once for each replica."""
-    return tf.distribute.get_replica_context() is not None
+def sums_replicas_later(optimizer: Any) -> bool:
+    """Say whether these are one replica's gradients, which `update_all` sums over the replicas."""
+    return several_replicas(optimizer) and tf.distribute.get_replica_context() is not None
 
 
-def update_replicas(
+def update_all(
     optimizer: Any, gradients: list[Any], variables: list[Any], learning_rate: Any
 ) -> None:
-    """Sum the gradients over the replicas, clip the sum, and update each replica's copy."""
+    """Clip the gradients, or their sum over the replicas, and update every variable."""
+    if several_replicas(optimizer):
+        _update_replicas(optimizer, gradients, variables, learning_rate)
+    else:
+        clipped = optimizer._clipped(dense(gradients), variables)
+        optimizer._update_all(clipped, variables, learning_rate)
+
+
+def _update_replicas(
+    optimizer: Any, gradients: list[Any], variables: list[Any], learning_rate: Any
+) -> None:
     own = [getattr(variable, "value", variable) for variable in variables]
-    reduced = optimizer._all_reduce_sum_gradients(list(zip(gradients, own, strict=True)))
+    reduced = summed_over_replicas(optimizer, list(zip(gradients, own, strict=True)))
     summed = dense([gradient for gradient, _ in reduced])
-    clipped = optimizer.clipped(optimizer.clipped_by_threshold(summed), own)
-    tf.__internal__.distribute.interim.maybe_merge_call(
-        optimizer._distributed_tf_update_step,
-        optimizer._distribution_strategy,
-        list(zip(clipped, own, strict=True)),
-        learning_rate,
-    )
+    clipped = optimizer._clipped(optimizer._clipped_by_threshold(summed), own)
+    pairs = list(zip(clipped, own, strict=True))
+    merge_call = tf.__internal__.distribute.interim.maybe_merge_call
+    update_across_replicas(optimizer, merge_call, pairs, learning_rate)
 
 
 def apply_if_finite_everywhere(
@@ -110,7 +124,7 @@ def apply_if_finite_everywhere(
         tf.cond(
             everywhere,
             lambda: _run(strategy, apply, (gradients, variables)),
-            lambda: _run(strategy, optimizer.count_skipped, ()),
+            lambda: _run(strategy, optimizer._count_skipped, ()),
         )
 
     tf.distribute.get_replica_context().merge_call(across, args=(gradients, variables, finite))

@@ -1,4 +1,4 @@
-"""The rules over lists of tensors: fused kernels on a CPU, else a few multi-tensor ones."""
+"""The rules over lists of tensors: fused operations on a CPU, else a few multi-tensor ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,13 @@ import torch
 
 Tensors = list[torch.Tensor]
 
-# With it for the number of steps the kernels' own bias correction is 1.
+# `_fused_adam_` corrects the bias by 1 - beta^steps, with cancellation; at infinity that is 1. The
+# step size and the epsilon that it is given are corrected already.
 INFINITE_STEPS = torch.tensor(torch.inf)
 
 
-def serves(variables: Tensors) -> bool:
-    """Say whether the kernels apply: those for CPUs walk through memory as it lies."""
+def can_update(variables: Tensors) -> bool:
+    """Say whether these updates apply: those for CPUs walk through memory as it lies."""
     return all(variable.is_contiguous() for variable in variables)
 
 
@@ -23,7 +24,7 @@ def on_host(variable: torch.Tensor) -> bool:
 
 @torch.compiler.disable
 def uncompiled(function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function as it is, also from a compiled step: these kernels cannot be traced."""
+    """Call a function as it is, also from a compiled step: these operations cannot be traced."""
     function(*arguments)
 
 
@@ -44,12 +45,12 @@ def shrink(variables: Tensors, shrinkage: Any) -> None:
 
 
 @torch.no_grad()
-def adam(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers: Any) -> None:
+def adam(variables: Tensors, gradients: Tensors, slots: list[Tensors], scalars: Any) -> None:
     """Apply `Adam`'s rule."""
     gradients = like(gradients, variables)
     momentums, velocities, *maxima = slots
     if not on_host(variables[0]):
-        _adam_foreach(variables, gradients, momentums, velocities, maxima, numbers)
+        _adam_foreach(variables, gradients, momentums, velocities, maxima, scalars)
         return
     torch._fused_adam_(
         variables,
@@ -58,11 +59,11 @@ def adam(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers: 
         velocities,
         maxima[0] if maxima else [],
         [INFINITE_STEPS] * len(variables),
-        lr=numbers.step_size,
-        beta1=numbers.beta_1,
-        beta2=numbers.beta_2,
+        lr=scalars.step_size,
+        beta1=scalars.beta_1,
+        beta2=scalars.beta_2,
         weight_decay=0.0,
-        eps=numbers.epsilon,
+        eps=scalars.epsilon,
         amsgrad=bool(maxima),
         maximize=False,
     )
@@ -71,11 +72,11 @@ def adam(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers: 
 amsgrad = adam
 
 
-def _blend(momentums: Tensors, velocities: Tensors, gradients: Tensors, numbers: Any) -> None:
+def _blend(momentums: Tensors, velocities: Tensors, gradients: Tensors, scalars: Any) -> None:
     """Move both moments towards the gradients and their squares."""
-    torch._foreach_lerp_(momentums, gradients, 1 - numbers.beta_1)
-    torch._foreach_mul_(velocities, numbers.beta_2)
-    torch._foreach_addcmul_(velocities, gradients, gradients, 1 - numbers.beta_2)
+    torch._foreach_lerp_(momentums, gradients, 1 - scalars.beta_1)
+    torch._foreach_mul_(velocities, scalars.beta_2)
+    torch._foreach_addcmul_(velocities, gradients, gradients, 1 - scalars.beta_2)
 
 
 def _adam_foreach(
@@ -84,55 +85,57 @@ def _adam_foreach(
     momentums: Tensors,
     velocities: Tensors,
     maxima: list[Tensors],
-    numbers: Any,
+    scalars: Any,
 ) -> None:
-    _blend(momentums, velocities, gradients, numbers)
+    _blend(momentums, velocities, gradients, scalars)
     if maxima:
         torch._foreach_maximum_(maxima[0], velocities)
         velocities = maxima[0]
     denominators: Any = torch._foreach_sqrt(velocities)
-    torch._foreach_add_(denominators, numbers.epsilon)
+    torch._foreach_add_(denominators, scalars.epsilon)
     steps: Any = torch._foreach_div(momentums, denominators)
-    torch._foreach_mul_(steps, numbers.step_size)
+    torch._foreach_mul_(steps, scalars.step_size)
     torch._foreach_sub_(variables, steps)
 
 
 @torch.no_grad()
-def nag(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers: Any) -> None:
+def nag(variables: Tensors, gradients: Tensors, slots: list[Tensors], scalars: Any) -> None:
     """Apply `NAG`'s rule."""
     gradients = like(gradients, variables)
     (velocities,) = slots
-    if on_host(variables[0]) and numbers.one_momentum:
+    if on_host(variables[0]) and scalars.one_momentum:
+        # It takes one momentum for both lines: the velocity's unit is such that they agree on one
+        # (`LookAhead._unit_after`).
         torch._fused_sgd_(
             variables,
             gradients,
             velocities,
             weight_decay=0.0,
-            momentum=numbers.kept,
-            lr=numbers.learning_rate if numbers.nesterov else numbers.unit,
-            dampening=1 - numbers.gain,
-            nesterov=numbers.nesterov,
+            momentum=scalars.kept,
+            lr=scalars.learning_rate if scalars.nesterov else scalars.unit,
+            dampening=1 - scalars.gain,
+            nesterov=scalars.nesterov,
             maximize=False,
             is_first_step=False,
         )
         return
-    torch._foreach_mul_(velocities, numbers.kept)
-    torch._foreach_add_(velocities, torch._foreach_mul(gradients, numbers.gain))
-    if numbers.nesterov:
-        torch._foreach_sub_(variables, torch._foreach_mul(gradients, numbers.learning_rate))
-    torch._foreach_sub_(variables, torch._foreach_mul(velocities, numbers.carried))
+    torch._foreach_mul_(velocities, scalars.kept)
+    torch._foreach_add_(velocities, torch._foreach_mul(gradients, scalars.gain))
+    if scalars.nesterov:
+        torch._foreach_sub_(variables, torch._foreach_mul(gradients, scalars.learning_rate))
+    torch._foreach_sub_(variables, torch._foreach_mul(velocities, scalars.carried))
 
 
 @torch.no_grad()
-def nadam(variables: Tensors, gradients: Tensors, slots: list[Tensors], numbers: Any) -> None:
+def nadam(variables: Tensors, gradients: Tensors, slots: list[Tensors], scalars: Any) -> None:
     """Apply `Nadam`'s rule."""
     gradients = like(gradients, variables)
     momentums, velocities = slots
-    _blend(momentums, velocities, gradients, numbers)
+    _blend(momentums, velocities, gradients, scalars)
     denominators: Any = torch._foreach_sqrt(velocities)
-    torch._foreach_add_(denominators, numbers.epsilon)
-    steps: Any = torch._foreach_mul(momentums, numbers.momentum_ratio)
+    torch._foreach_add_(denominators, scalars.epsilon)
+    steps: Any = torch._foreach_mul(momentums, scalars.momentum_ratio)
     torch._foreach_add_(steps, gradients)
     torch._foreach_div_(steps, denominators)
-    torch._foreach_mul_(steps, numbers.size)
+    torch._foreach_mul_(steps, scalars.size)
     torch._foreach_sub_(variables, steps)

@@ -1,21 +1,35 @@
-"""Variables that one step treats alike."""
+"""One step over all variables: those that are treated alike are updated together."""
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 
-from keras_trainkit._tensors import at_least_float32
+from keras_trainkit._backend import backend_module
+from keras_trainkit._keras_internals import HookedOptimizer
+from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import matched
+from keras_trainkit.optimizers._gradients import dense
+from keras_trainkit.optimizers._hyperparameters import read, scalar_like
+
+# The backend's file of fused updates. JAX needs none: XLA fuses the operations of the rules.
+FUSED = backend_module(__package__) if keras.backend.backend() in ("tensorflow", "torch") else None
 
 
 class Traits(NamedTuple):
-    """What an optimizer does to one variable beside its rule."""
+    """What an optimizer does to one variable beside its rule, and in which type."""
 
     multiplier: float
     """Of the learning rate."""
     decays: bool
     """Whether weight decay acts on it."""
+    own: str
+    """The variable's type."""
+    dtype: str
+    """The type in which its update is computed."""
 
 
 def traits_of(
@@ -33,19 +47,17 @@ def traits_of(
         Traits(
             multiplier=1.0 if pattern is None else multipliers[pattern],
             decays=decay and hit is None and len(variable.shape) >= min_rank,
+            own=keras.backend.standardize_dtype(variable.dtype),
+            dtype=at_least_float32(variable.dtype),
         )
         for variable, pattern, hit in zip(variables, factors, spared, strict=True)
     ]
 
 
 class Group(NamedTuple):
-    """Variables of one type and the same traits, with their places in the list they came from."""
+    """Variables of the same traits, with their places in the list they came from."""
 
     traits: Traits
-    dtype: str
-    """The type in which their update is computed."""
-    native: bool
-    """Whether that is their own type."""
     places: list[int]
     variables: list[Any]
     slots: list[list[Any]]
@@ -59,25 +71,127 @@ def grouped(
     variables: Sequence[Any], traits: Sequence[Traits], slots: Sequence[Sequence[Any]]
 ) -> list[Group]:
     """Return the groups; `slots` holds one sequence per kind, in the variables' order."""
-    places: dict[tuple[Traits, str], list[int]] = {}
-    for i, variable in enumerate(variables):
-        own = keras.backend.standardize_dtype(variable.dtype)
-        places.setdefault((traits[i], own), []).append(i)
+    places: dict[Traits, list[int]] = {}
+    for i, own in enumerate(traits):
+        places.setdefault(own, []).append(i)
     return [
-        _group(
-            traits, own, here, [variables[i] for i in here], [[s[i] for i in here] for s in slots]
-        )
-        for (traits, own), here in places.items()
+        _group(common, members, *[[kind[i] for i in members] for kind in (variables, *slots)])
+        for common, members in places.items()
     ]
 
 
-def _group(
-    traits: Traits, own: str, places: list[int], variables: list[Any], slots: list[list[Any]]
-) -> Group:
-    dtype = at_least_float32(own)
+def _group(traits: Traits, places: list[int], variables: list[Any], *slots: list[Any]) -> Group:
     values, *slot_values = [[_value(v) for v in kind] for kind in (variables, *slots)]
-    return Group(traits, dtype, own == dtype, places, variables, slots, values, slot_values)
+    return Group(traits, places, variables, list(slots), values, slot_values)
 
 
 def _value(variable: Any) -> Any:
     return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+class GroupedUpdate(HookedOptimizer):
+    """What applies a rule to all variables: groups, scalars, decay, and fused forms of the rule.
+
+    A rule (`Adam`, `NAG`, ...) defines the four methods at the top.
+    """
+
+    _traits: list[Traits]
+    _cached_groups: tuple[list[Any], list[tuple[Group, ModuleType | None]]] | None
+
+    def _slot_lists(self) -> Sequence[Sequence[Any]]:
+        """Return one list of variables per kind of slot, in the order of the trained variables."""
+        raise NotImplementedError
+
+    def _step_scalars(self, learning_rate: Any, step: Any, dtype: str) -> Any:
+        """Return the scalars of update `step`, counted from 1: floats, or tensors of `dtype`."""
+        raise NotImplementedError
+
+    def _update(self, gradient: Tensor, variable: Any, slots: Sequence[Any], scalars: Any) -> None:
+        """Apply the rule to one variable; the gradient has the type in which to compute."""
+        raise NotImplementedError
+
+    def _fused_update(self, fused: ModuleType) -> Callable | None:
+        """Return the backend's form of `_update` for many variables, if it has one."""
+        raise NotImplementedError
+
+    def _update_all(
+        self, gradients: Sequence[Tensor], variables: Sequence[Any], learning_rate: Any
+    ) -> None:
+        """Apply decay and rule to every variable, fused where there is such a form."""
+        for group, fused in self._groups(variables):
+            given = [gradients[i] for i in group.places]
+            scalars, shrinkage = self._scalars_of(group, learning_rate)
+            update = fused and self._fused_update(fused)
+            if fused and update:
+                if shrinkage is not None:
+                    fused.shrink(group.values, shrinkage)
+                update(group.values, given, group.slot_values, scalars)
+                continue
+            for gradient, variable, *slots in zip(
+                given, group.variables, *group.slots, strict=True
+            ):
+                self._decay_and_update(gradient, variable, slots, scalars, shrinkage)
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Any) -> None:
+        """Apply decay and rule to one variable; Keras calls it for each, on several replicas."""
+        index = self._place_of(variable)
+        slots = [slots[index] for slots in self._slot_lists()]
+        (group,) = grouped([variable], [self._traits[index]], [[slot] for slot in slots])
+        (gradient,) = dense([gradient])
+        self._decay_and_update(gradient, variable, slots, *self._scalars_of(group, learning_rate))
+
+    def _decay_and_update(
+        self,
+        gradient: Tensor,
+        variable: Any,
+        slots: Sequence[Any],
+        scalars: Any,
+        shrinkage: Any,
+    ) -> None:
+        dtype = at_least_float32(variable.dtype)
+        if shrinkage is not None:
+            lost = shrinkage * ops.cast(variable, dtype)
+            self.assign_sub(variable, ops.cast(lost, variable.dtype))
+        self._update(ops.cast(gradient, dtype), variable, slots, scalars)
+
+    def _decay_weights(self, variables: Sequence[Any]) -> None:
+        """Do nothing: the decay is part of the update, where the learning rate is known."""
+
+    def _groups(self, variables: Sequence[Any]) -> list[tuple[Group, ModuleType | None]]:
+        """Return groups and who fuses them; known from the last step for equal variables."""
+        known, groups = self._cached_groups or ((), [])
+        if len(known) == len(variables) and all(map(operator.is_, known, variables)):
+            return groups
+        indices = [self._place_of(variable) for variable in variables]
+        slots = [[slots[i] for i in indices] for slots in self._slot_lists()]
+        traits = [self._traits[i] for i in indices]
+        groups = [(group, _fused(group)) for group in grouped(variables, traits, slots)]
+        if keras.backend.backend() != "jax":  # There a variable's value is another every step.
+            self.__dict__["_cached_groups"] = (list(variables), groups)
+        return groups
+
+    def _scalars_of(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
+        """Return the rule's scalars, and the share of the weights that decay takes, or None."""
+        traits, example = group.traits, self._example_scalar(group.variables)
+        rate = scalar_like(example, learning_rate, traits.dtype)
+        rate = rate * traits.multiplier if traits.multiplier != 1 else rate
+        step = scalar_like(example, self.iterations, traits.dtype) + 1
+        decay = read(self, "weight_decay", traits.dtype) if traits.decays else None
+        scalars = self._step_scalars(rate, step, traits.dtype)
+        return scalars, None if decay is None else rate * decay
+
+    def _example_scalar(self, variables: Sequence[Any]) -> float | None:
+        """Return a float if a step's scalars are computed on the host, and None if by tensors."""
+        if keras.backend.backend() != "torch":
+            return None
+        from keras_trainkit.optimizers import _torch
+
+        return 0.0 if _torch.on_host(variables[0].value) else None
+
+
+def _fused(group: Group) -> ModuleType | None:
+    """Return the backend's file of fused updates if they can update this group."""
+    # They compute in the variables' own type; half precision must be updated in float32.
+    if FUSED is None or group.traits.own != group.traits.dtype:
+        return None
+    return FUSED if FUSED.can_update(group.values) else None

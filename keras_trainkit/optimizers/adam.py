@@ -9,21 +9,21 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit._tensors import larger
+from keras_trainkit._tensors import Tensor, larger
 from keras_trainkit.optimizers._adam_family import MomentOptimizer
 from keras_trainkit.optimizers._base import LearningRate
-from keras_trainkit.optimizers._hyperparameters import bias_correction, square_root
+from keras_trainkit.optimizers._hyperparameters import Scalar, bias_correction, square_root
 
 
-class AdamNumbers(NamedTuple):
+class AdamScalars(NamedTuple):
     """The scalars of one step: w <- w - step_size * m / (sqrt(v) + epsilon)."""
 
-    step_size: Any
+    step_size: Scalar
     """learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)"""
-    epsilon: Any
+    epsilon: Scalar
     """The argument times sqrt(1 - beta_2^t), or as it is with `epsilon_hat`."""
-    beta_1: Any
-    beta_2: Any
+    beta_1: Scalar
+    beta_2: Scalar
 
 
 @register
@@ -51,7 +51,9 @@ class Adam(MomentOptimizer):
         epsilon_hat: bool. Read `epsilon` as Keras does. Defaults to `False`.
         name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
-            (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`.
+            (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`, and those that all
+            optimizers of this package share: `weight_decay_exclude`, `weight_decay_min_rank`,
+            `learning_rate_multipliers`, `clipping`, `skip_nonfinite`.
 
     Raises:
         ValueError: if an argument is outside its interval.
@@ -84,7 +86,6 @@ class Adam(MomentOptimizer):
         name: str | None = None,
         **base_arguments: Any,
     ) -> None:
-        """Check and keep the rule's constants."""
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **base_arguments)
         self.amsgrad = _validation.boolean("amsgrad", amsgrad)
         self.epsilon_hat = _validation.boolean("epsilon_hat", epsilon_hat)
@@ -97,36 +98,33 @@ class Adam(MomentOptimizer):
         if self.amsgrad:
             self._velocity_maxima = self.add_optimizer_variables(variables, "velocity_hat")
 
-    def slot_lists(self) -> Sequence[Sequence[Any]]:
-        """Return m and v, and the largest v with `amsgrad`."""
+    def _slot_lists(self) -> Sequence[Sequence[Any]]:
         maxima = [self._velocity_maxima] if self.amsgrad else []
-        return [*super().slot_lists(), *maxima]
+        return [*super()._slot_lists(), *maxima]
 
-    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> AdamNumbers:
-        """Return the scalars of a step."""
-        beta_1, beta_2, epsilon = self.constants(dtype)
+    def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> AdamScalars:
+        beta_1, beta_2, epsilon = self._constants(dtype)
         root = square_root(bias_correction(beta_2, step))
         step_size = learning_rate * root / bias_correction(beta_1, step)
-        return AdamNumbers(
+        return AdamScalars(
             step_size, epsilon if self.epsilon_hat else epsilon * root, beta_1, beta_2
         )
 
-    def update(
-        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: AdamNumbers
+    def _update(
+        self, gradient: Tensor, variable: Any, slots: Sequence[Any], scalars: AdamScalars
     ) -> None:
-        """Apply the rule to one variable."""
         momentum, velocity, *maximum = slots
-        m = self.blend(momentum, gradient, numbers.beta_1)
-        v = self.blend(velocity, ops.square(gradient), numbers.beta_2)
+        m = self._blend(momentum, gradient, scalars.beta_1)
+        v = self._blend(velocity, ops.square(gradient), scalars.beta_2)
         if maximum:
             v = larger(ops.cast(maximum[0], v.dtype), v)
             self.assign(maximum[0], v)
-        step = numbers.step_size * m / (ops.sqrt(v) + numbers.epsilon)
+        step = scalars.step_size * m / (ops.sqrt(v) + scalars.epsilon)
         self.assign_sub(variable, ops.cast(step, variable.dtype))
 
-    def kernel(self, kernels: ModuleType) -> Callable | None:
-        """Return the fused update; TensorFlow has none for `amsgrad` under XLA."""
-        return getattr(kernels, "amsgrad" if self.amsgrad else "adam", None)
+    def _fused_update(self, fused: ModuleType) -> Callable | None:
+        # TensorFlow has none for `amsgrad` under XLA.
+        return getattr(fused, "amsgrad" if self.amsgrad else "adam", None)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

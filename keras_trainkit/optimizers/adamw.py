@@ -68,7 +68,6 @@ class AdamW(Adam):
         name: str | None = None,
         **base_arguments: Any,
     ) -> None:
-        """Check and keep the rule's constants."""
         if weight_decay is None:
             raise invalid("weight_decay", "in [0, inf)", weight_decay)
         super().__init__(

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit._tensors import at_least_float32, larger
+from keras_trainkit._tensors import Tensor, at_least_float32, larger
 from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.optimizers._gradients import norm
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read
@@ -22,9 +22,9 @@ class Clipping:
     """
 
     name = "clipping"
-    reached = "self.model.optimizer.clipping"
+    _access_path = "self.model.optimizer.clipping"
 
-    def build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
+    def _build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
         """Create the counters among the optimizer's variables."""
         if hasattr(self, "_counts"):
             raise ValueError(
@@ -42,7 +42,7 @@ class Clipping:
         changed, updates = (int(n) for n in ops.convert_to_numpy(self._counts))
         return changed / updates if updates else float("nan")
 
-    def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
+    def _clip(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         """Return the gradients for the update, and count."""
         raise NotImplementedError
 
@@ -58,7 +58,7 @@ class Clipping:
             shape, dtype=dtype, aggregation="only_first_replica", name=name
         )
 
-    def _count(self, changed: Any) -> None:
+    def _count(self, changed: Tensor) -> None:
         one = ops.ones((), dtype="int32")
         self._counts.assign(self._counts + ops.stack([ops.cast(changed, "int32"), one]))
 
@@ -108,17 +108,15 @@ class AdaptiveClipping(Clipping):
         self.epsilon = _validation.positive("epsilon", epsilon)
         self.exclude = checked_patterns("exclude", exclude)
 
-    def build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
-        """Create the counters; find the excluded variables."""
-        super().build(optimizer, variables)
+    def _build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
+        super()._build(optimizer, variables)
         found = matched("exclude", self.exclude, variables)
         self._left_alone = {
-            optimizer._var_key(v) for v, hit in zip(variables, found, strict=True) if hit
+            optimizer._key_of(v) for v, hit in zip(variables, found, strict=True) if hit
         }
-        self._key = optimizer._var_key
+        self._key = optimizer._key_of
 
-    def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
-        """Return the gradients for the update, and count."""
+    def _clip(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         clipped, changed = [], [ops.zeros((), "bool")]
         for gradient, variable in zip(gradients, variables, strict=True):
             if self._key(variable) not in self._left_alone:
@@ -128,7 +126,7 @@ class AdaptiveClipping(Clipping):
         self._count(ops.any(ops.stack(changed)))
         return clipped
 
-    def _clip_units(self, gradient: Any, variable: Any) -> tuple[Any, Any]:
+    def _clip_units(self, gradient: Tensor, variable: Any) -> tuple[Tensor, Tensor]:
         dtype = at_least_float32(gradient.dtype)
         wide = ops.cast(gradient, dtype)
         least = ops.cast(self.epsilon, dtype)
@@ -144,7 +142,7 @@ class AdaptiveClipping(Clipping):
         return {"factor": self.factor, "epsilon": self.epsilon, "exclude": list(self.exclude)}
 
 
-def _unit_norms(x: Any) -> Any:
+def _unit_norms(x: Tensor) -> Tensor:
     axes = tuple(range(len(x.shape) - 1)) if len(x.shape) > 1 else None
     largest = ops.max(ops.abs(x), axis=axes, keepdims=True, initial=0.0)
     unit = ops.where(largest > 0, largest, ops.ones_like(largest))  # against overflow
@@ -194,15 +192,13 @@ class PercentileClipping(Clipping):
         self.percentile = percentile
         self.window = _validation.integer("window", window, low=1)
 
-    def build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
-        """Create the counters and the memory of norms."""
-        super().build(optimizer, variables)
+    def _build(self, optimizer: keras.Optimizer, variables: Sequence[keras.Variable]) -> None:
+        super()._build(optimizer, variables)
         dtype = at_least_float32(keras.config.floatx())
         self._remembered = self._variable(optimizer, (), "int32", "clipping_remembered")
         self._norms = self._variable(optimizer, (self.window,), dtype, "clipping_norms")
 
-    def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Sequence[Any]:
-        """Return the gradients for the update, and count."""
+    def _clip(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         total = ops.cast(norm(gradients), self._norms.dtype)
         finite = ops.isfinite(total)
         self._remember(total, finite)
@@ -212,14 +208,14 @@ class PercentileClipping(Clipping):
         scale = ops.where(above, limit / ops.where(above, total, ops.ones_like(total)), 1.0)
         return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
 
-    def _remember(self, total: Any, finite: Any) -> None:
+    def _remember(self, total: Tensor, finite: Tensor) -> None:
         remembered = ops.convert_to_tensor(self._remembered)
         here = ops.arange(self.window, dtype="int32") == remembered % self.window
         norms = ops.convert_to_tensor(self._norms)
         self._norms.assign(ops.where(here, total, norms))
         self._remembered.assign(remembered + ops.cast(finite, "int32"))
 
-    def _threshold(self) -> Any:
+    def _threshold(self) -> Tensor:
         """Return the percentile, interpolated between the two nearest of the remembered norms."""
         norms = ops.convert_to_tensor(self._norms)
         known = ops.minimum(ops.convert_to_tensor(self._remembered), self.window)

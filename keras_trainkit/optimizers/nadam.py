@@ -9,9 +9,11 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._adam_family import MomentOptimizer
 from keras_trainkit.optimizers._base import LearningRate
 from keras_trainkit.optimizers._hyperparameters import (
+    Scalar,
     bias_correction,
     power,
     scalar_dtype,
@@ -20,17 +22,17 @@ from keras_trainkit.optimizers._hyperparameters import (
 )
 
 
-class NadamNumbers(NamedTuple):
+class NadamScalars(NamedTuple):
     """The scalars of a step: w <- w - size (g + momentum_ratio m) / (sqrt(v) + epsilon)."""
 
-    size: Any
+    size: Scalar
     """learning_rate * sqrt(1 - beta_2^t) * (1 - mu_t) / (1 - mu_1 ... mu_t)"""
-    momentum_ratio: Any
+    momentum_ratio: Scalar
     """mu_{t+1} / (1 - mu_t) * (1 - mu_1 ... mu_t) / (1 - mu_1 ... mu_{t+1})"""
-    epsilon: Any
+    epsilon: Scalar
     """The argument times sqrt(1 - beta_2^t)."""
-    beta_1: Any
-    beta_2: Any
+    beta_1: Scalar
+    beta_2: Scalar
 
 
 @register
@@ -56,10 +58,7 @@ class Nadam(MomentOptimizer):
         momentum_decay: float >= 0. Speed of the momentum's warm-up, per step. Defaults to `0.004`,
             Dozat's 1/250.
         name: str. Name of the optimizer. Defaults to one made from the class name.
-        **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
-            (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`, and those that all
-            optimizers of this package share (`weight_decay_exclude`, `learning_rate_multipliers`,
-            `clipping`, `skip_nonfinite`, ...).
+        **base_arguments: as in `Adam`.
 
     Raises:
         ValueError: if an argument is outside its interval.
@@ -90,7 +89,6 @@ class Nadam(MomentOptimizer):
         name: str | None = None,
         **base_arguments: Any,
     ) -> None:
-        """Check and keep the rule's constants."""
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **base_arguments)
         self.momentum_decay = _validation.real("momentum_decay", momentum_decay, low=0.0)
 
@@ -99,15 +97,15 @@ class Nadam(MomentOptimizer):
         if self.built:
             return
         super().build(variables)
-        self._u_product = self.add_scalar(1.0, scalar_dtype(variables), "momentum_product")
+        self._u_product = self._add_scalar(1.0, scalar_dtype(variables), "momentum_product")
 
-    def numbers(self, learning_rate: Any, step: Any, dtype: str) -> NadamNumbers:
-        """Return the scalars of a step; the product already holds its momentum."""
-        beta_1, beta_2, epsilon = self.constants(dtype)
+    def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> NadamScalars:
+        beta_1, beta_2, epsilon = self._constants(dtype)
         now, later = self._momentum(beta_1, step), self._momentum(beta_1, step + 1)
+        # `_take_step` has multiplied this step's momentum in.
         product = scalar_like(step, self._u_product, dtype)
         root = square_root(bias_correction(beta_2, step))
-        return NadamNumbers(
+        return NadamScalars(
             size=learning_rate * root * (1 - now) / (1 - product),
             momentum_ratio=later / (1 - now) * (1 - product) / (1 - product * later),
             epsilon=epsilon * root,
@@ -115,33 +113,32 @@ class Nadam(MomentOptimizer):
             beta_2=beta_2,
         )
 
-    def _momentum(self, beta_1: Any, step: Any) -> Any:
+    def _momentum(self, beta_1: Scalar, step: Scalar) -> Scalar:
         return beta_1 * (1 - 0.5 * power(0.96, step * self.momentum_decay))
 
-    def _backend_update_step(
-        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    def _take_step(
+        self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         dtype = self._u_product.dtype
-        beta_1, _, _ = self.constants(dtype)
+        beta_1, _, _ = self._constants(dtype)
         self._u_product.assign(
             self._u_product * self._momentum(beta_1, ops.cast(self.iterations + 1, dtype))
         )
-        super()._backend_update_step(grads, trainable_variables, learning_rate)
+        super()._take_step(grads, trainable_variables, learning_rate)
 
-    def update(
-        self, gradient: Any, variable: Any, slots: Sequence[Any], numbers: NadamNumbers
+    def _update(
+        self, gradient: Tensor, variable: Any, slots: Sequence[Any], scalars: NadamScalars
     ) -> None:
-        """Apply the rule to one variable."""
         momentum, velocity = slots
-        m = self.blend(momentum, gradient, numbers.beta_1)
-        v = self.blend(velocity, ops.square(gradient), numbers.beta_2)
-        step = numbers.size * (gradient + numbers.momentum_ratio * m)
-        step = step / (ops.sqrt(v) + numbers.epsilon)
+        m = self._blend(momentum, gradient, scalars.beta_1)
+        v = self._blend(velocity, ops.square(gradient), scalars.beta_2)
+        step = scalars.size * (gradient + scalars.momentum_ratio * m)
+        step = step / (ops.sqrt(v) + scalars.epsilon)
         self.assign_sub(variable, ops.cast(step, variable.dtype))
 
-    def kernel(self, kernels: ModuleType) -> Callable | None:
-        """Return the fused update; TensorFlow has none."""
-        return getattr(kernels, "nadam", None)
+    def _fused_update(self, fused: ModuleType) -> Callable | None:
+        # TensorFlow has none.
+        return getattr(fused, "nadam", None)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

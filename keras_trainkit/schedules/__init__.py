@@ -35,10 +35,10 @@ from keras_trainkit.schedules.combined import Warmup as Warmup
 from keras_trainkit.schedules.cosine import CosineDecay as CosineDecay
 from keras_trainkit.schedules.cosine import CosineDecayRestarts as CosineDecayRestarts
 from keras_trainkit.schedules.cyclical import CyclicalLearningRate as CyclicalLearningRate
-from keras_trainkit.schedules.exponential import ExponentialDecay as ExponentialDecay
-from keras_trainkit.schedules.exponential import NaturalExponentialDecay as NaturalExponentialDecay
-from keras_trainkit.schedules.inverse import InverseSqrtDecay as InverseSqrtDecay
-from keras_trainkit.schedules.inverse import InverseTimeDecay as InverseTimeDecay
+from keras_trainkit.schedules.decays import ExponentialDecay as ExponentialDecay
+from keras_trainkit.schedules.decays import InverseSqrtDecay as InverseSqrtDecay
+from keras_trainkit.schedules.decays import InverseTimeDecay as InverseTimeDecay
+from keras_trainkit.schedules.decays import NaturalExponentialDecay as NaturalExponentialDecay
 from keras_trainkit.schedules.one_cycle import OneCycle as OneCycle
 from keras_trainkit.schedules.one_cycle import OneCycleMomentum as OneCycleMomentum
 from keras_trainkit.schedules.plot import plot_schedule as plot_schedule

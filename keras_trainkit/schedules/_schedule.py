@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit.schedules._duration import Duration, Span, in_steps
+from keras_trainkit._tensors import Tensor
+from keras_trainkit.schedules._time import Duration, Span, in_steps
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
@@ -18,6 +19,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     Subclasses keep the constructor's arguments as attributes, name those that are durations, and
     say what the number is `at` a step.
+
+    Call arguments:
+        step: int, NumPy array or integer tensor. Steps before this one, from 0; epochs, where
+            `keras.callbacks.LearningRateScheduler` calls.
+        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes the present value.
+
+    Differs from Keras: Keras 3 has no class of the same name, unless a subclass says what differs.
     """
 
     durations: ClassVar[tuple[str, ...]] = ()
@@ -29,7 +37,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         self.name = name or type(self).__name__
 
     @abc.abstractmethod
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the number at `step`.
 
         `xp` is the array module that `step` belongs to, `numpy` or `keras.ops`; `dtype` the float
@@ -50,12 +58,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         """Whether the number stays what it is after some step, known before `length` is."""
         return self._length() is not None
 
-    def __call__(self, step: Any, learning_rate: Any = None) -> Any:
+    def __call__(self, step: Tensor, learning_rate: Any = None) -> Tensor:
         """Return the number at `step`, counted from 0.
 
         A Python number gives a Python float, a NumPy array an array, both in float64; a tensor
-        gives a tensor of Keras's `floatx`. `learning_rate` is what a
-        `keras.callbacks.LearningRateScheduler` passes as well, the present value: not needed.
+        gives a tensor of Keras's `floatx`. `learning_rate` is not used.
         """
         self.require_steps()
         # Differences of steps are negative and large, which a small or unsigned type cannot hold.
@@ -114,7 +121,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
             }
         )
 
-    # The classes below are schedules themselves, so their files import this one.
+    # What these return are schedules themselves: their file imports this one, which has to wait.
 
     def warmup(
         self, warmup_steps: Duration, kind: str = "linear", start: float = 0.0

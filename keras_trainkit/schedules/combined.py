@@ -1,8 +1,8 @@
 """Schedules made of others: a warm-up in front, a late beginning, one after the other, a factor.
 
-Durations of an inner schedule count from where it begins, and its percentages are of the steps
-that are its own: in `CosineDecay(0.1, "100%").warmup("5 epochs")` the cosine lasts from the end of
-the warm-up to the end of the training.
+Durations of an inner schedule count from where it begins, and its percentages refer to the part of
+training that it covers: in `CosineDecay(0.1, "100%").warmup("5 epochs")` the cosine lasts from the
+end of the warm-up to the end of the training.
 """
 
 import math
@@ -11,9 +11,17 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, Span, duration, in_steps, whole
-from keras_trainkit.schedules._periods import completed, since
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.schedules._schedule import Schedule, checked_schedule
+from keras_trainkit.schedules._time import (
+    Duration,
+    Span,
+    completed,
+    duration,
+    in_steps,
+    since,
+    whole,
+)
 
 KINDS = ("linear", "cosine", "exponential")
 
@@ -68,10 +76,6 @@ class Warmup(Wrapped):
             `0.0`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
 
@@ -105,7 +109,7 @@ class Warmup(Wrapped):
         if kind == "exponential" and self.start == 0:
             raise _validation.invalid("start", "above 0 for an exponential warm-up", start)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the rising value, or that of the schedule."""
         n: Any = self.warmup_steps
         if not n:
@@ -114,7 +118,7 @@ class Warmup(Wrapped):
         rise = xp.array(xp.minimum(step, n), dtype) / n
         return xp.where(xp.less(step, n), self.schedule(0) * self._share(rise, xp), later)
 
-    def _share(self, rise: Any, xp: ModuleType) -> Any:
+    def _share(self, rise: Tensor, xp: ModuleType) -> Tensor:
         if self.kind == "exponential":
             return xp.exp(math.log(self.start) * (1.0 - rise))
         if self.kind == "cosine":
@@ -134,14 +138,8 @@ class Hold(Wrapped):
             beginning is held.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import ExponentialDecay
@@ -159,7 +157,7 @@ class Hold(Wrapped):
         super().__init__(schedule, name)
         self.hold_steps = duration("hold_steps", hold_steps, zero=True)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return what the schedule was `hold_steps` ago."""
         n: Any = self.hold_steps
         return self.schedule.at(since(step, n, xp), xp, dtype)
@@ -176,14 +174,8 @@ class Scaled(Wrapped):
         factor: float > 0.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import ExponentialDecay
@@ -199,7 +191,7 @@ class Scaled(Wrapped):
         super().__init__(schedule, name)
         self.factor = _validation.positive("factor", factor)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the multiple."""
         return self.factor * self.schedule.at(step, xp, dtype)
 
@@ -214,19 +206,13 @@ class Then(Schedule):
     Args:
         first: a schedule of this package.
         second: a schedule of this package.
-        after: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`, or `None`: where the
-            first has its end. Defaults to `None`.
+        after: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`, or `None`, which is
+            where the first one ends. Defaults to `None`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
-
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
 
     Raises:
         ValueError: if an argument is outside its interval, or if `after` is `None` and the first
             schedule has no end.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import ConstantLearningRate
@@ -253,7 +239,7 @@ class Then(Schedule):
         if after is None and not first.ends:
             raise _validation.invalid("after", f"given, as {first.name} has no end", after)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the value of the one whose turn it is."""
         n: Any = self._joint()
         first = self.first.at(xp.minimum(step, n), xp, dtype)

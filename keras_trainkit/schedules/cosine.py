@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, duration, whole
-from keras_trainkit.schedules._periods import is_whole, period, rounding
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._time import Duration, duration, is_whole, period, rounding, whole
 
 # Periods that grow more slowly are too many for a table.
 SLOWEST = 1.01
@@ -26,7 +26,7 @@ class _Cosine(Schedule):
         )
         self.alpha = _validation.real("alpha", alpha, low=0.0, high=1.0)
 
-    def _falling(self, t: Any, peak: Any, xp: ModuleType) -> Any:
+    def _falling(self, t: Tensor, peak: Tensor, xp: ModuleType) -> Tensor:
         """Return the learning rate at the share t of a fall from `peak` times the initial one."""
         share = peak * 0.5 * (1.0 + xp.cos(math.pi * t))
         return self.initial_learning_rate * ((1.0 - self.alpha) * share + self.alpha)
@@ -46,10 +46,6 @@ class CosineDecay(_Cosine):
         alpha: float in [0, 1]. The end, as a share of the initial learning rate. Defaults to
             `0.0`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
-
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
 
     Raises:
         ValueError: if an argument is outside its interval.
@@ -80,7 +76,7 @@ class CosineDecay(_Cosine):
         super().__init__(initial_learning_rate, alpha, name)
         self.decay_steps = duration("decay_steps", decay_steps)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the learning rate at `step`."""
         steps: Any = self.decay_steps
         return self._falling(xp.array(xp.minimum(step, steps), dtype) / steps, 1.0, xp)
@@ -121,10 +117,6 @@ class CosineDecayRestarts(_Cosine):
             Defaults to `0.0`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
 
@@ -162,7 +154,7 @@ class CosineDecayRestarts(_Cosine):
         if self.t_mul > 1 and not isinstance(self.first_decay_steps, str):
             self._periods = self._tabulated()
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the learning rate at `step`."""
         steps: Any = self.first_decay_steps
         if self.t_mul == 1:
@@ -171,7 +163,7 @@ class CosineDecayRestarts(_Cosine):
             index, t = self._growing_period(step, xp, dtype)
         return self._falling(t, xp.exp(math.log(self.m_mul) * xp.array(index, dtype)), xp)
 
-    def _growing_period(self, step: Any, xp: ModuleType, dtype: str) -> tuple[Any, Any]:
+    def _growing_period(self, step: Tensor, xp: ModuleType, dtype: str) -> tuple[Tensor, Tensor]:
         """Return which period holds the step, and which share of it has passed."""
         begins, lengths = self._periods
         first, enough = begins, begins * (1 - rounding(dtype))

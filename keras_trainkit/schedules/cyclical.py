@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, duration, whole
-from keras_trainkit.schedules._periods import period
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._time import Duration, duration, period, whole
 
 MODES = ("triangular", "triangular2", "exp_range")
 
@@ -30,14 +30,8 @@ class CyclicalLearningRate(Schedule):
         gamma: float in [0, 1]. The factor per step of `"exp_range"`. Defaults to `1.0`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import CyclicalLearningRate
@@ -70,7 +64,7 @@ class CyclicalLearningRate(Schedule):
         self.mode = _validation.one_of("mode", mode, MODES)
         self.gamma = _validation.real("gamma", gamma, low=0.0, high=1.0)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the learning rate at `step`."""
         half: Any = self.step_size
         cycle, share = period(step, whole(2 * half), xp, dtype)  # Counted from 0.
@@ -80,7 +74,7 @@ class CyclicalLearningRate(Schedule):
             self.max_learning_rate - self.initial_learning_rate
         )
 
-    def _scale(self, step: Any, cycle: Any, xp: ModuleType, dtype: str) -> Any:
+    def _scale(self, step: Tensor, cycle: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         if self.mode == "triangular2":
             return xp.exp(-math.log(2.0) * cycle)
         if self.mode == "exp_range":

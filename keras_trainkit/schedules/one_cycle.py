@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, duration
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._time import Duration, duration
 
 
 class _Cycle(Schedule):
@@ -26,7 +27,7 @@ class _Cycle(Schedule):
         self.pct_start = _validation.real("pct_start", pct_start, low=0.0, high=1.0)
         self.anneal = _validation.one_of("anneal", anneal, ("cos", "linear"))
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the number at `step`."""
         total: Any = self.total_steps
         turn = self.pct_start * total
@@ -39,7 +40,7 @@ class _Cycle(Schedule):
         share = xp.minimum(left / (total - turn), 1.0)
         return xp.where(step < turn, rise, self._between(self.end, self.peak, share, xp))
 
-    def _between(self, a: float, b: float, t: Any, xp: ModuleType) -> Any:
+    def _between(self, a: float, b: float, t: Tensor, xp: ModuleType) -> Tensor:
         if self.anneal == "cos":
             t = (1.0 - xp.cos(math.pi * t)) / 2
         return a * (1.0 - t) + b * t
@@ -67,10 +68,6 @@ class OneCycle(_Cycle):
         final_div_factor: float > 0. Defaults to `1e4`.
         anneal: `"cos"` or `"linear"`. Defaults to `"cos"`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
-
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
 
     Raises:
         ValueError: if an argument is outside its interval.
@@ -130,14 +127,8 @@ class OneCycleMomentum(_Cycle):
         anneal: `"cos"` or `"linear"`. Defaults to `"cos"`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import OneCycleMomentum

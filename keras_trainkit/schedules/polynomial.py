@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import Duration, duration
-from keras_trainkit.schedules._periods import completed
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._time import Duration, completed, duration
 
 
 @register
@@ -20,14 +20,8 @@ class ConstantLearningRate(Schedule):
         learning_rate: float >= 0.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Not used but for its shape.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if `learning_rate` is negative.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import ConstantLearningRate, CosineDecay
@@ -44,7 +38,7 @@ class ConstantLearningRate(Schedule):
         super().__init__(name)
         self.learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the number, in the shape of `step`."""
         return xp.full(xp.shape(step), self.learning_rate, dtype)
 
@@ -67,10 +61,6 @@ class PolynomialDecay(Schedule):
         power: float > 0. Defaults to `1.0`.
         cycle: bool. Stretch the decay when its end is reached. Defaults to `False`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
-
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
 
     Raises:
         ValueError: if an argument is outside its interval.
@@ -108,7 +98,7 @@ class PolynomialDecay(Schedule):
         self.power = _validation.positive("power", power)
         self.cycle = _validation.boolean("cycle", cycle)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the learning rate at `step`."""
         steps: Any = self.decay_steps
         if self.cycle:

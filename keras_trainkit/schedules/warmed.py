@@ -1,4 +1,4 @@
-"""Schedules of the large language models, each with the rise that it needs."""
+"""Schedules of the large language models, each with a warm-up of its own."""
 
 import math
 from types import ModuleType
@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from keras_trainkit import _validation
 from keras_trainkit._register import register
-from keras_trainkit.schedules._duration import ROUNDING, Duration, Span, duration, in_steps
+from keras_trainkit._tensors import Tensor
 from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._time import ROUNDING, Duration, Span, duration, in_steps
 
 KINDS = ("linear", "cosine", "sqrt")
 
@@ -23,7 +24,8 @@ class WarmupStableDecay(Schedule):
         fall(s) = 1 - s (linear),   (1 + cos(pi s)) / 2 (cosine),   1 - sqrt(s) (sqrt)
 
     with p = `learning_rate`, n = `total_steps`, w = `warmup_steps`, d = `decay_steps`, and
-    end = `alpha` * p. The plateau can be trained on from, as it knows no end.
+    end = `alpha` * p. A training can go on from the plateau, which does not
+    depend on `total_steps`.
 
     Args:
         learning_rate: float > 0. The plateau.
@@ -37,15 +39,9 @@ class WarmupStableDecay(Schedule):
         alpha: float in [0, 1]. The end, as a share of the plateau. Defaults to `0.0`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval, or if warm-up and decay are longer than
             the whole.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import WarmupStableDecay
@@ -99,7 +95,7 @@ class WarmupStableDecay(Schedule):
         parts = {name: in_steps(name, getattr(self, name), own) for name in self.durations[1:]}
         return type(self)(**self.arguments() | {"total_steps": total} | parts)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the learning rate at `step`."""
         n: Any = self.total_steps
         w: Any = self.warmup_steps
@@ -109,7 +105,7 @@ class WarmupStableDecay(Schedule):
         fall = self.alpha + (1.0 - self.alpha) * self._fall(left, xp)
         return self.learning_rate * xp.where(xp.less(step, w), rise, fall)
 
-    def _fall(self, s: Any, xp: ModuleType) -> Any:
+    def _fall(self, s: Tensor, xp: ModuleType) -> Tensor:
         if self.kind == "cosine":
             return (1.0 + xp.cos(math.pi * s)) / 2
         return 1.0 - (xp.sqrt(s) if self.kind == "sqrt" else s)
@@ -132,14 +128,8 @@ class NoamDecay(Schedule):
         factor: float > 0. Defaults to `1.0`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
-    Call arguments:
-        step: int, NumPy array or integer tensor. Steps before this one, from 0.
-        learning_rate: not used; `keras.callbacks.LearningRateScheduler` passes it.
-
     Raises:
         ValueError: if an argument is outside its interval.
-
-    Differs from Keras: Keras 3 has no such class.
 
     Example:
         >>> from keras_trainkit.schedules import NoamDecay
@@ -165,7 +155,7 @@ class NoamDecay(Schedule):
         self.warmup_steps = duration("warmup_steps", warmup_steps)
         self.factor = _validation.positive("factor", factor)
 
-    def at(self, step: Any, xp: ModuleType, dtype: str) -> Any:
+    def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the learning rate at `step`."""
         warm: Any = self.warmup_steps
         n = 1.0 + xp.array(step, dtype)

@@ -58,7 +58,7 @@ class HyperMLP(keras_tuner.HyperModel):
         shape: str. Rule for the units of the others.
         activation: str. Name of an activation. Defaults to `("relu", "tanh", "elu", "selu")`.
         initializer: A `spaces.Initializer` or its argument. Defaults to `"matched"`.
-        batch_norm: A `spaces.BatchNorm` or its argument.
+        batch_norm: A `spaces.BatchNormalization` or its argument.
         dropout: A `spaces.Dropout` or its argument, one rate for all blocks.
         regularizer: A `spaces.Regularizer` or its first argument, for every kernel.
         optimizer: A `spaces.Optimizer` or its first argument.
@@ -103,7 +103,6 @@ class HyperMLP(keras_tuner.HyperModel):
         name: str | None = None,
         tunable: bool = True,
     ) -> None:
-        """Check the arguments and turn them into spaces."""
         # First, because it replaces `self.build`.
         super().__init__(name=name, tunable=tunable)
         self.input_shape = checked_shape(input_shape)
@@ -113,7 +112,7 @@ class HyperMLP(keras_tuner.HyperModel):
         self.hidden_units = spaces.HiddenUnits(hidden_layers, width, shape)
         self.activation = dimension("activation", activation, known_activation, default=ACTIVATIONS)
         self.initializer = spaces.Initializer.of(initializer)
-        self.batch_norm = spaces.BatchNorm.of(batch_norm)
+        self.batch_norm = spaces.BatchNormalization.of(batch_norm)
         self.dropout = spaces.Dropout.of(dropout)
         self.regularizer = spaces.Regularizer.of(regularizer)
         self.optimizer = optimizer_space(optimizer, schedule)

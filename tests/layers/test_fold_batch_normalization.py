@@ -1,16 +1,15 @@
 """Folding: the same outputs at inference, without the normalizations."""
 
 import re
+import sys
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from keras_trainkit.layers import BatchNormalization, Dropout
-from keras_trainkit.layers import fold_batch_normalization as fold_module
+from keras_trainkit.layers import BatchNormalization, Dropout, fold_batch_normalization
 from keras_trainkit.layers._fold_batch_normalization import check
-from keras_trainkit.layers.fold_batch_normalization import fold_batch_normalization
 from tests.contracts import array, assert_same_weights
 
 RNG = np.random.default_rng(0)
@@ -403,18 +402,21 @@ def test_folded_model_folds_again():
     assert_folds(assert_folds(model, "first"), "first")
 
 
-def planted(error):
+def plant(monkeypatch, error):
+    """Let folding add `error` to every bias that it writes."""
+    module = sys.modules[fold_batch_normalization.__module__]
+
     def write(source, target, norms):
-        fold_module_write(source, target, norms)
+        right(source, target, norms)
         target.bias.assign(array(target.bias) + error)
 
-    fold_module_write = fold_module.write_folded
-    return write
+    right = module.write_folded
+    monkeypatch.setattr(module, "write_folded", write)
 
 
 def test_outputs_that_differ_are_an_error(monkeypatch):
     model = sequential(layers.Dense(3), BatchNormalization(), shape=(4,))
-    monkeypatch.setattr(fold_module, "write_folded", planted(0.01))
+    plant(monkeypatch, 0.01)
     x = inputs_of(model)
     largest = np.abs(predictions(model, x)).max()
     message = (
@@ -430,7 +432,7 @@ def test_outputs_that_differ_are_an_error(monkeypatch):
 @pytest.mark.parametrize("error", [np.nan, np.inf])
 def test_outputs_that_are_no_longer_finite_are_an_error(monkeypatch, error):
     model = sequential(layers.Dense(3), BatchNormalization(), shape=(4,))
-    monkeypatch.setattr(fold_module, "write_folded", planted(error))
+    plant(monkeypatch, error)
     with pytest.raises(ValueError, match="folding changes the output"):
         fold_batch_normalization(model)
 

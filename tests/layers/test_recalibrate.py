@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit import layers as ours
-from keras_trainkit.layers._pooled_moments import Pool
+from keras_trainkit.layers._pooled_moments import PooledMoments
 from keras_trainkit.layers.recalibrate import recalibrate
 from tests.contracts import array, assert_close
 
@@ -144,14 +144,14 @@ def test_frozen_layers_stay_and_normalize_by_their_statistics():
 # Truth
 
 
-def test_pool_equals_the_whole():
+def test_pooled_moments_equal_those_of_the_whole():
     x = 1000 + 0.1 * np.random.default_rng(0).normal(size=(40, 3))
-    pool = Pool()
+    pooled = PooledMoments()
     for part in np.split(x, [1, 2, 15, 15]):
         if len(part):
-            pool.add(part.mean(0), part.var(0), len(part))
-    np.testing.assert_allclose(pool.mean, x.mean(0), rtol=1e-14)
-    np.testing.assert_allclose(pool.variance, x.var(0), rtol=1e-9)
+            pooled.add(part.mean(0), part.var(0), len(part))
+    np.testing.assert_allclose(pooled.mean, x.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(pooled.variance, x.var(0), rtol=1e-9)
 
 
 @KITS

@@ -25,7 +25,7 @@ def built(clipping, weights):
 def clipped(optimizer, variables, gradients):
     """Return what reaches the rule."""
     tensors = [ops.convert_to_tensor(gradient, dtype="float32") for gradient in gradients]
-    return [contracts.array(gradient) for gradient in optimizer.clipped(tensors, variables)]
+    return [contracts.array(gradient) for gradient in optimizer._clipped(tensors, variables)]
 
 
 def adaptive(gradient, weight, factor, epsilon=1e-3):

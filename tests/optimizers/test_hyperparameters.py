@@ -262,13 +262,13 @@ def test_a_copy_has_numbers_of_its_own(make, numbers, plan):
 @pytest.mark.backend("jax")
 @pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end"])
 @pytest.mark.parametrize(
-    ("optimizer", "name", "reached"),
+    ("optimizer", "name", "access_path"),
     [
         (Adam(), "beta_1", "self.model.optimizer"),
         (NAG(clipping=AdaptiveClipping()), "factor", "self.model.optimizer.clipping"),
     ],
 )
-def test_are_refused_where_the_jax_trainer_would_overwrite_them(optimizer, name, reached, hook):
+def test_are_refused_where_the_jax_trainer_would_overwrite_them(optimizer, name, access_path, hook):
     owner = optimizer.clipping or optimizer
     before = getattr(owner, name)
     past = keras.callbacks.LambdaCallback(
@@ -276,7 +276,7 @@ def test_are_refused_where_the_jax_trainer_would_overwrite_them(optimizer, name,
     )
     message = (
         f"`{name}` must be assigned through the callback's `self.model` while an epoch runs on "
-        f"JAX: `{reached}.{name} = 0.5`. Received: {name}=0.5"
+        f"JAX: `{access_path}.{name} = 0.5`. Received: {name}=0.5"
     )
     with pytest.raises(RuntimeError, match=re.escape(message)):
         planes.fit(planes.compiled(optimizer), callbacks=[past])

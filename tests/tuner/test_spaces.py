@@ -19,7 +19,7 @@ from tests.contracts import assert_close
 CASES = {
     "hidden_units": (spaces.HiddenUnits, (), ["hidden_layers", "width", "shape"]),
     "initializer": (spaces.Initializer, ("relu",), []),
-    "batch_norm": (spaces.BatchNorm, (), ["batch_norm"]),
+    "batch_norm": (spaces.BatchNormalization, (), ["batch_norm"]),
     "dropout": (spaces.Dropout, (), ["dropout"]),
     "regularizer": (spaces.Regularizer, (), ["regularizer", "l1/strength", "l2/strength"]),
     "schedule": (spaces.Schedule, (0.1,), ["schedule", "half_life"]),
@@ -97,7 +97,7 @@ def test_passes_a_space_on_and_wraps_an_argument(space, context, names):
 
 
 @pytest.mark.parametrize(
-    "space", [spaces.BatchNorm, spaces.Dropout, spaces.Regularizer, spaces.BatchSize]
+    "space", [spaces.BatchNormalization, spaces.Dropout, spaces.Regularizer, spaces.BatchSize]
 )
 def test_false_builds_nothing(space):
     hp = HyperParameters()
@@ -151,7 +151,7 @@ def test_an_initializer_may_be_named():
 def test_layers_are_ours_and_new_at_each_call():
     hp = HyperParameters()
     for space, layer in (
-        (spaces.BatchNorm(True), layers.BatchNormalization),
+        (spaces.BatchNormalization(True), layers.BatchNormalization),
         (spaces.Dropout(0.4), layers.Dropout),
     ):
         first, second = space.build(hp), space.build(hp)
@@ -276,7 +276,7 @@ def test_the_chosen_optimizer_takes_the_chosen_schedule():
         ),
         (lambda: spaces.Dropout(1.0), "`dropout` must be in [0, 1). Received: dropout=1.0"),
         (
-            lambda: spaces.BatchNorm("yes"),
+            lambda: spaces.BatchNormalization("yes"),
             "`batch_norm` must be a bool. Received: batch_norm='yes'",
         ),
         (

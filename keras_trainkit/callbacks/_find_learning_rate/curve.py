@@ -1,12 +1,26 @@
-"""The loss over the logarithm of the learning rate: smoothed, and the points that rules pick."""
+"""The loss over the logarithm of the learning rate: smoothing, rules that pick points, advice."""
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from keras_trainkit.callbacks.find_learning_rate import LearningRateRange
+# Chosen in benchmarks/find_learning_rate.py: from a fourth to a tenth makes no difference there.
+DIVISOR = 5
+# A smoothed curve of noise alone falls deeper than so many standard deviations once in fifty times.
+LEAST_FALL = 1.5
+# A curve whose lowest point is one of the first so many rises from the beginning.
+BEGINNING = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Losses over learning rates, as `LearningRateRange` describes them."""
+
+    learning_rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+    ending: str
 
 
 def smooth(learning_rates: np.ndarray, losses: np.ndarray, width: float) -> np.ndarray:
@@ -98,25 +112,18 @@ def valley(smoothed: np.ndarray) -> int:
     return (fall[0] + fall[-1]) // 2
 
 
-# Chosen in benchmarks/find_learning_rate.py: from a fourth to a tenth makes no difference there.
-DIVISOR = 5
-# A smoothed curve of noise alone falls deeper than so many standard deviations once in fifty times.
-LEAST_FALL = 1.5
-# A curve whose lowest point is one of the first so many rises from the beginning.
-BEGINNING = 5
-
-
-def suggest(found: "LearningRateRange") -> tuple[float, str]:
+def suggest(curve: Curve) -> tuple[float, str]:
     """Return the learning rate, NaN if there is none, and the reason in plain words."""
-    fall, noise = fall_and_noise(found.losses, found.smoothed)
+    fall, noise = fall_and_noise(curve.losses, curve.smoothed)
     if fall <= LEAST_FALL * noise:
-        return math.nan, _never_fell(found, fall, noise)
-    suggestion = found.minimum / DIVISOR
+        return math.nan, _never_fell(curve, fall, noise)
+    lowest = float(curve.learning_rates[minimum(curve.smoothed)])
+    suggestion = lowest / DIVISOR
     reason = (
-        f"Suggestion {suggestion:.3g}: a fifth of {found.minimum:.3g}, where the smoothed loss is "
-        f"lowest ({found.smoothed.min():.3g}, from {found.smoothed[0]:.3g} at the beginning)."
+        f"Suggestion {suggestion:.3g}: a fifth of {lowest:.3g}, where the smoothed loss is "
+        f"lowest ({curve.smoothed.min():.3g}, from {curve.smoothed[0]:.3g} at the beginning)."
     )
-    return suggestion, reason + _not_risen(found, fall)
+    return suggestion, reason + _not_risen(curve, fall)
 
 
 def fall_and_noise(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
@@ -124,7 +131,7 @@ def fall_and_noise(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, flo
 
     The latter is robust: from the differences of neighbours, up to the lowest point.
     """
-    lowest = int(np.argmin(smoothed))
+    lowest = minimum(smoothed)
     differences = np.abs(np.diff(losses[: max(lowest, 2) + 1]))
     # Of two draws from a normal distribution, the median of |a - b| is 0.954 deviations.
     noise = float(np.median(differences)) / 0.954 if len(differences) else 0.0
@@ -132,29 +139,29 @@ def fall_and_noise(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, flo
     return float(smoothed[0] - smoothed[lowest]), max(noise, rounding)
 
 
-def _never_fell(found: "LearningRateRange", fall: float, noise: float) -> str:
-    lowest, highest = found.learning_rates[[0, -1]]
+def _never_fell(curve: Curve, fall: float, noise: float) -> str:
+    lowest, highest = curve.learning_rates[[0, -1]]
     return (
         f"No suggestion: between {lowest:.3g} and {highest:.3g} the smoothed loss never fell by "
         f"more than {LEAST_FALL} times what single losses scatter ({fall:.3g}, and they scatter "
-        f"by {noise:.3g}). {_remedy(found)}"
+        f"by {noise:.3g}). {_remedy(curve)}"
     )
 
 
-def _remedy(found: "LearningRateRange") -> str:
-    if found.ending == "end":
+def _remedy(curve: Curve) -> str:
+    if curve.ending == "end":
         return "Raise `max_learning_rate`, or raise `steps` or `batch_size`."
-    if np.argmin(found.smoothed) < BEGINNING:
+    if minimum(curve.smoothed) < BEGINNING:
         return "Lower `min_learning_rate`, or raise `steps` or `batch_size`."
     return "Raise `batch_size` or `steps`."
 
 
-def _not_risen(found: "LearningRateRange", fall: float) -> str:
+def _not_risen(curve: Curve, fall: float) -> str:
     """Say that the interval ends too early, if it does."""
-    risen = found.smoothed[-1] - found.smoothed.min()
-    if found.ending != "end" or risen > fall / 2:
+    risen = curve.smoothed[-1] - curve.smoothed.min()
+    if curve.ending != "end" or risen > fall / 2:
         return ""
     return (
-        f" The loss had not risen again at {found.learning_rates[-1]:.3g}, the end: raise "
+        f" The loss had not risen again at {curve.learning_rates[-1]:.3g}, the end: raise "
         "`max_learning_rate` to see whether more is better."
     )

@@ -46,18 +46,18 @@ _LEFT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")
 
 
 @contextmanager
-def restored(model: keras.Model) -> Iterator["Before"]:
+def restored(model: keras.Model) -> Iterator["ModelSnapshot"]:
     """Give the model back as it was, however the block ends."""
-    before = Before(model)
+    snapshot = ModelSnapshot(model)
     try:
         model._initial_epoch = None
-        yield before
+        yield snapshot
     finally:
         with uninterrupted():
-            before.put_back()
+            snapshot.put_back()
 
 
-class Before:
+class ModelSnapshot:
     """Variables, generators and attributes as they were, one copy in the host's memory.
 
     What `fit` builds stays built: it is put back to its initial values, and the generators to where

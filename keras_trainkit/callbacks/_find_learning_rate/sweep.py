@@ -10,7 +10,11 @@ import numpy as np
 from keras_trainkit import _validation
 from keras_trainkit._keras_internals import optimizers_of
 from keras_trainkit.callbacks._find_learning_rate.curve import count_apart, limit, trailing
-from keras_trainkit.callbacks._find_learning_rate.restored_model import Before, BuildFirst, is_built
+from keras_trainkit.callbacks._find_learning_rate.restored_model import (
+    BuildFirst,
+    ModelSnapshot,
+    is_built,
+)
 
 # Share of the sweep that must lie apart from a point that diverges, to know the noise by.
 SHARE_APART = 0.2
@@ -26,7 +30,7 @@ class Sweep(keras.callbacks.Callback):
         learning_rates: array of shape `(points,)`.
         smoothing: float >= 0. Width of the smoothing in decades.
         divergence: float > 1. How many times the best loss ends the sweep; it may be infinite.
-        before: what `fit` builds is added to it.
+        snapshot: what `fit` builds is added to it.
 
     Attributes:
         losses: list of floats, finite.
@@ -35,7 +39,11 @@ class Sweep(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, learning_rates: np.ndarray, smoothing: float, divergence: float, before: Before
+        self,
+        learning_rates: np.ndarray,
+        smoothing: float,
+        divergence: float,
+        snapshot: ModelSnapshot,
     ) -> None:
         super().__init__()
         self.losses: list[float] = []
@@ -44,7 +52,7 @@ class Sweep(keras.callbacks.Callback):
         self._smoothing, self._divergence = smoothing, divergence
         self._trailing: list[float] = []
         self._of_point: list[float] = []
-        self._before = before
+        self._snapshot = snapshot
 
     @property
     def points(self) -> int:
@@ -56,9 +64,9 @@ class Sweep(keras.callbacks.Callback):
         model = self.model
         self._calls = calls_per_point(model)
         if is_built(model):
-            self._before.add_built()
+            self._snapshot.add_built()
         else:
-            BuildFirst(model, self._before.add_built)
+            BuildFirst(model, self._snapshot.add_built)
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the learning rate, and let the logged mean begin anew."""

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit._backend import isolated_pass
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._variable_paths import repeats
 from keras_trainkit.diagnosis.history import layer_of
@@ -59,9 +59,9 @@ class ActivationProbe:
             for layer in layers:
                 stack.enter_context(_restored(layer))
             # The losses of the last step stay; those of this pass end with the scope.
-            stack.enter_context(shadowed(self.model, _clear_losses=lambda: None))
+            stack.enter_context(patched(self.model, _clear_losses=lambda: None))
             for layer in _whole(layers):
-                stack.enter_context(shadowed(layer, call=_measuring(layer, log)))
+                stack.enter_context(patched(layer, call=_measuring(layer, log)))
             self.model(self.batch, training=False)
         latest = {id(layer): (layer, row) for layer, row in log}
         paths = [_path(layer) for layer, _ in latest.values()]

@@ -11,8 +11,8 @@ import keras
 from keras import ops
 
 from keras_trainkit._keras_internals import optimizers_in, trained_variables
-from keras_trainkit._patching import shadowed
-from keras_trainkit._runtime_number import running
+from keras_trainkit._patching import patched
+from keras_trainkit._runtime_number import traced_value
 from keras_trainkit._tensors import Tensor
 from keras_trainkit._variable_paths import matches, path_of
 from keras_trainkit.callbacks._gradient_monitor.reductions import (
@@ -29,7 +29,7 @@ THRESHOLDS = ("clipnorm", "global_clipnorm", "clipvalue")
 class Recorder:
     """Measures what the optimizers of a model are given in a step, and what they do with it.
 
-    While `watching`, the methods by which an optimizer takes gradients are shadowed on the
+    While `watching`, the methods by which an optimizer takes gradients are patched on the
     instance. Only the outermost call counts: LossScaleOptimizer calls its inner optimizer inside
     a conditional, and the tensors made there may not leave it.
 
@@ -68,7 +68,7 @@ class Recorder:
             for optimizer in self.optimizers:
                 apply = self._hooked_apply(optimizer)
                 stateless_apply = self._hooked_stateless_apply(optimizer)
-                hooks = shadowed(optimizer, apply=apply, stateless_apply=stateless_apply)
+                hooks = patched(optimizer, apply=apply, stateless_apply=stateless_apply)
                 self._hooks.enter_context(hooks)
         self._watching += 1
         try:
@@ -219,11 +219,11 @@ def settings_of(
         scale = optimizer.dynamic_scale if optimizer.built else optimizer.initial_scale
     rule = getattr(optimizer, "inner_optimizer", optimizer)
     names = [name for name in THRESHOLDS if _is_on(getattr(rule, name))]
-    thresholds = {name: _fixed(running(rule, name)) for name in names}
+    thresholds = {name: _fixed(traced_value(rule, name)) for name in names}
     otherwise = getattr(rule, "clipping", None) or rule.gradient_accumulation_steps
     partly = "global_clipnorm" in thresholds and not all_measured
     # Keras's own optimizers clip what each replica has, this package's clip the sum.
-    apart = thresholds and replicas > 1 and not hasattr(rule, "clipped_by_threshold")
+    apart = thresholds and replicas > 1 and not hasattr(rule, "_clipped_by_threshold")
     return Settings(_fixed(scale), thresholds, bool(otherwise or partly or apart))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit._patching import shadowed
+from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
 from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
@@ -139,7 +139,7 @@ class Session(TrainFunction):
 
     def remade(self, train_step: Callable, **attributes: Any) -> Callable:
         """Return a train function that Keras makes around `train_step`, the model unchanged."""
-        with shadowed(self.model, train_step=train_step, train_function=None, **attributes):
+        with patched(self.model, train_step=train_step, train_function=None, **attributes):
             self.model.make_train_function(force=True)
             return self.model.train_function
 

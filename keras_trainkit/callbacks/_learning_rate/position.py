@@ -8,7 +8,7 @@ from keras_trainkit._keras_internals import innermost_optimizer, optimizers_of
 
 
 class Position:
-    """Counts the optimizer steps of a training from its epochs and batches.
+    """Finds the optimizer steps of a training from its epochs and batches.
 
     A training that is resumed with `initial_epoch`, or by `TrainingState`, is where it would be
     had it never stopped, whatever its optimizer counted. Data without a length is the exception:
@@ -20,28 +20,30 @@ class Position:
         epochs: int or None. Epochs of the whole training, if known.
 
     Attributes:
+        batches_before: int. Batches of the training before this epoch.
+        batches_per_step: int. Batches over which an optimizer step accumulates gradients.
         origin: int or None. What the optimizer had counted, in batches, when the training began;
             None where that is not needed.
     """
 
     def __init__(self, model: keras.Model, batches: int | None, epochs: int | None) -> None:
+        self.batches_before = 0
         self.origin: int | None = None
         self.epochs = epochs
         self._optimizer = innermost_optimizer(model)
         self._batches = batches
-        self._first = 0
         given = (getattr(o, "gradient_accumulation_steps", None) for o in optimizers_of(model))
-        self._per_update = next((steps for steps in given if steps), 1)
+        self.batches_per_step = next((steps for steps in given if steps), 1)
 
     @property
     def steps_per_epoch(self) -> float | None:
         """Optimizer steps in an epoch, None if the data has no length."""
-        return None if self._batches is None else self._batches / self._per_update
+        return None if self._batches is None else self._batches / self.batches_per_step
 
     def begin_epoch(self, epoch: int) -> None:
-        """Note how many batches came before."""
+        """Find how many batches came before."""
         if self._batches is not None:
-            self._first = epoch * self._batches
+            self.batches_before = epoch * self._batches
             return
         counted = self._counted()
         if self.origin is None:
@@ -52,11 +54,7 @@ class Position:
                     "data has no length and the optimizer has not counted any step. "
                     f"Received: initial_epoch={epoch}"
                 )
-        self._first = counted - self.origin
-
-    def step(self, batch: int) -> int:
-        """Return the optimizer steps before a batch of this epoch."""
-        return (self._first + batch) // self._per_update
+        self.batches_before = counted - self.origin
 
     def _counted(self) -> int:
         iterations: Any = self._optimizer._iterations

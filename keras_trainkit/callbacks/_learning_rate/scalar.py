@@ -1,5 +1,6 @@
 """Scalar variables that change between two steps of a running `fit`, at little cost."""
 
+import abc
 import contextlib
 from collections.abc import Sequence
 
@@ -8,32 +9,45 @@ import keras
 from keras_trainkit._backend import backend_module
 
 
-def reachable(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+def state_in_reach(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     """Let a running `fit` of `model` keep its scalars where `Scalar.write` finds them."""
     if keras.backend.backend() != "jax":
         return contextlib.nullcontext()
-    return backend_module(__package__).reachable(model)
+    return backend_module(__package__).state_in_reach(model)
 
 
 def scalar(model: keras.Model, variable: keras.Variable) -> "Scalar":
     """Return the fastest way to write a scalar variable of the model or its optimizer.
 
     Args:
-        model: the model that trains, made `reachable`.
+        model: the model that trains, its `state_in_reach`.
         variable: scalar variable.
     """
-    kind = Scalar if keras.backend.backend() == "torch" else backend_module(__package__).Direct
-    return kind(model, variable)
+    if keras.backend.backend() == "torch":
+        return AssignedScalar(variable)
+    return backend_module(__package__).fast_scalar(model, variable)
 
 
-class Scalar:
+class Scalar(abc.ABC):
     """Writes a variable so that the next step reads the value, whoever holds it now."""
 
-    def __init__(self, model: keras.Model, variable: keras.Variable) -> None:
-        self._model, self._variable = model, variable
-
+    @abc.abstractmethod
     def expect(self, values: Sequence[float]) -> None:
         """Prepare to write these values."""
+
+    @abc.abstractmethod
+    def write(self, value: float) -> None:
+        """Let the next step read this value."""
+
+
+class AssignedScalar(Scalar):
+    """Writes by the variable's own `assign`."""
+
+    def __init__(self, variable: keras.Variable) -> None:
+        self._variable = variable
+
+    def expect(self, values: Sequence[float]) -> None:
+        """Prepare nothing."""
 
     def write(self, value: float) -> None:
         """Let the next step read this value."""

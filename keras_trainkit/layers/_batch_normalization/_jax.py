@@ -13,23 +13,27 @@ from keras_trainkit.layers._batch_normalization.moments import others
 Arrays = tuple[jax.Array, ...]
 
 
-def trains(x: jax.Array) -> bool:
+def can_normalize_by_batch(x: jax.Array) -> bool:
     """Say whether this is the fastest way: XLA compiles it for every device."""
     return x.size > 0
 
 
-def infers(x: jax.Array) -> bool:
+def can_normalize(x: jax.Array) -> bool:
     """Say no: XLA makes one loop of the plain formula."""
     return False
 
 
-def train(x: jax.Array, axis: int, gamma: Any, beta: Any, epsilon: float) -> Arrays:
+def normalize_by_batch(
+    x: jax.Array, axis: int, gamma: jax.Array | None, beta: jax.Array | None, epsilon: float
+) -> Arrays:
     """Return y, the mean and the biased variance."""
     return _normalized_by_batch(x, gamma, beta, axis, epsilon)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3, 4))
-def _normalized_by_batch(x: jax.Array, gamma: Any, beta: Any, axis: int, epsilon: float) -> Arrays:
+def _normalized_by_batch(
+    x: jax.Array, gamma: jax.Array | None, beta: jax.Array | None, axis: int, epsilon: float
+) -> Arrays:
     rounded, error, variance = _moments(x, axis)
     scale = _product(lax.rsqrt(variance + epsilon), gamma)
     y = _line(x - along(axis, rounded, x), axis, scale, error, beta)
@@ -37,7 +41,7 @@ def _normalized_by_batch(x: jax.Array, gamma: Any, beta: Any, axis: int, epsilon
 
 
 @_normalized_by_batch.defjvp
-def _tangents(axis: int, epsilon: float, arguments: Any, tangents: Any) -> Any:
+def _tangents(axis: int, epsilon: float, arguments: Any, tangents: Any) -> tuple[Arrays, Arrays]:
     """Return the outputs and their tangents."""
     x, gamma, beta = arguments
     rounded, error, variance = _moments(x, axis)
@@ -51,7 +55,13 @@ def _tangents(axis: int, epsilon: float, arguments: Any, tangents: Any) -> Any:
 # `checkpoint` stores x, which is there anyway, instead of x less its mean.
 @partial(jax.checkpoint, static_argnums=6, prevent_cse=False)
 def _linear(
-    tangents: Any, x: Any, rounded: Any, error: Any, inverse: Any, gamma: Any, axis: int
+    tangents: Any,
+    x: jax.Array,
+    rounded: jax.Array,
+    error: jax.Array,
+    inverse: jax.Array,
+    gamma: jax.Array | None,
+    axis: int,
 ) -> Arrays:
     """Return the tangents of y, the mean and the variance.
 
@@ -80,14 +90,17 @@ def _moments(x: jax.Array, axis: int) -> Arrays:
     rounded = jnp.mean(x, axes)
     rest = x - along(axis, rounded, x)
     error = jnp.mean(rest, axes)
+    # `error` is small beside the standard deviation: nothing cancels.
     variance = jnp.mean(jnp.square(rest), axes) - jnp.square(error)
     return rounded, error, variance
 
 
-def _line(rest: jax.Array, axis: int, slope: Any, error: Any, shift: Any) -> jax.Array:
+def _line(
+    rest: jax.Array, axis: int, slope: jax.Array, error: jax.Array, shift: jax.Array | None
+) -> jax.Array:
     """Return `(rest - error) * slope + shift`."""
     return affine(rest, axis, slope, (0 if shift is None else shift) - error * slope)
 
 
-def _product(inverse: jax.Array, gamma: Any) -> jax.Array:
+def _product(inverse: jax.Array, gamma: jax.Array | None) -> jax.Array:
     return inverse if gamma is None else inverse * gamma

@@ -18,33 +18,41 @@ FUSED_FROM = 2**16  # numbers in x
 BATCH = 64  # where its size is unknown
 
 
-def trains(x: tf.Tensor) -> bool:
-    """Say whether this is the fastest way."""
+def can_normalize_by_batch(x: tf.Tensor) -> bool:
+    """Say yes: there is a fast way for everything."""
     return True
 
 
-def infers(x: tf.Tensor) -> bool:
+def can_normalize(x: tf.Tensor) -> bool:
     """Say whether this is the fastest way: so far measured on CPUs only."""
     return x.dtype == tf.float32 and not tf.config.list_logical_devices("GPU")
 
 
-def train(x: tf.Tensor, axis: int, gamma: Any, beta: Any, epsilon: float) -> Tensors:
+def normalize_by_batch(
+    x: tf.Tensor, axis: int, gamma: tf.Tensor | None, beta: tf.Tensor | None, epsilon: float
+) -> Tensors:
     """Return y, the mean and the biased variance."""
     gamma, beta = _filled(gamma, beta, x.shape[axis], x.dtype)
-    normalized = _fused_by_batch if fuses(x) else _closed_form
+    normalized = _fused_by_batch if prefers_fused(x) else _closed_form
     y, mean, variance = normalized(_rows(x, axis), gamma, beta, epsilon)
     return _from_rows(y, x, axis), mean, variance
 
 
-def fuses(x: tf.Tensor) -> bool:
+def prefers_fused(x: tf.Tensor) -> bool:
     """Say whether the fused kernels are the faster and exact ones for a batch like `x`."""
     sizes = [BATCH if size is None else size for size in x.shape]
     in_xla = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    return infers(x) and math.prod(sizes) >= FUSED_FROM and not in_xla
+    return can_normalize(x) and math.prod(sizes) >= FUSED_FROM and not in_xla
 
 
-def infer(
-    x: tf.Tensor, axis: int, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float
+def normalize(
+    x: tf.Tensor,
+    axis: int,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    gamma: tf.Tensor | None,
+    beta: tf.Tensor | None,
+    epsilon: float,
 ) -> tf.Tensor:
     """Return y by the given mean and variance."""
     if axis == x.shape.rank - 1 and x.shape.rank >= 4:
@@ -144,7 +152,12 @@ def _mean(rows: tf.Tensor) -> tf.Tensor:
 
 
 def _fused(
-    x: tf.Tensor, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float
+    x: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: float,
 ) -> tf.Tensor:
     return tf.raw_ops.FusedBatchNormV3(
         x=x,
@@ -157,7 +170,9 @@ def _fused(
     )[0]
 
 
-def _filled(gamma: Any, beta: Any, size: int, dtype: tf.DType) -> tuple[Any, Any]:
+def _filled(
+    gamma: tf.Tensor | None, beta: tf.Tensor | None, size: int, dtype: tf.DType
+) -> tuple[tf.Tensor, tf.Tensor]:
     return (
         tf.ones(size, dtype) if gamma is None else gamma,
         tf.zeros(size, dtype) if beta is None else beta,

@@ -9,28 +9,41 @@ from keras_trainkit.layers._batch_normalization import FAR
 Tensors = tuple[torch.Tensor, ...]
 
 
-def trains(x: torch.Tensor) -> bool:
+def can_normalize_by_batch(x: torch.Tensor) -> bool:
     """Say whether this is the fastest way: so far measured on CPUs only."""
     return x.device.type == "cpu" and x.numel() > 0
 
 
-infers = trains
+can_normalize = can_normalize_by_batch
 
 
-def train(x: torch.Tensor, axis: int, gamma: Any, beta: Any, epsilon: float) -> Tensors:
+def normalize_by_batch(
+    x: torch.Tensor,
+    axis: int,
+    gamma: torch.Tensor | None,
+    beta: torch.Tensor | None,
+    epsilon: float,
+) -> Tensors:
     """Return y, the mean and the biased variance."""
     second = _channels_second(x, axis)
     mean, variance = x.new_zeros(x.shape[axis]), x.new_zeros(x.shape[axis])
     y, _, inverse = torch.native_batch_norm(second, gamma, beta, mean, variance, True, 1.0, epsilon)
     count = x.numel() // x.shape[axis]
+    # With a momentum of 1 the kernel left the sum of squares over count - 1 in it.
     variance = variance * ((count - 1) / count) if count > 1 else torch.zeros_like(variance)
     if (mean.abs() * inverse).max() > FAR:
         y, mean, variance = _Refined.apply(second, gamma, beta, mean, variance, epsilon)
     return _channels_back(y, x), mean, variance
 
 
-def infer(
-    x: torch.Tensor, axis: int, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float
+def normalize(
+    x: torch.Tensor,
+    axis: int,
+    mean: torch.Tensor,
+    variance: torch.Tensor,
+    gamma: torch.Tensor | None,
+    beta: torch.Tensor | None,
+    epsilon: float,
 ) -> torch.Tensor:
     """Return y by the given mean and variance."""
     second = _channels_second(x, axis)
@@ -56,7 +69,13 @@ class _Refined(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, x: torch.Tensor, gamma: Any, beta: Any, mean: Any, variance: Any, epsilon: Any
+        context: Any,
+        x: torch.Tensor,
+        gamma: torch.Tensor | None,
+        beta: torch.Tensor | None,
+        mean: torch.Tensor,
+        variance: torch.Tensor,
+        epsilon: float,
     ) -> Tensors:
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = (-1, *[1] * (x.ndim - 2))
@@ -70,6 +89,7 @@ class _Refined(torch.autograd.Function):
         if beta is not None:
             y.add_(beta.view(shape))
         rounded = mean + error
+        # The part of the exact mean that `rounded` has no bits for.
         rest = error - (rounded - mean)
         context.save_for_backward(x, gamma, rounded, rest, inverse)
         context.epsilon = epsilon

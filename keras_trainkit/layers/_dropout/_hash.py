@@ -14,16 +14,16 @@ For one seed, `k_0` differs between any two of the 2^32 steps. Shifts and factor
 Wellons (2018), Prospecting for hash functions, "triple32".
 """
 
-from typing import Any
-
 import numpy as np
 from keras import ops
+
+from keras_trainkit._tensors import Tensor
 
 A, B, C = np.uint32(0xED5AD4BB), np.uint32(0xAC4C1B51), np.uint32(0x31848BAB)
 D = np.uint32(0x9E3779B9)
 
 
-def random_bits(position: Any, state: Any) -> Any:
+def random_bits(position: Tensor, state: Tensor) -> Tensor:
     """Return 32 random bits as uint32 for each uint32 `position`.
 
     `state` holds the seed and the step of a `keras.random.SeedGenerator`.
@@ -35,7 +35,7 @@ def random_bits(position: Any, state: Any) -> Any:
     return _round(ops.multiply(_xor(_folded(h, 11), key_1), B), 15, C)
 
 
-def drops(bits: Any, rate: Any) -> Any:
+def drops(bits: Tensor, rate: Tensor) -> Tensor:
     """Say of each position's bits whether they fall below `rate`, to a resolution of 2^-24."""
     # Signed comparisons are the ones that every CPU has in vector form.
     return ops.cast(ops.right_shift(bits, np.uint32(8)), "int32") < ops.cast(
@@ -43,17 +43,17 @@ def drops(bits: Any, rate: Any) -> Any:
     )
 
 
-def _finalized(x: Any) -> Any:
+def _finalized(x: Tensor) -> Tensor:
     return _folded(_round(_round(_round(x, 17, A), 11, B), 15, C), 14)
 
 
-def _round(x: Any, shift: int, factor: np.uint32) -> Any:
+def _round(x: Tensor, shift: int, factor: np.uint32) -> Tensor:
     return ops.multiply(_folded(x, shift), factor)
 
 
-def _folded(x: Any, shift: int) -> Any:
+def _folded(x: Tensor, shift: int) -> Tensor:
     return _xor(x, ops.right_shift(x, np.uint32(shift)))
 
 
-def _xor(x: Any, y: Any) -> Any:
+def _xor(x: Tensor, y: Tensor) -> Tensor:
     return ops.bitwise_xor(x, y)

@@ -1,7 +1,5 @@
 """Dropout on JAX: the mask is computed in the forward and again in the backward pass."""
 
-from typing import Any
-
 import jax
 from jax import lax
 from jax import numpy as jnp
@@ -9,7 +7,7 @@ from jax import numpy as jnp
 from keras_trainkit.layers._dropout._hash import drops, random_bits
 
 
-def serves(inputs: Any) -> bool:
+def can_drop(inputs: jax.Array) -> bool:
     """Say whether this is the fastest way: so far measured on CPUs only."""
     return jax.default_backend() == "cpu"
 

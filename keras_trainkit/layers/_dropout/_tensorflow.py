@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_trainkit.layers._dropout._hash import drops, random_bits
 
 
-def serves(inputs: Any) -> bool:
+def can_drop(inputs: tf.Tensor) -> bool:
     """Say whether this is the fastest way: so far measured on CPUs only."""
     return not tf.config.list_logical_devices("GPU")
 

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from keras_trainkit._tensors import Tensor
+
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def serves(inputs: torch.Tensor) -> bool:
+def can_drop(inputs: torch.Tensor) -> bool:
     """Say whether this is the fastest way: so far measured on CPUs only."""
     return inputs.device.type == "cpu"
 
 
 # `torch.compile` would take the rate for a constant, and compile anew for each.
 @torch.compiler.disable
-def drop(inputs: torch.Tensor, rate: Any, state: torch.Tensor) -> torch.Tensor:
+def drop(inputs: torch.Tensor, rate: Tensor | float, state: torch.Tensor) -> torch.Tensor:
     """Zero the inputs where their random bits fall below `rate`, and scale the others."""
     rate = float(rate)  # a schedule's value is a tensor
     return _Masked.apply(inputs, _mask(inputs.shape, rate, state), 1 - rate)

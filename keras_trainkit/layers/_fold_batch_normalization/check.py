@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_trainkit._tensors import Tensor, float64_of
 from keras_trainkit._validation import invalid
 
 # Largest difference of an output, relative to its largest magnitude, that rounding explains.
@@ -24,8 +25,7 @@ def default_rtol(dtypes: Iterable[str]) -> float:
 def outputs_at_inference(model: keras.Model, x: Any) -> list[np.ndarray]:
     """Return the flat outputs of `model`, whose state does not change."""
     with keras.StatelessScope():
-        outputs = keras.tree.flatten(model(x, training=False))
-        return [ops.convert_to_numpy(output).astype("float64") for output in outputs]
+        return [float64_of(output) for output in keras.tree.flatten(model(x, training=False))]
 
 
 def probed(model: keras.Model, inputs: Any) -> tuple[Any, list[np.ndarray]]:
@@ -61,7 +61,7 @@ def _random_like(inputs: Any, size: int) -> Any:
     return keras.tree.map_structure(lambda tensor: _random(rng, tensor, size), inputs)
 
 
-def _random(rng: np.random.Generator, tensor: Any, size: int) -> np.ndarray:
+def _random(rng: np.random.Generator, tensor: Tensor, size: int) -> np.ndarray:
     batch, *rest = tensor.shape
     shape = [batch or BATCH, *(length or size for length in rest)]
     if "float" in tensor.dtype:

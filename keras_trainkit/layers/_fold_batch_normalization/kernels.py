@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_trainkit._tensors import float64_of
 from keras_trainkit.layers.batch_normalization import BatchNormalization
 
 NORMALIZATIONS = (BatchNormalization, layers.BatchNormalization)
@@ -55,30 +56,26 @@ def channel_axis(layer: Any, rank: int) -> int:
     return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
 
 
-def scale_and_shift(normalization: Any) -> tuple[Any, Any]:
+def scale_and_shift(normalization: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return what the normalization multiplies its inputs by at inference, and then adds."""
-    scale = 1 / np.sqrt(_numbers(normalization.moving_variance) + normalization.epsilon)
+    scale = 1 / np.sqrt(float64_of(normalization.moving_variance) + normalization.epsilon)
     if normalization.scale:
-        scale = scale * _numbers(normalization.gamma)
-    shift = -scale * _numbers(normalization.moving_mean)
+        scale = scale * float64_of(normalization.gamma)
+    shift = -scale * float64_of(normalization.moving_mean)
     if normalization.center:
-        shift = shift + _numbers(normalization.beta)
+        shift = shift + float64_of(normalization.beta)
     return scale, shift
 
 
 def write_folded(source: Any, target: Any, normalizations: Sequence[Any]) -> None:
     """Give `target` the kernel and bias of `source` with `normalizations` behind it."""
     name, over_channels = KERNELS[type(source)]
-    kernel = _numbers(getattr(source, name))
-    bias = _numbers(source.bias) if source.use_bias else 0.0
+    kernel = float64_of(getattr(source, name))
+    bias = float64_of(source.bias) if source.use_bias else 0.0
     for scale, shift in map(scale_and_shift, normalizations):
         kernel = kernel * over_channels(scale, kernel)
         bias = bias * scale + shift
     getattr(target, name).assign(kernel)
     target.bias.assign(bias)
     if name == "pointwise_kernel":
-        target.depthwise_kernel.assign(_numbers(source.depthwise_kernel))
-
-
-def _numbers(variable: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable).astype("float64")
+        target.depthwise_kernel.assign(float64_of(source.depthwise_kernel))

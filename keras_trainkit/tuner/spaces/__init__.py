@@ -1,7 +1,7 @@
 """Search spaces: what a KerasTuner search may choose, one class for each part of a training."""
 
 from keras_trainkit.tuner.spaces._space import Space as Space
-from keras_trainkit.tuner.spaces.batch_norm import BatchNorm as BatchNorm
+from keras_trainkit.tuner.spaces.batch_normalization import BatchNormalization as BatchNormalization
 from keras_trainkit.tuner.spaces.batch_size import BatchSize as BatchSize
 from keras_trainkit.tuner.spaces.dropout import Dropout as Dropout
 from keras_trainkit.tuner.spaces.hidden_units import HiddenUnits as HiddenUnits

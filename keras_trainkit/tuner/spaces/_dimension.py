@@ -1,9 +1,4 @@
-"""What an argument of a space means: one value, a range, or a choice.
-
-0.3            this value; nothing is searched
-(0.1, 0.5)     the range between the two numbers, both included
-[0.1, 0.3]     one of the listed values; names may stand in a tuple as well
-"""
+"""An argument of a space, by the convention of `Space`: one value, a range, or a choice."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""What every space is."""
+"""What every space is: how it is told what to search, and what it makes of that."""
 
 from typing import Any, Self
 
@@ -21,6 +21,9 @@ class Space:
         False               off
 
     KerasTuner's `hp.name_scope` tells two spaces of one class in one model apart.
+
+    Raises:
+        ValueError: if an argument names a value outside its interval.
     """
 
     def __init__(self, argument: Any = None) -> None:

@@ -17,9 +17,6 @@ class BatchSize(Space):
         size: int >= 1; a range is sampled on a logarithmic scale. `False` leaves the batch size to
             the data or to the arguments of `search`. Defaults to the choice `[32, 64, 128]`.
 
-    Raises:
-        ValueError: if `size` names a value outside its interval.
-
     Example:
         >>> from keras_tuner import HyperParameters
         >>> from keras_trainkit.tuner import spaces
@@ -28,7 +25,6 @@ class BatchSize(Space):
     """
 
     def __init__(self, size: Any = None) -> None:
-        """Check the argument."""
         self.size = dimension(
             "batch_size",
             size,

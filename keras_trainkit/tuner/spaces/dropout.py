@@ -17,9 +17,6 @@ class Dropout(Space):
         rate: float in [0, 1), or `False` for no layer. Defaults to the choice
             `[0.0, 0.1, 0.2, 0.3, 0.4, 0.5]`.
 
-    Raises:
-        ValueError: if `rate` names a value outside its interval.
-
     Example:
         >>> from keras_tuner import HyperParameters
         >>> from keras_trainkit.tuner import spaces
@@ -28,7 +25,6 @@ class Dropout(Space):
     """
 
     def __init__(self, rate: Any = None) -> None:
-        """Check the argument."""
         self.rate = dimension(
             "dropout",
             rate,

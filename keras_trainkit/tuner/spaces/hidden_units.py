@@ -34,9 +34,6 @@ class HiddenUnits(Space):
             scale. Defaults to the range `(32, 256)`.
         shape: str, a name from the list above. Defaults to all of them.
 
-    Raises:
-        ValueError: if an argument names a value outside its interval.
-
     Example:
         >>> from keras_tuner import HyperParameters
         >>> from keras_trainkit.tuner import spaces
@@ -45,7 +42,6 @@ class HiddenUnits(Space):
     """
 
     def __init__(self, hidden_layers: Any = None, width: Any = None, shape: Any = None) -> None:
-        """Check the arguments."""
         one_or_more = partial(_validation.integer, low=1)
         one_shape = partial(_validation.one_of, choices=SHAPES)
         self.hidden_layers = dimension("hidden_layers", hidden_layers, one_or_more, default=(1, 3))

@@ -19,7 +19,7 @@ class Initializer(Space):
     SELU, Glorot for the others.
 
     Args:
-        include: str, `"matched"` or the name of an initializer that Keras knows. Defaults to
+        choices: str, `"matched"` or the name of an initializer that Keras knows. Defaults to
             `"matched"`, which is no hyperparameter.
 
     Raises:
@@ -32,9 +32,8 @@ class Initializer(Space):
         'HeNormal'
     """
 
-    def __init__(self, include: Any = None) -> None:
-        """Check the argument."""
-        self.name = dimension("initializer", include, known_initializer, default=MATCHED)
+    def __init__(self, choices: Any = None) -> None:
+        self.name = dimension("initializer", choices, known_initializer, default=MATCHED)
 
     def declare(self, hp: HyperParameters) -> str:
         """Register the name; return its value."""

@@ -36,16 +36,13 @@ class Optimizer(Space):
     from the learning rate they have their default arguments.
 
     Args:
-        include: str, one of `"nag"`, `"adam"`, `"sgd"`, `"rmsprop"`, `"adagrad"`, `"adadelta"`.
+        choices: str, one of `"nag"`, `"adam"`, `"sgd"`, `"rmsprop"`, `"adagrad"`, `"adadelta"`.
             Defaults to the first four.
         learning_rate: float > 0, for every optimizer; a range is sampled on a logarithmic scale,
             for each optimizer by itself (`nag/learning_rate`, ...). Defaults to a range per
             optimizer: nag and adagrad `(1e-3, 1e-1)`, adam and rmsprop `(1e-4, 1e-2)`, sgd
             `(1e-2, 1.0)`, adadelta `(0.05, 2.0)`.
         schedule: A `Schedule`, or its first argument. Defaults to `Schedule()`.
-
-    Raises:
-        ValueError: if an argument names a value outside its interval.
 
     Example:
         >>> from keras_tuner import HyperParameters
@@ -56,12 +53,11 @@ class Optimizer(Space):
     """
 
     def __init__(
-        self, include: Any = None, learning_rate: Any = None, schedule: Any = None
+        self, choices: Any = None, learning_rate: Any = None, schedule: Any = None
     ) -> None:
-        """Check the arguments."""
         known = partial(_validation.one_of, choices=RULES)
         self.name = dimension(
-            "optimizer", include, known, default=("nag", "adam", "sgd", "rmsprop")
+            "optimizer", choices, known, default=("nag", "adam", "sgd", "rmsprop")
         )
         self.learning_rates = {
             name: dimension(

@@ -20,14 +20,11 @@ class Regularizer(Space):
         loss += l1 * sum |w| + l2 * sum w^2
 
     Args:
-        include: str, one of `"none"`, `"l1"`, `"l2"`, `"l1l2"`; `False` means `"none"`. Defaults
+        choices: str, one of `"none"`, `"l1"`, `"l2"`, `"l1l2"`; `False` means `"none"`. Defaults
             to `("none", "l1", "l2")`.
         strength: float > 0. The factors l1 and l2 above; a range is sampled on a logarithmic
             scale, for each factor by itself (`l1/strength`, `l2/strength`). Defaults to the range
             `(1e-6, 1e-2)`.
-
-    Raises:
-        ValueError: if an argument names a value outside its interval.
 
     Example:
         >>> from keras_tuner import HyperParameters
@@ -37,11 +34,10 @@ class Regularizer(Space):
         1.5
     """
 
-    def __init__(self, include: Any = None, strength: Any = None) -> None:
-        """Check the arguments."""
+    def __init__(self, choices: Any = None, strength: Any = None) -> None:
         self.kind = dimension(
             "regularizer",
-            include,
+            choices,
             partial(_validation.one_of, choices=PENALTIES),
             default=(NONE, "l1", "l2"),
             off=NONE,

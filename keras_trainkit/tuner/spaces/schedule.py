@@ -31,13 +31,10 @@ class Schedule(Space):
     on how long a trial trains. The exponential curve is also lr0 exp(-k t), k = ln 2 / half_life.
 
     Args:
-        include: str, `"constant"` or a name from the list above; `False` means `"constant"`.
+        choices: str, `"constant"` or a name from the list above; `False` means `"constant"`.
             Defaults to all four.
         half_life: int >= 1. Steps until the learning rate has halved; a range is sampled on a
             logarithmic scale. Defaults to the range `(100, 10_000)`.
-
-    Raises:
-        ValueError: if an argument names a value outside its interval.
 
     Example:
         >>> from keras_tuner import HyperParameters
@@ -48,12 +45,11 @@ class Schedule(Space):
         [0.1, 0.05, 0.025]
     """
 
-    def __init__(self, include: Any = None, half_life: Any = None) -> None:
-        """Check the arguments."""
+    def __init__(self, choices: Any = None, half_life: Any = None) -> None:
         names = (CONSTANT, *SCHEDULES)
         known = partial(_validation.one_of, choices=names)
         steps = partial(_validation.integer, low=1)
-        self.name = dimension("schedule", include, known, default=names, off=CONSTANT)
+        self.name = dimension("schedule", choices, known, default=names, off=CONSTANT)
         self.half_life = dimension("half_life", half_life, steps, default=(100, 10_000), log=True)
 
     def declare(self, hp: HyperParameters) -> tuple[str, int | None]:

@@ -12,7 +12,7 @@ from keras import layers, ops
 import keras_trainkit.layers
 import keras_trainkit.optimizers
 import keras_trainkit.schedules
-from keras_trainkit._runtime_number import running
+from keras_trainkit._runtime_number import traced_value
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.callbacks._gradient_monitor.nonfinite import MOST_EVENTS, Response, Watch
 from keras_trainkit.callbacks._gradient_monitor.rollback import MOST_CUTS, Rollback
@@ -423,7 +423,7 @@ def test_rollback_keeps_what_the_user_assigned_meanwhile():
         assert getattr(owner, name) == number
         variables = [v for v in owner.variables if v.path.endswith(name)]
         assert [float(array(v)) for v in variables] == [number] * len(variables)
-    assert float(array(running(optimizer, "weight_decay"))) == 0.25
+    assert float(array(traced_value(optimizer, "weight_decay"))) == 0.25
     np.testing.assert_allclose(array(optimizer.learning_rate), 0.02, rtol=1e-6)
 
 

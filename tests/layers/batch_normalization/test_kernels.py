@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_trainkit._backend import backend_module
 from keras_trainkit.layers import BatchNormalization
 from tests.contracts import array
 from tests.layers.derivatives import differentiated
@@ -104,12 +105,10 @@ def test_kernel_and_general_path_equal_float64(case):
     assert_within(kernel, general, limits)
 
 
-def test_kernel_serves_what_runs_here():
-    from keras_trainkit.layers._batch_normalization import _kernel
-
-    kernel = _kernel(keras.backend.backend())
-    assert kernel.trains(ops.convert_to_tensor(ROWS))
-    assert kernel.infers(ops.convert_to_tensor(ROWS)) == (keras.backend.backend() != "jax")
+def test_backend_has_a_kernel_for_what_runs_here():
+    kernel = backend_module("keras_trainkit.layers._batch_normalization")
+    assert kernel.can_normalize_by_batch(ops.convert_to_tensor(ROWS))
+    assert kernel.can_normalize(ops.convert_to_tensor(ROWS)) == (keras.backend.backend() != "jax")
 
 
 @pytest.mark.parametrize("shape", [(5, CHANNELS), (2, 3, CHANNELS), (2, 3, 4, CHANNELS)])
@@ -329,7 +328,7 @@ def test_kernel_stays_out_of_xla(monkeypatch):
     seen = []
 
     def trace():
-        seen.append(kernel.fuses(tf.zeros((2, 3))))
+        seen.append(kernel.prefers_fused(tf.zeros((2, 3))))
         return tf.constant(0)
 
     monkeypatch.setattr(kernel, "FUSED_FROM", 0)
@@ -347,7 +346,7 @@ def test_kernels_of_tensorflow_are_for_large_batches(shape, fused, monkeypatch):
     from keras_trainkit.layers._batch_normalization import _tensorflow as kernel
 
     monkeypatch.undo()
-    assert kernel.fuses(keras.KerasTensor(shape)) is fused
+    assert kernel.prefers_fused(keras.KerasTensor(shape)) is fused
 
 
 @pytest.mark.backend("tensorflow")

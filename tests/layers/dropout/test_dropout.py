@@ -1,13 +1,13 @@
 """Dropout against its formula: what it keeps, what it scales, and what it refuses."""
 
 import copy
-import importlib
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_trainkit._backend import backend_module
 from keras_trainkit.layers import Dropout
 from tests.contracts import array, assert_close, assert_round_trips
 from tests.layers.derivatives import differentiated
@@ -29,7 +29,7 @@ def kernel(request, monkeypatch):
 
 
 def kernel_module():
-    return importlib.import_module(f"keras_trainkit.layers._dropout._{keras.backend.backend()}")
+    return backend_module("keras_trainkit.layers._dropout")
 
 
 # Contract

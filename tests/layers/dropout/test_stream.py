@@ -83,10 +83,10 @@ def runs(tmp_path_factory):
     losses = fit(model, callbacks=[keras.callbacks.ModelCheckpoint(folder / "{epoch}.keras")])
     straight = {"losses": losses[SAVED_AFTER:], **state_of(model)}
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from tests.layers import test_dropout_stream"
+        "import sys; sys.path.insert(0, sys.argv[1]); from tests.layers.dropout import test_stream"
     )
     arguments = ROOT, folder / f"{SAVED_AFTER}.keras", folder / "resumed.npz"
-    run_in_fresh_process(f"{code}; test_dropout_stream.resume(*sys.argv[2:])", *arguments)
+    run_in_fresh_process(f"{code}; test_stream.resume(*sys.argv[2:])", *arguments)
     return straight, dict(np.load(folder / "resumed.npz"))
 
 

@@ -1,19 +1,25 @@
-"""How long something lasts: in steps, in epochs or as a share of the training.
+"""Time: durations in steps, epochs or percent, and the period that holds a step.
 
 1000, "1000 steps"    optimizer steps
 "5 epochs"            passes over the data
 "10%"                 share of the steps that the training has
+
+An epoch of ten batches in three parts is 3.33 steps, which no float is exactly: where a duration or
+a period ends on a step but for rounding, it ends there.
 """
 
 import math
 import re
 from dataclasses import dataclass
+from types import ModuleType
 
 from keras_trainkit import _validation
+from keras_trainkit._tensors import Tensor
 
 Duration = float | str
 
-# Share by which a time in float64 may be off after a few operations.
+# Share by which a time in float64 may be off after a few operations: thousands of times what one
+# operation rounds, and yet a whole step only after 10**12 of them.
 ROUNDING = 1e-12
 
 _TEXT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(steps?|epochs?|%)\s*")
@@ -88,3 +94,41 @@ def in_steps(name: str, value: Duration, span: Span) -> float:
         )
     # A hundredth is taken last, so that whole percents of round numbers stay whole.
     return whole(float(match[1]) * unit / (100 if percent else 1))
+
+
+def is_whole(step: Tensor) -> bool:
+    """Return whether a number, an array or a tensor counts in an integer type."""
+    return "int" in str(getattr(step, "dtype", type(step)))
+
+
+def rounding(dtype: str) -> float:
+    """Return the share by which a time in `dtype` may be off after a few operations."""
+    # Of the smaller types float32 is the finest, which rounds by up to 6e-8.
+    return ROUNDING if dtype == "float64" else 5e-7
+
+
+def completed(step: Tensor, length: float, xp: ModuleType, dtype: str) -> Tensor:
+    """Return how many periods of `length` steps are over at `step`."""
+    if isinstance(length, int) and is_whole(step):
+        return xp.floor_divide(step, length)
+    periods = xp.array(step, dtype) / length
+    return xp.floor(periods + rounding(dtype) * xp.abs(periods))
+
+
+def since(step: Tensor, length: float, xp: ModuleType, times: Tensor = 1) -> Tensor:
+    """Return the steps that have passed since `times` periods were over, or 0 before that.
+
+    Whole steps are subtracted first, as no type rounds them.
+    """
+    floor = math.floor(length)
+    passed = xp.subtract(step, xp.multiply(times, floor))
+    if length != floor:
+        passed = xp.subtract(passed, xp.multiply(times, length - floor))
+    return xp.maximum(passed, 0)
+
+
+def period(step: Tensor, length: float, xp: ModuleType, dtype: str) -> tuple[Tensor, Tensor]:
+    """Return which period of `length` steps holds the step, and which share of it has passed."""
+    before = completed(step, length, xp, dtype)
+    share = xp.array(since(step, length, xp, before), dtype) / length
+    return before, xp.minimum(share, 1.0)

@@ -9,29 +9,26 @@ from keras_trainkit.tuner.spaces._dimension import dimension
 from keras_trainkit.tuner.spaces._space import Space
 
 
-class BatchNorm(Space):
+class BatchNormalization(Space):
     """Batch normalization, or none.
 
     Args:
-        include: bool. Whether the layer exists. Defaults to the choice `[True, False]`.
-
-    Raises:
-        ValueError: if `include` is not a bool or a list of them.
+        choices: bool. Whether the layer exists. Defaults to the choice `[True, False]`.
 
     Example:
         >>> from keras_tuner import HyperParameters
         >>> from keras_trainkit.tuner import spaces
-        >>> type(spaces.BatchNorm(True).build(HyperParameters())).__name__
+        >>> type(spaces.BatchNormalization(True).build(HyperParameters())).__name__
         'BatchNormalization'
     """
 
-    def __init__(self, include: Any = None) -> None:
-        """Check the argument."""
-        self.include = dimension("batch_norm", include, _validation.boolean, default=[True, False])
+    def __init__(self, choices: Any = None) -> None:
+        # Saved trials know the hyperparameter by this name.
+        self.exists = dimension("batch_norm", choices, _validation.boolean, default=[True, False])
 
     def declare(self, hp: HyperParameters) -> bool:
         """Register the choice; return its value."""
-        return self.include.declare(hp)
+        return self.exists.declare(hp)
 
     def build(self, hp: HyperParameters) -> layers.BatchNormalization | None:
         """Return a new layer, or `None` where it is off."""
