@@ -10,5 +10,8 @@ T = TypeVar("T", bound=type)
 
 
 def register(cls: T) -> T:
-    """Register `cls` as `keras_trainkit>ClassName`, so that no file confuses it with a namesake."""
+    """Register `cls` as `keras_trainkit>ClassName`, the name by which files hold it.
+
+    Under its bare name a file's `Adam` or `Dropout` would be read as Keras's own.
+    """
     return keras.saving.register_keras_serializable(package=PACKAGE)(cls)

@@ -1,5 +1,9 @@
 """Each private name of Keras that `_keras_internals` touches is where it says, and means that."""
 
+import ast
+import pathlib
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +13,47 @@ from keras_trainkit import _keras_internals as internals
 from tests import contracts
 
 X = np.ones((4, 3), "float32")
+# PyTorch has the fused updates of its optimizers under private names only.
+OF_TORCH = ("_foreach_", "_fused_")
+PACKAGE = pathlib.Path(internals.__file__).parent
+
+
+def private(names):
+    return {n for n in names if isinstance(n, str) and re.fullmatch(r"_[a-z]\w*", n)}
+
+
+def reached(tree):
+    """Return the private names that a file reads of objects or patches on them."""
+    nodes = list(ast.walk(tree))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return private(names | {node.arg for node in nodes if isinstance(node, ast.keyword)})
+
+
+def spelled(tree):
+    """Return the private names that a file has as strings."""
+    return private(node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+
+
+def own_names(tree):
+    """Return the names that a file defines, or assigns to `self`."""
+    nodes = list(ast.walk(tree))
+    found = {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    stored = [n for n in nodes if isinstance(getattr(n, "ctx", None), ast.Store)]
+    found |= {n.id for n in stored if isinstance(n, ast.Name)}
+    attributes = [n for n in stored if isinstance(n, ast.Attribute)]
+    return found | {n.attr for n in attributes if ast.unparse(n.value) == "self"}
+
+
+def test_no_other_file_touches_a_private_name_of_keras():
+    trees = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    home = trees.pop(PACKAGE / "_keras_internals.py")
+    ours = own_names(home).union(*map(own_names, trees.values()))
+    of_keras = reached(home) | spelled(home) - ours
+    assert {"_flatten_layers", "_initial_epoch", "_backend_update_step"} <= of_keras
+    for path, tree in trees.items():
+        strange = reached(tree) - ours | spelled(tree) & of_keras
+        strange = {name for name in strange if not name.startswith(OF_TORCH)}
+        assert not strange, f"{path.relative_to(PACKAGE)}: {sorted(strange)}"
 
 
 class Nested(layers.Layer):

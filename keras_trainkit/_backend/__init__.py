@@ -39,11 +39,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def replica_sum(x: Tensor) -> Tensor:
-    """Add `x` over all replicas, differentiably; where there are none, return it.
-
-    JAX needs nothing: under `keras.distribution` its arrays are those of the whole batch.
-    """
-    return x if keras.backend.backend() == "jax" else backend_module(__name__).replica_sum(x)
+    """Add `x` over all replicas, differentiably; where there are none, return it."""
+    return backend_module(__name__).replica_sum(x)
 
 
 def never_empty(x: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""JAX's primitives: functions compiled by XLA."""
+"""JAX's primitives: functions compiled by XLA, over arrays of all devices."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,3 +9,8 @@ import jax
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function`, compiled when it is first called with arguments of a shape."""
     return jax.jit(function)
+
+
+def replica_sum(x: jax.Array) -> jax.Array:
+    """Return `x`: under `keras.distribution` arrays are those of the whole batch."""
+    return x
