@@ -165,7 +165,7 @@ def report(outcomes: list[Outcome]) -> bool:
     for verdict in ("survived", "broken"):
         for outcome in outcomes:
             if outcome.verdict == verdict:
-                print(f"{verdict}: {named(outcome.mutant)}")
+                print(outcome)
     broken = any(outcome.verdict == "broken" for outcome in outcomes)
     return not broken and killed >= LEAST_SHARE * len(outcomes)
 
@@ -188,6 +188,7 @@ def main() -> int:
     if options.check or problems or not mutants:
         print(f"{len(mutants)} mutants, of which {len(problems)} do not fit the package")
         return int(bool(problems) or not mutants)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         return int(not report(tried_out(mutants, options.workers, Path(folder))))
 

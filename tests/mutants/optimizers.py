@@ -102,10 +102,10 @@ MUTANTS = (
     ),
     Mutant(
         "optimizers/_base.py",
-        "steps, low=2)",
-        "steps, low=1)",
-        "an accumulation of one step is no error",
-        COMMON,
+        'f"None beside `{name}`"',
+        '"None beside `clipnorm`"',
+        "a message names another argument than the one that was given",
+        "optimizers/test_clipping.py",
     ),
     Mutant(
         "optimizers/_update_groups.py",
