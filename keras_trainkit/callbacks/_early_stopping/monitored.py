@@ -102,7 +102,7 @@ def _awaits_validation(model: keras.Model, names: Sequence[str], logs: Mapping[s
 
 
 def _direction(metric: Any) -> str | None:
-    # Keras keeps it in a private attribute of most of its metrics.
+    # Keras has no public name for the direction that most of its metrics have.
     if hasattr(metric, "_direction"):
         return "max" if metric._direction == "up" else "min"
     if isinstance(metric, _COUNTS_OF_ERRORS) or getattr(metric, "_fn", None) in _LOSSES:
