@@ -68,6 +68,7 @@ def write(path: str, state: Any, holds: str = STATE, compressed: bool = False) -
         TypeError: if the state holds anything else.
         OSError: if the file cannot be written; what was there before is untouched.
     """
+    # `tempfile` would make a file that only its owner may read.
     unfinished = f"{path}{uuid.uuid4().hex}{UNFINISHED}"
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     try:

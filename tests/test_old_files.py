@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit.callbacks import TrainingState
+from keras_trainkit import _archive as archive
+from keras_trainkit.callbacks import EarlyStopping, TrainingState
 from keras_trainkit.diagnosis import History
 from tests.contracts import assert_close
 from tests.diagnosis.samples import assert_same_history
@@ -45,6 +46,19 @@ def test_training_goes_on_from_a_snapshot(tmp_path):
         "snapshot-00000009.npz",
     ]
     assert_near(found, json.loads((MINE / "snapshot.json").read_text()))
+
+
+def test_early_stopping_goes_on_counting_from_a_snapshot():
+    state = archive.read(str(MINE / "snapshot.npz"))["callbacks"]["EarlyStopping/0"]
+    stopping = EarlyStopping(("val_loss", "val_mae"), smoothing=0.5)
+    stopping.set_state(state)
+    report = stopping.report
+    assert (report.reason, report.message) == ("running", "Training is running.")
+    assert (report.checks, report.wait, report.best_epoch, report.best_step) == (1, 0, 0, 6)
+    progress = stopping.get_state()
+    assert (progress["first_step"], progress["step"], progress["brief"]) == (6, 6, "")
+    same = [name for name in state if name not in ("steps", "reason")]
+    assert {name: progress[name] for name in same} == {name: state[name] for name in same}
 
 
 # An older Keras does not know all that a newer one writes into such a file.

@@ -103,9 +103,12 @@ def _awaits_validation(model: keras.Model, names: Sequence[str], logs: Mapping[s
 
 
 def _direction(metric: Any) -> str | None:
+    told = direction_of(metric)
+    if told is not None:
+        return told
     if isinstance(metric, _COUNTS_OF_ERRORS) or function_of(metric) in _LOSSES:
-        return direction_of(metric) or "min"
-    return direction_of(metric) or ("max" if isinstance(metric, _COUNTS_OF_HITS) else None)
+        return "min"
+    return "max" if isinstance(metric, _COUNTS_OF_HITS) else None
 
 
 def _flat(metrics: Iterable[Any]) -> Iterator[Any]:
