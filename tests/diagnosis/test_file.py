@@ -6,6 +6,8 @@ import pytest
 from keras_trainkit.diagnosis import History
 from tests.diagnosis.samples import event, full_history, history
 
+pytestmark = pytest.mark.host
+
 
 def assert_same(mine, theirs):
     """Assert that two fields hold the same, down to the types of arrays."""
