@@ -24,13 +24,15 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest mutants lint check bench bench-backend clean
+.PHONY: help demo test test-gate test-long test-all test-oldest mutants lint check bench bench-backend clean
 
 help:
 	@echo "make demo         train on the digits with every component     (BACKEND=$(BACKEND))"
-	@echo "make test         run the tests                                (BACKEND=$(BACKEND))"
-	@echo "make test-all     run the tests on $(BACKENDS)"
-	@echo "make test-oldest  run the tests on Keras $(OLDEST_KERAS), the oldest supported"
+	@echo "make test         run the tests, in some five minutes         (BACKEND=$(BACKEND))"
+	@echo "make test-gate    the same with the examples and Keras's own tests"
+	@echo "make test-long    every test, all combinations, 100 kills      (BACKEND=$(BACKEND))"
+	@echo "make test-all     run test-gate on $(BACKENDS)"
+	@echo "make test-oldest  run contracts and files on Keras $(OLDEST_KERAS), the oldest supported"
 	@echo "make mutants      see whether the tests notice mistakes made on purpose, some 30 minutes"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
@@ -42,17 +44,28 @@ demo: $(VENV)/examples-$(BACKEND)
 	$(RUN) examples/01_quickstart.py
 
 # Many tests compile the same program. Benchmarks, which time compilers, run without this.
-test test-oldest mutants: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-programs
-test test-oldest mutants: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+TESTS := test test-gate test-long test-oldest mutants
+$(TESTS): export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-programs
+$(TESTS): export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+
+# Who has nothing left to do takes tests from the other. Which tests are in the short form and in
+# the others: tests/conftest.py.
+PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist worksteal
 
 test: $(VENV)/test-$(BACKEND)
-	$(RUN) -m pytest -n $(WORKERS)
+	$(PYTEST)
+
+test-gate: $(VENV)/test-$(BACKEND)
+	$(PYTEST) --gate
+
+test-long: $(VENV)/test-$(BACKEND)
+	$(PYTEST) --long
 
 test-all:
-	for backend in $(BACKENDS); do $(MAKE) test BACKEND=$$backend || exit; done
+	for backend in $(BACKENDS); do $(MAKE) test-gate BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
-	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(RUN) -m pytest -n $(WORKERS) -m "not newest"
+	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(PYTEST) --oldest
 
 mutants:
 	for backend in $(BACKENDS); do \

@@ -1,13 +1,20 @@
 """What every component must satisfy, written once; test files name the class and its oracle."""
 
+import atexit
+import functools
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
 
+ROOT = Path(__file__).parents[1]
 TOLERANCE = {
     "float64": {"rtol": 1e-10, "atol": 1e-12},
     "float32": {"rtol": 2e-5, "atol": 2e-6},
@@ -42,13 +49,35 @@ def assert_round_trips(instance):
     return copy
 
 
-def run_in_fresh_process(code: str, *arguments: str) -> str:
-    """Run `code` in a new interpreter on this run's backend; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
+@functools.cache
+def server_of_new_processes() -> str:
+    """Start the server; return its address."""
+    address = os.path.join(tempfile.mkdtemp(), "socket")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.new_process", address],
+        cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout
+    atexit.register(stop, server, address)
+    assert server.stdout.readline() == "ready\n"
+    return address
+
+
+def stop(server: subprocess.Popen, address: str) -> None:
+    server.kill()
+    server.communicate()
+    shutil.rmtree(os.path.dirname(address))
+
+
+def run_in_fresh_process(code: str, *arguments) -> str:
+    """Run `code` in a new process on this run's backend; return what it printed."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(server_of_new_processes())
+        connection.sendall(f"{json.dumps([code, *map(str, arguments)])}\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(2**20), b""))
+    assert answer, "the process died"
+    status, printed, errors = json.loads(answer)
+    assert status == 0, errors[-4000:]
+    return printed

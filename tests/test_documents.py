@@ -6,7 +6,6 @@ import importlib
 import inspect
 import os
 import pathlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -15,15 +14,16 @@ import keras
 import matplotlib.image
 import pytest
 
-import keras_trainkit
 from keras_trainkit import optimizers
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
-MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(keras_trainkit.__path__, "keras_trainkit.")
-    if module.name.rpartition(".")[2] not in {"_tensorflow", "_jax", "_torch"}
+WITH_EXAMPLES = sorted(
+    path for path in (REPOSITORY / "keras_trainkit").rglob("*.py") if ">>> " in path.read_text()
 )
+
+
+def name(path):
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
 
 
 def run_script(folder, name, *arguments, **environment):
@@ -38,11 +38,14 @@ def run_script(folder, name, *arguments, **environment):
     return done.stdout
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_docstring_examples_print_what_they_say(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name)
+def test_docstring_examples_print_what_they_say(path):
+    results = doctest.testmod(importlib.import_module(name(path)))
+    assert results.attempted > 0
+    assert results.failed == 0
 
 
+@pytest.mark.gate
 def test_readme_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
@@ -54,6 +57,8 @@ def test_readme_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "gradients.png").stat().st_size > 10_000
 
 
+@pytest.mark.gate
+@pytest.mark.short("tensorflow", "torch")
 def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
     printed = run_script("examples", "01_quickstart.py", "--folder", tmp_path)
     accuracy = re.search(r"Test accuracy of the best epoch: ([\d.]+)", printed)
@@ -63,6 +68,8 @@ def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
     assert matplotlib.image.imread(tmp_path / "gradients.png").std() > 0.05
 
 
+@pytest.mark.gate
+@pytest.mark.short("torch")
 def test_vanishing_gradient_is_shown_and_cured(tmp_path):
     printed = run_script("examples", "02_vanishing_gradient.py", "--folder", tmp_path)
     table = {line[:32].strip(): line[32:].split() for line in printed.splitlines()}
@@ -75,7 +82,7 @@ def test_vanishing_gradient_is_shown_and_cured(tmp_path):
     assert (tmp_path / "gradient_by_depth.png").exists()
 
 
-@pytest.mark.newest
+@pytest.mark.short("torch")
 @pytest.mark.parametrize(
     ("name", "case"),
     [
@@ -94,14 +101,14 @@ def test_benchmarks_print_ratios_beside_a_control(name, case):
     assert re.search(r"(ours|folded|default|full) +-?\d+\.\d{3}  \[", printed)
 
 
-@pytest.mark.newest
+@pytest.mark.short("torch")
 def test_growth_of_the_monitors_cost_is_printed_by_size():
     printed = run_script("benchmarks", "gradient_monitor_growth.py", "variables 2 6", ROUNDS="1")
     sizes = [line.split()[:3] for line in printed.splitlines()]
     assert sizes == [["2", "variables", "1.0"], ["6", "variables", "3.0"]]
 
 
-@pytest.mark.newest
+@pytest.mark.gate
 def test_the_backward_pass_keeps_no_more_than_the_readme_says():
     dropout, normalization = (
         {line.split()[-3]: line.split()[-2:] for line in printed.splitlines() if "(" in line}
@@ -135,6 +142,7 @@ def defaults_of(classes):
     return found
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("rule", ["NAG", "Adam", "AdamW", "Nadam"])
 def test_parity_page_maps_every_argument_of_a_rule(rule):
     classes = getattr(optimizers, rule).__mro__
@@ -148,7 +156,7 @@ def test_parity_page_maps_every_argument_of_a_rule(rule):
     assert own == defaults_on_the_parity_page(rule)
 
 
-@pytest.mark.newest
+@pytest.mark.short("torch")
 def test_parity_script_finds_the_switches_of_keras():
     printed = run_script("benchmarks", "optimizer_parity.py", "Adam", STEPS="20")
     rows = re.findall(r"^Adam +(Keras|torch|optax)\S* +(\S+) +(\S+)", printed, re.MULTILINE)

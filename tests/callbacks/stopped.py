@@ -76,6 +76,8 @@ def run(logs, callback, metrics=()) -> int:
 def small_model(**compile_arguments) -> keras.Model:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.1), loss="mse", **compile_arguments)
+    # TensorFlow traces a step twice if it makes the optimizer's variables.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

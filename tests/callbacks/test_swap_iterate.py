@@ -8,6 +8,8 @@ from keras_trainkit.callbacks import SwapIterate
 from keras_trainkit.optimizers import NAG
 from tests import contracts
 
+pytestmark = pytest.mark.oldest
+
 RANDOM = np.random.default_rng(3)
 X = RANDOM.normal(size=(32, 4)).astype("float32")
 Y = X[:, :3] ** 2

@@ -3,6 +3,8 @@ import pytest
 
 from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations
 
+pytestmark = pytest.mark.host
+
 
 def test_statistics_are_read_by_name():
     table = np.random.default_rng(0).random((2, 3, 5)).astype("float32")

@@ -8,6 +8,8 @@ import pytest
 from keras_trainkit.diagnosis import STATISTICS
 from tests.diagnosis.samples import history, with_values
 
+pytestmark = pytest.mark.host
+
 COLUMNS = ["step", "epoch", "variable", "size", *STATISTICS, "update_ratio"]
 
 

@@ -11,6 +11,8 @@ from keras_trainkit.diagnosis import History
 from keras_trainkit.diagnosis._history_file import HOLDS
 from tests.diagnosis.samples import assert_same_history, event, full_history, history
 
+pytestmark = pytest.mark.host
+
 OLD_FILES = Path(__file__).parents[1] / "old_files"
 
 

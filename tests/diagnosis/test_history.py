@@ -7,6 +7,8 @@ from keras_trainkit.diagnosis import STATISTICS, History
 from keras_trainkit.diagnosis.history import short_names
 from tests.diagnosis.samples import full_history, history, with_values
 
+pytestmark = pytest.mark.host
+
 
 @pytest.mark.parametrize(
     ("changes", "message"),

@@ -3,6 +3,8 @@ import pytest
 from keras_trainkit.diagnosis import CAUSES
 from tests.diagnosis.samples import event
 
+pytestmark = pytest.mark.host
+
 SENTENCES = [
     (
         {"cause": "data", "example": 17, "variables": ["a/kernel", "a/bias", "b", "c"]},

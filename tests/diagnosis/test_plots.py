@@ -24,6 +24,8 @@ from keras_trainkit.diagnosis.plots_by_depth import activations_by_depth, norms_
 from keras_trainkit.diagnosis.plots_over_steps import isolated, layer_curves
 from tests.diagnosis.samples import full_history, history, with_values
 
+pytestmark = pytest.mark.host
+
 LOGARITHMIC = [plot_gradient_norms, plot_update_ratios, plot_gradient_depth, plot_activations]
 PLOTS = [*LOGARITHMIC, plot_heat_map, plot_histograms]
 

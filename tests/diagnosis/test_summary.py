@@ -6,6 +6,8 @@ import pytest
 from keras_trainkit.diagnosis import Thresholds, summarize
 from tests.diagnosis.samples import event, history, with_values
 
+pytestmark = pytest.mark.host
+
 TABLE = """\
 Gradients of 4 variables over 10 steps, epochs 1-2; global norm 1.42e+00 at first, 1.42e+00 at last
 -----------------------------------------------------------------------------------

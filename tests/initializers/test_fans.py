@@ -13,6 +13,8 @@ from keras_trainkit.initializers._kernels import kernels_of
 from tests.contracts import array
 from tests.references.initializers import counted_fans
 
+pytestmark = pytest.mark.oldest
+
 CASES = {
     "dense": (lambda: layers.Dense(7), (5,), {}),
     "conv1d": (lambda: layers.Conv1D(7, 3), (9, 5), {}),
@@ -107,6 +109,7 @@ def test_attention_projections_have_their_fans_and_no_twins():
     assert (first["key"] != first["value"]).all()
 
 
+@pytest.mark.host
 def test_plain_shapes_follow_the_convention_of_keras():
     assert compute_fans(()) == (1, 1)
     assert compute_fans((6,)) == (6, 6)
@@ -185,6 +188,7 @@ def test_initialize_gives_a_foreign_initializer_the_shape():
     np.testing.assert_array_equal(bias, np.ones(4))
 
 
+@pytest.mark.host
 def test_initialize_asks_for_a_built_model():
     with pytest.raises(ValueError, match=r"`model` must be built: call it on a batch first\. "):
         initialize(keras.Sequential([layers.Dense(2)]), HeNormal())

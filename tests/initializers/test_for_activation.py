@@ -13,6 +13,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("family", FAMILIES)
 def test_name_and_function_give_the_family(family):
     for name in FAMILIES[family]:
@@ -22,6 +23,7 @@ def test_name_and_function_give_the_family(family):
             assert type(for_activation(keras.activations.get(name), distribution)) is expected
 
 
+@pytest.mark.host
 def test_layers_and_no_activation_count_too():
     assert type(for_activation(None)).__name__ == "GlorotNormal"
     assert type(for_activation("ReLU")).__name__ == "HeNormal"
@@ -29,18 +31,21 @@ def test_layers_and_no_activation_count_too():
         assert type(for_activation(layer)).__name__ == "HeNormal"
 
 
+@pytest.mark.host
 def test_seed_and_options_reach_the_initializer():
     initializer = for_activation("relu", "uniform", seed=3, kernel="depthwise")
     assert initializer.seed == 3
     assert initializer.kernel == "depthwise"
 
 
+@pytest.mark.host
 def test_unknown_activation_lists_the_known():
     for activation in ("rellu", "exponential", lambda x: x, 3):
         with pytest.raises(ValueError, match=r"`activation` must be one of relu, .*, selu\."):
             for_activation(activation)
 
 
+@pytest.mark.host
 def test_unknown_distribution_is_named():
     with pytest.raises(ValueError, match=r"`distribution` must be one of 'normal', 'uniform'\."):
         for_activation("relu", "beta")

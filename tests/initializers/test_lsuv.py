@@ -13,6 +13,8 @@ from keras_trainkit.initializers.lsuv import _matrices, orthonormal
 from tests.contracts import array, assert_close
 from tests.references.initializers import lsuv_of_dense_layers
 
+pytestmark = pytest.mark.oldest
+
 TOLERANCE = 0.01
 
 

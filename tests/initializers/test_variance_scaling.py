@@ -14,6 +14,8 @@ from keras_trainkit.initializers.variance_scaling import TRUNCATED_STD, SeedStre
 from tests.contracts import array, assert_round_trips, run_in_fresh_process
 from tests.references.initializers import VARIANCE
 
+pytestmark = pytest.mark.oldest
+
 RULES = [getattr(initializers, name) for name in VARIANCE]
 WITH_NAMESAKE = [rule for rule in RULES if hasattr(keras.initializers, rule.__name__)]
 SHAPE = (7, 5)
@@ -31,6 +33,7 @@ def dense_kernels(initializer, count=2):
 # Contract
 
 
+@pytest.mark.host
 @every_rule
 def test_config_makes_an_equal_copy(rule):
     for arguments in (
@@ -44,6 +47,7 @@ def test_config_makes_an_equal_copy(rule):
         assert arguments.items() <= copied.get_config().items()
 
 
+@pytest.mark.host
 def test_remaining_configs_make_an_equal_copy():
     assert_round_trips(initializers.TorchUniform(seed=1, fan_in=9))
     assert_round_trips(initializers.VarianceScaling(0.5, "fan_out", "uniform", seed=2))
@@ -97,6 +101,7 @@ def test_exact_copies_go_on_where_the_original_stands(duplicate):
     np.testing.assert_array_equal(array(duplicated(SHAPE)), array(original(SHAPE)))
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -123,6 +128,7 @@ def test_bad_arguments_are_named(arguments, message):
     assert str(error.value) == message
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("arguments", [{"scale": 0.0}, {"mode": "fan"}, {"distribution": "beta"}])
 def test_keras_checks_what_keras_takes(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
@@ -131,6 +137,7 @@ def test_keras_checks_what_keras_takes(arguments):
         initializers.VarianceScaling(seed="one")
 
 
+@pytest.mark.host
 def test_torch_uniform_asks_for_the_fan_in_of_a_bias():
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the text is compared whole
         initializers.TorchUniform()((8,))
@@ -218,6 +225,7 @@ def test_variance_is_scale_over_fan(distribution):
         np.testing.assert_allclose(values.astype("float64").var(), 0.7 / n, rtol=0.03)
 
 
+@pytest.mark.host
 def test_width_of_the_cut_normal_is_that_of_its_density():
     z = np.linspace(-2, 2, 200_001)
     density = np.exp(-(z**2) / 2)
@@ -230,6 +238,7 @@ def test_torch_uniform_bounds_a_bias_by_its_fan_in():
     assert 0.999 / 5 < np.abs(values).max() <= 1 / 5
 
 
+@pytest.mark.host
 def test_sub_seeds_start_at_the_seed_and_never_repeat():
     stream = SeedStream(123)
     drawn = [stream.next() for _ in range(20_000)]
@@ -249,6 +258,7 @@ def test_first_draw_is_that_of_keras(rule):
         np.testing.assert_array_equal(array(rule(seed=11)(shape)), array(theirs))
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("rule", WITH_NAMESAKE, ids=lambda rule: rule.__name__)
 def test_arguments_begin_as_in_keras(rule):
     theirs = list(inspect.signature(getattr(keras.initializers, rule.__name__)).parameters)

@@ -1,5 +1,6 @@
 """Files: to and from Keras's layers, and into a new process."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from keras_trainkit import layers
 from keras_trainkit.layers import BatchNormalization
 from tests.contracts import array, assert_close, assert_same_weights, run_in_fresh_process
+from tests.selection import full_on_torch, pairs
+
+pytestmark = pytest.mark.oldest
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 
@@ -39,11 +43,16 @@ def trained(kit, **arguments):
     return model
 
 
-@pytest.mark.parametrize("file", ["model.weights.h5", "model.keras"])
-@pytest.mark.parametrize("arguments", CASES, ids=str)
-@pytest.mark.parametrize(("source", "target"), [("keras", "ours"), ("ours", "keras")])
-def test_weights_files_interchange_with_keras(file, arguments, source, target, tmp_path):
+FILES, WAYS = ["model.weights.h5", "model.keras"], ["from Keras", "to Keras"]
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments", "way"),
+    full_on_torch(itertools.product(FILES, CASES, WAYS), keep=pairs(FILES, CASES, WAYS)),
+)
+def test_weights_files_interchange_with_keras(file, arguments, way, tmp_path):
     kits = {"keras": keras.layers, "ours": layers}
+    source, target = ("keras", "ours") if way == "from Keras" else ("ours", "keras")
     model = trained(kits[source], **arguments)
     if file.endswith(".keras"):
         model.save(tmp_path / file)

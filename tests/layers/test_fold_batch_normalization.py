@@ -110,6 +110,7 @@ LINEAR = {
 }
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("kind", LINEAR)
 def test_every_kind_of_linear_layer(kind):
     shape, layer = LINEAR[kind]
@@ -326,6 +327,7 @@ def test_initializers_regularizers_and_constraints_survive():
     assert folded.layers[0].get_config() == dense.get_config()
 
 
+@pytest.mark.oldest
 def test_original_stays_bit_for_bit():
     model = resnet()
     model.compile("adam", "mse")
@@ -357,6 +359,7 @@ def test_random_streams_and_recurrent_states_are_copied_and_do_not_move():
     np.testing.assert_array_equal(*noisy)
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("model", [resnet, frozen_model], ids=lambda make: make.__name__)
 def test_folded_model_saves_and_loads(model, tmp_path):
     model = model()
@@ -488,6 +491,7 @@ class Doubled(keras.Sequential):
         return 2 * super().call(inputs, training, mask)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "model",
     [
@@ -528,6 +532,8 @@ def test_model_that_takes_no_random_inputs_asks_for_them():
         fold_batch_normalization(keras.Model(inputs, layers.Identity(dtype="string")(inputs)))
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 def test_private_keras_attributes_are_what_they_were():
     """Fails when Keras moves what `_fold.plan` and `_copied_lambda` read."""
     inputs = keras.Input((4,))

@@ -123,6 +123,7 @@ def test_refuses_outputs_that_are_no_probabilities():
         mc_predict(mlp(activation=None), X, distribution="categorical")
 
 
+@pytest.mark.oldest
 @KITS
 def test_training_goes_on_as_if_nothing_had_been_predicted(kit):
     models = [mlp(kit, seed=None), mlp(kit, seed=None)]
@@ -175,6 +176,7 @@ def test_mixed_precision():
     assert_close(actual.variance, expected.var(0), "bfloat16")
 
 
+@pytest.mark.oldest
 def test_a_loaded_model_predicts_the_same(tmp_path):
     model = mlp()
     model.save(tmp_path / "model.keras")

@@ -96,6 +96,7 @@ def test_refuses_normalization_in_a_recurrent_cell():
         recalibrate(model, data(8, 3, 2))
 
 
+@pytest.mark.oldest
 @KITS
 def test_changes_only_the_moving_statistics(kit):
     model = deep(kit)
@@ -275,6 +276,7 @@ class Nested(keras.Model):
         return self.inner(x) + self.wrapped(x)
 
 
+@pytest.mark.oldest
 @KITS
 def test_finds_layers_at_any_depth(kit):
     model = Nested(kit)

@@ -140,6 +140,7 @@ CLIPPINGS = [
 every_clipping = pytest.mark.parametrize("make", CLIPPINGS)
 
 
+@pytest.mark.oldest
 @every_clipping
 def test_round_trips_inside_the_optimizer(make):
     clipping = contracts.assert_round_trips(Adam(clipping=make())).clipping
@@ -178,6 +179,7 @@ def test_bad_argument_is_refused_with_one_sentence(make, message):
         make()
 
 
+@pytest.mark.oldest
 @every_clipping
 def test_acts_in_fit_as_outside_and_continues_from_a_file(make, tmp_path):
     model, twin = (planes.compiled(NAG(0.1, clipping=make())) for _ in range(2))

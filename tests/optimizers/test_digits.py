@@ -12,8 +12,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam
-
-pytestmark = pytest.mark.newest
+from tests.selection import full_on_torch
 
 EPOCHS, STEPS, BATCH_SIZE = 20, 45, 32
 WIDTHS = (64, 64, 32, 10)
@@ -126,7 +125,7 @@ def trained_by_fit(optimizer, epochs=EPOCHS):
     return np.array(history["loss"]), model.evaluate(*test, verbose=0)[1]
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", full_on_torch(RULES, keep=("nag", "nadam")))
 def test_trains_as_pytorch_itself(rule):
     their_losses, their_accuracy = trained_by_torch(rule)
     losses, accuracy = trained_by_fit(RULES[rule].ours())
@@ -135,6 +134,7 @@ def test_trains_as_pytorch_itself(rule):
     assert accuracy > 0.95
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize("rule", RULES)
 def test_the_conventions_of_keras_would_show(rule):
     losses, _ = trained_by_fit(RULES[rule].keras(), epochs=5)

@@ -8,6 +8,8 @@ import pytest
 from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam, PercentileClipping
 from tests import contracts
 
+pytestmark = pytest.mark.oldest
+
 BATCH, BATCHES = 8, 6
 # XLA's compilation is TensorFlow's default, and slow.
 JIT = False if keras.backend.backend() == "tensorflow" else "auto"

@@ -168,6 +168,7 @@ def test_hold_without_a_trace_and_without_xla(options):
     assert_same_path(callback.weights, weights_of_new_optimizers(make, numbers, plan))
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("name", ["nag", "adam"])
 def test_hold_behind_loss_scaling(name):
     make, numbers, plan = PLANS[name]
@@ -206,6 +207,7 @@ OUTSIDE = [
 ]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("optimizer", "name", "value", "allowed"),
     OUTSIDE,
@@ -230,6 +232,7 @@ def test_what_is_none_at_construction_stays_none(name):
     assert optimizer.get_config()[name] is None
 
 
+@pytest.mark.oldest
 @every_plan
 def test_stand_in_the_config_and_in_files(make, numbers, plan, tmp_path):
     model = planes.compiled(make(**numbers))
@@ -246,6 +249,7 @@ def test_stand_in_the_config_and_in_files(make, numbers, plan, tmp_path):
     contracts.assert_same_weights(model, loaded)
 
 
+@pytest.mark.oldest
 @every_plan
 def test_a_copy_has_numbers_of_its_own(make, numbers, plan):
     optimizer = make(**numbers)

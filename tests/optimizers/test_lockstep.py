@@ -11,8 +11,7 @@ from keras import ops
 from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam
 from tests import contracts
 from tests.references import optimizers as references
-
-pytestmark = pytest.mark.newest
+from tests.selection import full_on_torch
 
 BACKEND = keras.backend.backend()
 # "general" is the rule in Keras's operations, "foreach" what PyTorch runs where there is no CPU.
@@ -64,6 +63,20 @@ RUNS = [
     for name in CASES
     for path in PATHS
     if CASES[name][1].get("epsilon", 1e-1) in EPSILONS.get(path, (1e-1,))
+]
+
+
+# On the other backends the short form has all rules by the fused path, and each kind by others.
+KINDS = ("nag", "torch-velocity", "adam-0.1", "amsgrad-0.1", "adamw-0.1", "nadam-0.1")
+SHORT = [
+    (name, path)
+    for name, path in RUNS
+    if name in KINDS or (path == PATHS[0] and not name.endswith("0.0001"))
+]
+# The oldest Keras has each optimizer once.
+OLDEST = [(name, PATHS[0]) for name in ("nag", "adam-0.1", "adamw-0.1", "nadam-0.1")]
+PARAMETERS = [
+    pytest.param(*run, marks=pytest.mark.oldest) if run in OLDEST else run for run in RUNS
 ]
 
 
@@ -185,7 +198,7 @@ def everywhere_float64(float64):
 
 
 @pytest.mark.usefixtures("everywhere_float64")
-@pytest.mark.parametrize(("name", "path"), RUNS)
+@pytest.mark.parametrize(("name", "path"), full_on_torch(PARAMETERS, keep=SHORT))
 def test_every_step_equals_the_paper_and_torch(name, path, monkeypatch):
     rule, arguments, rates, peer = CASES[name]
     optimizer = rule(Table(rates), **arguments)

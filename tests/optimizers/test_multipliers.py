@@ -86,6 +86,7 @@ def test_the_first_pattern_that_fits_whole_segments_counts(multipliers, expected
     np.testing.assert_allclose(factors(multipliers), expected, rtol=1e-6)
 
 
+@pytest.mark.oldest
 def test_act_in_fit_and_stay_in_files(tmp_path):
     numbers = {"learning_rate": 0.1, "weight_decay": 0.5}
     model = planes.compiled(NAG(**numbers, learning_rate_multipliers={"bias": 0.1}))
@@ -102,6 +103,7 @@ def test_act_in_fit_and_stay_in_files(tmp_path):
     contracts.assert_same_weights(model, loaded)
 
 
+@pytest.mark.oldest
 def test_stand_in_the_config():
     multipliers = {"dense_1": 0.1, "head": 2.0}
     clone = contracts.assert_round_trips(Adam(learning_rate_multipliers=multipliers))

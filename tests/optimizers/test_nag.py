@@ -13,6 +13,8 @@ from keras_trainkit.optimizers import NAG
 from tests import contracts
 from tests.references import optimizers as references
 
+pytestmark = pytest.mark.oldest
+
 in_float64 = pytest.mark.backend("tensorflow", "torch")
 
 

@@ -11,6 +11,8 @@ from keras import ops
 from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam
 from tests import contracts
 
+pytestmark = pytest.mark.oldest
+
 CASES = [
     pytest.param(NAG, {"learning_rate": 0.05}, id="nag"),
     pytest.param(NAG, {"learning_rate": 0.05, "nesterov": False}, id="heavy-ball"),

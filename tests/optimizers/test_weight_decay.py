@@ -86,6 +86,7 @@ def test_an_exclusion_after_the_first_step_is_refused():
         optimizer.exclude_from_weight_decay(var_names=["table"])
 
 
+@pytest.mark.oldest
 def test_an_exclusion_is_in_every_copy():
     variables = planes.named(PATHS)
     optimizer = AdamW(**NUMBERS, weight_decay_exclude=["dense"])
@@ -109,6 +110,7 @@ np.savez(sys.argv[2], *model.get_weights())
 """
 
 
+@pytest.mark.oldest
 def test_an_exclusion_holds_in_a_new_process(tmp_path):
     body, head = keras.layers.Dense(4, name="body"), keras.layers.Dense(2, name="head")
     model = keras.Sequential([keras.Input((3,)), body, head])

@@ -36,6 +36,7 @@ def step_of(staircase: bool, step: int, unit: int) -> int:
 # Truth
 
 
+@pytest.mark.host
 @each_case
 @smooth_and_staircase
 def test_equals_the_textbook_on_the_host(cls, reference, staircase):
@@ -121,6 +122,7 @@ def test_equals_its_keras_namesake(cls, staircase):
         contracts.assert_close(mine(step), namesake(step), "float32")
 
 
+@pytest.mark.host
 @smooth_and_staircase
 def test_exponential_equals_optax(staircase):
     mine = ExponentialDecay(0.3, decay_steps=7, decay_rate=0.9, staircase=staircase)
@@ -151,6 +153,7 @@ def test_is_exact_at_step_zero(cls, staircase):
     assert float(schedule(keras.ops.convert_to_tensor(0))) == np.float32(first)
 
 
+@pytest.mark.host
 @each_class
 def test_falls_at_every_step_and_stays_positive(cls):
     rates = cls(0.1, decay_steps=70, decay_rate=0.9)(np.arange(10_000))
@@ -158,6 +161,7 @@ def test_falls_at_every_step_and_stays_positive(cls):
     assert rates[-1] > 0
 
 
+@pytest.mark.host
 @each_class
 @pytest.mark.parametrize("unit", [1, 7, 2.5])
 def test_staircase_holds_the_smooth_decay_at_each_stair(cls, unit):
@@ -169,6 +173,7 @@ def test_staircase_holds_the_smooth_decay_at_each_stair(cls, unit):
     np.testing.assert_array_equal(changes, np.flatnonzero(np.diff(steps // unit)) + 1)
 
 
+@pytest.mark.host
 def test_a_rate_of_zero_keeps_the_learning_rate():
     for cls in (NaturalExponentialDecay, InverseTimeDecay):
         assert cls(0.1, decay_steps=7, decay_rate=0.0)(1000) == 0.1

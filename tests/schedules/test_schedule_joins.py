@@ -114,6 +114,7 @@ def test_a_bound_schedule_is_the_steps_that_a_compiled_fit_takes(schedule):
 # Properties
 
 
+@pytest.mark.host
 @each_class
 def test_each_schedule_can_be_warmed_held_scaled_and_followed(cls):
     schedule, steps = example(cls), np.arange(60)
@@ -144,6 +145,7 @@ def test_begins_late_by_exactly_the_steps_held(n):
             assert list(rates) == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("kind", "start"), [("linear", 0.0), ("linear", 0.3), ("cosine", 0.1), ("exponential", 0.1)]
 )
@@ -156,6 +158,7 @@ def test_a_warmup_rises_without_a_jump_from_its_start(kind, start):
         assert np.diff(rates).max() < 0.005 * schedule(0)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("schedule", "length"),
     [
@@ -182,6 +185,7 @@ def test_knows_the_step_after_which_nothing_changes(schedule, length):
         assert schedule(length - 1) != rates[0]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "first",
     [
@@ -201,12 +205,14 @@ def test_a_first_schedule_that_is_not_bound_has_its_end_all_the_same(first):
     assert bound(end - 1) == first.bind(100, 60)(end - 1)
 
 
+@pytest.mark.host
 def test_a_numpy_number_scales_like_any_other():
     for schedule in (np.float64(0.5) * FALL, FALL * np.float32(0.5), FALL * np.int64(1) * 0.5):
         assert type(schedule) is Scaled
         assert schedule(0) == 1.0
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint32", "uint64"])
 def test_counts_in_any_integer_type(dtype):
     steps = np.array([0, 3, 100], dtype)

@@ -17,7 +17,7 @@ from keras_trainkit.schedules import (
 )
 from tests import contracts
 
-pytestmark = pytest.mark.newest
+pytestmark = pytest.mark.host
 
 
 def from_keras(schedule, steps: int) -> list[float]:

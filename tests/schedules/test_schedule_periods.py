@@ -16,8 +16,6 @@ from keras_trainkit.schedules import (
 from tests import contracts
 from tests.references import schedules as references
 
-pytestmark = pytest.mark.newest
-
 LARGEST = 2**31 - 2
 STEPS = np.arange(10_000)
 # Batches in an epoch, divided by `gradient_accumulation_steps`: an epoch in steps.

@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from keras_trainkit.schedules import CosineDecay, ExponentialDecay, OneCycle, plot_schedule
 
+pytestmark = pytest.mark.host
+
 
 def drawn(ax):
     return ax.lines[-1].get_xdata(), ax.lines[-1].get_ydata()

@@ -16,8 +16,6 @@ from keras_trainkit.schedules import (
 from tests import contracts
 from tests.references import schedules as references
 
-pytestmark = pytest.mark.newest
-
 STEPS = range(10_000)
 SHAPES = [
     (ConstantLearningRate(0.3), references.constant, (0.3,)),
@@ -134,6 +132,7 @@ def test_equals_the_paper_at_every_step(schedule, reference, arguments):
     contracts.assert_close(schedule(tensor), expected, "float32")
 
 
+@pytest.mark.host
 @only_schedule
 def test_one_step_at_a_time_equals_all_at_once_in_any_order(schedule):
     steps = np.random.default_rng(0).permutation(len(STEPS))
@@ -143,6 +142,7 @@ def test_one_step_at_a_time_equals_all_at_once_in_any_order(schedule):
     np.testing.assert_allclose(schedule(steps), rates[steps], rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.host
 @only_schedule
 def test_meets_no_division_by_zero_and_no_overflow(schedule):
     steps = np.concatenate([np.array(STEPS), [2**31 - 1]])
@@ -165,6 +165,7 @@ def test_is_exact_at_both_ends_and_stays(schedule, first, end):
         assert at_step(schedule, step) == pytest.approx(end, rel=1e-6, abs=0)
 
 
+@pytest.mark.host
 @with_an_end
 def test_stays_between_its_ends_and_its_peak(schedule, first, end):
     high = max(first, getattr(schedule, "max_learning_rate", 0.1))
@@ -174,6 +175,7 @@ def test_stays_between_its_ends_and_its_peak(schedule, first, end):
     assert rates.max() <= high * (1 + 1e-15)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("power", [0.5, 1, 2])
 def test_a_decay_falls_until_its_end_and_never_rises(power):
     for schedule in (PolynomialDecay(0.1, 777, 0.01, power), CosineDecay(0.1, 777, 0.1)):
@@ -197,6 +199,7 @@ def test_one_cycle_rises_and_then_falls_and_its_momentum_mirrors_it(share, annea
     contracts.assert_close(at_step(schedule, turn), 0.3)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("kind", ["linear", "cosine", "sqrt"])
 def test_warmup_stable_decay_is_exact_on_its_plateau(kind):
     schedule = WarmupStableDecay(0.3, 100, 20, 50, kind, alpha=0.1)
@@ -207,6 +210,7 @@ def test_warmup_stable_decay_is_exact_on_its_plateau(kind):
     assert rates[10] == 0.15
 
 
+@pytest.mark.host
 def test_noam_peaks_at_the_end_of_its_warmup():
     rates = NoamDecay(512, 4000)(np.arange(20_000))
     assert np.argmax(rates) == 3999

@@ -19,6 +19,8 @@ from keras_trainkit.schedules import (
 from tests import contracts
 from tests.schedules.examples import CLASSES, DURATIONS, example
 
+pytestmark = pytest.mark.host
+
 FORMS = 'a number of steps > 0, or a text like "5 epochs" or "10%"'
 FORMS_WITH_ZERO = FORMS.replace(">", ">=")
 

@@ -52,11 +52,14 @@ def assert_same(schedule, other) -> None:
 # Contract
 
 
+@pytest.mark.host
 def test_every_public_class_is_among_the_examples():
     public = {value for value in vars(schedules).values() if inspect.isclass(value)}
     assert public == set(CLASSES)
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 @each_class
 def test_config_holds_every_argument_of_the_constructor(cls):
     config = example(cls, name="mine").get_config()
@@ -67,6 +70,8 @@ def test_config_holds_every_argument_of_the_constructor(cls):
     assert plain == {name: (ARGUMENTS[cls] | {"name": "mine"})[name] for name in plain}
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 @each_class
 def test_config_round_trips(cls):
     schedule = example(cls, name="mine")
@@ -74,6 +79,7 @@ def test_config_round_trips(cls):
     assert_same(cls.from_config(schedule.get_config()), schedule)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(("cls", "argument", "zero"), DURATIONS)
 def test_config_keeps_a_duration_as_it_was_written(cls, argument, zero):
     schedule = example(cls, **{argument: " 2.5 epochs"})
@@ -81,12 +87,16 @@ def test_config_keeps_a_duration_as_it_was_written(cls, argument, zero):
     contracts.assert_round_trips(schedule)
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 def test_config_of_all_of_them_joined_round_trips():
     schedule = chain().warmup("10%", "exponential", start=0.5).hold("1 epoch") * 0.5
     copied = contracts.assert_round_trips(schedule)
     assert_same(copied.bind(10, 20), schedule.bind(10, 20))
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 @each_class
 def test_can_be_copied_and_pickled(cls):
     schedule = example(cls)
@@ -94,6 +104,7 @@ def test_can_be_copied_and_pickled(cls):
         assert_same(copied, schedule)
 
 
+@pytest.mark.oldest
 def test_saved_model_continues_training_identically_in_a_fresh_process(tmp_path):
     schedule = chain()
     model = line(learning_rate=schedule)
@@ -115,6 +126,8 @@ print(json.dumps([config, list(steps_taken(model, 80))]))
     assert taken == list(expected)
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 @pytest.mark.parametrize(
     ("cls", "arguments"),
     [
@@ -135,6 +148,8 @@ def test_takes_the_arguments_of_its_keras_namesake(cls, arguments):
         assert mine == {name: theirs[name] for name in mine}
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 def test_a_config_of_keras_is_read_unless_it_warms_up():
     namesake = keras.optimizers.schedules.CosineDecay
     read = CosineDecay.from_config(namesake(0.1, 7, 0.2, name="mine").get_config())
@@ -198,18 +213,21 @@ BAD = [
 ]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(("cls", "argument", "value", "requirement"), BAD)
 def test_bad_arguments_raise_at_construction(cls, argument, value, requirement):
     with raises(f"`{argument}` must be {requirement}. Received: {argument}={value!r}"):
         example(cls, **{argument: value})
 
 
+@pytest.mark.host
 @each_class
 def test_every_argument_has_an_error_to_test(cls):
     tested = {(c, argument) for c, argument, *_ in BAD} | {(c, a) for c, a, _ in DURATIONS}
     assert {(cls, argument) for argument in ARGUMENTS[cls]} <= tested
 
 
+@pytest.mark.host
 def test_an_integer_that_no_float_holds_raises_at_construction():
     for cls, argument, requirement in (
         (CosineDecay, "initial_learning_rate", POSITIVE),
@@ -219,6 +237,7 @@ def test_an_integer_that_no_float_holds_raises_at_construction():
             example(cls, **{argument: 10**400})
 
 
+@pytest.mark.host
 def test_arguments_that_exclude_each_other_raise_at_construction():
     namesake = keras.optimizers.schedules.CosineDecay(0.1, 10)
     with raises(f"`schedule` must be {OURS}. Received: schedule={namesake!r}"):
@@ -257,6 +276,7 @@ def test_computes_in_float64_when_that_is_the_float_type(float64, cls):
     contracts.assert_close(rates, schedule(STEPS), "float64")
 
 
+@pytest.mark.oldest
 def test_all_of_them_joined_are_the_steps_that_a_compiled_fit_takes():
     schedule = 0.1 * chain()
     taken = steps_taken(line(learning_rate=schedule), steps=90)

@@ -8,6 +8,8 @@ from keras_tuner import HyperParameters
 from keras_trainkit import _validation
 from keras_trainkit.tuner.spaces._dimension import dimension
 
+pytestmark = pytest.mark.host
+
 share = partial(_validation.real, low=0.0, high=1.0)
 count = partial(_validation.integer, low=1)
 letter = partial(_validation.one_of, choices=("a", "b", "c"))

@@ -13,6 +13,8 @@ from keras_trainkit import initializers, layers, optimizers
 from keras_trainkit.tuner import HyperMLP, spaces
 from tests.contracts import assert_close
 
+pytestmark = pytest.mark.oldest
+
 DEFAULT_NAMES = [
     "hidden_layers",
     "width",

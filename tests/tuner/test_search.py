@@ -62,6 +62,7 @@ def seen():
     return Starts.seen
 
 
+@pytest.mark.oldest
 def test_random_search_reloads_the_model_that_it_scored(tmp_path, monkeypatch, capfd, seen):
     here = tmp_path / "here"
     here.mkdir()
@@ -122,6 +123,7 @@ print(json.dumps({"early": early, "missing": missing}))
 """
 
 
+@pytest.mark.oldest
 def test_a_new_process_with_one_backend_finds_the_best_model_again(tmp_path):
     search = tuner(tmp_path, MLP, max_trials=1)
     search.search(**iris(), epochs=1, verbose=0)
@@ -149,6 +151,7 @@ def test_hyperband_continues_the_optimizer_of_a_promoted_trial(tmp_path, seen):
     assert [steps for _, _, steps in seen] == [2 * epoch for epoch in started]
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize(
     ("kind", "options"),
     [("GridSearch", {}), ("BayesianOptimization", {"num_initial_points": 1})],

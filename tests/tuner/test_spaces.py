@@ -80,6 +80,7 @@ def test_two_name_scopes_hold_two_spaces(space, context, names):
     assert names_of(hp) == [f"{scope}/{name}" for scope in ("first", "second") for name in names]
 
 
+@pytest.mark.host
 @every_space
 def test_survives_copy_and_pickle(space, context, names):
     original = space()
@@ -89,6 +90,7 @@ def test_survives_copy_and_pickle(space, context, names):
         assert names_of(hp) == names
 
 
+@pytest.mark.host
 @every_space
 def test_passes_a_space_on_and_wraps_an_argument(space, context, names):
     own = space()
@@ -96,6 +98,7 @@ def test_passes_a_space_on_and_wraps_an_argument(space, context, names):
     assert isinstance(space.of(None), space)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "space", [spaces.BatchNormalization, spaces.Dropout, spaces.Regularizer, spaces.BatchSize]
 )
@@ -105,6 +108,7 @@ def test_false_builds_nothing(space):
     assert hp.space == []
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("shape", "units"),
     [("constant", [100, 100, 100]), ("halving", [100, 50, 25]), ("linear", [100, 67, 34])],
@@ -113,6 +117,7 @@ def test_widths_follow_their_shape(shape, units):
     assert spaces.HiddenUnits(3, 100, shape).build(HyperParameters()) == units
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("layers", [2, 3])
 def test_a_shape_acts_at_both_ends_of_a_range_of_layers(layers):
     hp = HyperParameters()
@@ -121,11 +126,13 @@ def test_a_shape_acts_at_both_ends_of_a_range_of_layers(layers):
     assert space.build(hp) == [100, 50, 25][:layers]
 
 
+@pytest.mark.host
 def test_no_layer_is_left_without_units():
     for shape in ("constant", "halving", "linear"):
         assert spaces.HiddenUnits(4, 1, shape).build(HyperParameters()) == [1, 1, 1, 1]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("hidden_layers", "names"),
     [(1, []), (2, ["shape"]), ([1, 4], ["hidden_layers", "shape"])],
@@ -136,6 +143,7 @@ def test_a_shape_exists_only_for_several_layers(hidden_layers, names):
     assert names_of(hp) == names
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("activation", "expected"),
     [
@@ -148,6 +156,7 @@ def test_the_initializer_matches_the_activation(activation, expected):
     assert type(spaces.Initializer().build(HyperParameters(), activation)) is expected
 
 
+@pytest.mark.host
 def test_an_initializer_may_be_named():
     named = spaces.Initializer("he_uniform").build(HyperParameters(), "tanh")
     assert isinstance(named, keras.initializers.HeUniform)
@@ -195,6 +204,7 @@ def test_both_norms_have_a_strength_of_their_own():
     assert_close(spaces.Regularizer("l1l2").build(hp)(keras.ops.ones((2,))), 0.022)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", ["exponential", "inverse_time", "inverse_sqrt"])
 def test_a_decay_halves_the_learning_rate_at_its_half_life(name):
     schedule = spaces.Schedule(name, half_life=70).build(HyperParameters(), 0.4)
@@ -202,6 +212,7 @@ def test_a_decay_halves_the_learning_rate_at_its_half_life(name):
     assert schedule(70) == pytest.approx(0.2, rel=1e-12)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("name", "share"),
     [("exponential", 1 / 8), ("inverse_time", 1 / 4), ("inverse_sqrt", 1 / math.sqrt(10))],
@@ -211,6 +222,7 @@ def test_a_decay_follows_its_formula(name, share):
     assert schedule(30) == pytest.approx(share, rel=1e-12)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("off", [False, "constant"])
 def test_no_schedule_is_the_learning_rate_itself(off):
     hp = HyperParameters()
@@ -253,6 +265,7 @@ def test_the_chosen_optimizer_takes_the_chosen_schedule():
     assert_close(optimizer.learning_rate, 0.1)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("make", "message"),
     [

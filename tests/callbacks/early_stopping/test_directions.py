@@ -13,6 +13,7 @@ from keras_trainkit.callbacks._early_stopping.monitored import metric_direction
 from tests.callbacks.early_stopping.histories import arguments_of, random_history, random_rules
 from tests.callbacks.stopped import EpochCounter, Scores, assert_holds, data, small_model
 from tests.references.early_stopping import Outcome, early_stopping
+from tests.selection import full_on_torch
 
 ERRORS = {
     "BinaryCrossentropy",
@@ -56,6 +57,7 @@ def constructed(kind):
     return kind(**{name: value for name, value in given.items() if value}, name="measure")
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", METRICS)
 def test_knows_the_direction_of_every_metric_of_keras(name):
     model = Measuring(constructed(METRICS[name]))
@@ -64,6 +66,7 @@ def test_knows_the_direction_of_every_metric_of_keras(name):
         assert metric_direction(model, monitor) == expected
 
 
+@pytest.mark.host
 def test_minimises_every_loss_of_keras_that_serves_as_a_metric():
     losses = {name: getattr(keras.losses, name) for name in LOSSES if name not in NO_LOSSES}
     assert len(losses) >= 20
@@ -153,7 +156,7 @@ class Replay(keras.callbacks.Callback):
 
 
 # Of these seeds each rule ends a training, patience several.
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", full_on_torch(range(10), keep=(2, 4)))
 def test_follows_the_rules_in_a_real_fit(seed):
     draw = random.Random(seed)
     rules, freq = random_rules(draw), draw.choice((1, 2, 3))
@@ -178,6 +181,7 @@ def test_follows_the_rules_in_a_real_fit(seed):
     assert found == early_stopping(history, rules)
 
 
+@pytest.mark.host
 def test_waits_for_the_first_validated_epoch_before_it_judges_names():
     model, scores = small_model(metrics=["mae"]), Scores([1.0] * 4)
     stopping = EarlyStopping(("val_mae", "loss"), patience=9)
@@ -189,6 +193,7 @@ def test_waits_for_the_first_validated_epoch_before_it_judges_names():
         model.fit(x, y, epochs=4, callbacks=[EarlyStopping(("loss", "val_x"))], **settings)
 
 
+@pytest.mark.host
 def test_takes_a_direction_for_each_metric():
     stopping = EarlyStopping(("a", "b"), mode=("max", "min"), patience=9)
     stopping.set_model(EpochCounter())
@@ -199,12 +204,14 @@ def test_takes_a_direction_for_each_metric():
     assert (stopping.best_epoch, stopping.report.best) == (2, {"a": 2.0, "b": 9.0})
 
 
+@pytest.mark.host
 def test_refuses_another_number_of_directions_than_of_metrics():
     message = "`mode` must be one for each of 2 metrics. Received: mode=('max',)"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         EarlyStopping(("a", "b"), mode=("max",))
 
 
+@pytest.mark.host
 def test_tells_the_metric_of_an_output_from_one_whose_name_it_ends_with():
     error = keras.metrics.MeanAbsoluteError(name="error")
     my_error = keras.metrics.Accuracy(name="my_error")

@@ -2,6 +2,7 @@ import collections
 import copy
 import functools
 import inspect
+import itertools
 import math
 import os
 import pickle
@@ -32,6 +33,9 @@ from tests.callbacks.stopped import (
     small_model,
 )
 from tests.references.early_stopping import Measured, Outcome, Rules, early_stopping
+from tests.selection import full_on_torch
+
+pytestmark = pytest.mark.oldest
 
 
 def outcome_of(history, rules) -> Outcome:
@@ -61,6 +65,7 @@ def logs_of(measured):
 # Contract
 
 
+@pytest.mark.host
 def test_takes_the_arguments_of_keras_in_their_order():
     mine = inspect.signature(EarlyStopping.__init__).parameters.values()
     theirs = inspect.signature(keras.callbacks.EarlyStopping.__init__).parameters.values()
@@ -70,6 +75,7 @@ def test_takes_the_arguments_of_keras_in_their_order():
     assert changed == {"restore_best_weights"}
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("argument", "value", "requirement"),
     [
@@ -101,6 +107,7 @@ def test_bad_arguments_raise_at_construction(argument, value, requirement):
         EarlyStopping(**{argument: value})
 
 
+@pytest.mark.host
 def test_can_be_copied_and_pickled_before_and_after_fit():
     callback = EarlyStopping("score", mode="min", patience=2)
     for copied in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
@@ -120,6 +127,7 @@ def test_starts_anew_at_each_fit():
     assert (callback.stopped_epoch, callback.best_epoch, callback.best) == (0, 5, 4.0)
 
 
+@pytest.mark.host
 def test_says_what_it_does_when_verbose(capsys):
     simulate(SCORES, EarlyStopping("score", mode="min", patience=2, verbose=1))
     assert capsys.readouterr().out == (
@@ -144,6 +152,7 @@ def test_asks_for_a_mode_where_keras_knows_no_direction():
         fit(small_model(), Scores(SCORES), EarlyStopping("score"))
 
 
+@pytest.mark.host
 def test_refuses_a_metric_that_is_not_a_scalar():
     callback = EarlyStopping("score", mode="min")
     callback.set_model(EpochCounter())
@@ -154,6 +163,7 @@ def test_refuses_a_metric_that_is_not_a_scalar():
 # Truth
 
 
+@pytest.mark.host
 def test_follows_the_rules_on_random_histories():
     draw = random.Random(1)
     reasons = collections.Counter()
@@ -170,6 +180,7 @@ def test_follows_the_rules_on_random_histories():
 NAN, INF = math.nan, math.inf
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("values", "changes", "expected"),
     [
@@ -210,6 +221,7 @@ def measured(value) -> Measured | None:
     return None if value is None else Measured((value,), in_training)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("values", "changes", "expected"),
     [
@@ -252,6 +264,7 @@ def test_finds_the_metrics_of_a_model_with_its_own_step():
 # Peers
 
 
+@pytest.mark.host
 def test_decides_finite_histories_as_keras_does():
     draw = random.Random(2)
     for _ in range(60):
@@ -330,8 +343,13 @@ FAILING_HOOKS = [
 ]
 
 
-@pytest.mark.parametrize("hook", FAILING_HOOKS)
-@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("hook", "before"),
+    full_on_torch(
+        itertools.product(FAILING_HOOKS, (True, False)),
+        keep=[("on_train_batch_end", True), ("on_epoch_end", False)],
+    ),
+)
 def test_restores_when_a_callback_raises(hook, before):
     model, scores = small_model(), Scores(SCORES)
     for error in (KeyboardInterrupt("now"), RuntimeError("now")):

@@ -12,8 +12,6 @@ from keras_trainkit.callbacks import EarlyStopping
 from tests.callbacks.stopped import Scores
 from tests.contracts import run_in_fresh_process
 
-pytestmark = pytest.mark.newest
-
 SCORES = [0.5, 0.9, 0.7, 0.6, 0.6, 0.6]
 KEPT = []
 
@@ -49,7 +47,9 @@ class Keep(keras.callbacks.Callback):
     [
         ("RandomSearch", {"max_trials": 2}, {"epochs": len(SCORES)}),
         # Trials of two epochs, the best of which go on to the sixth.
-        ("Hyperband", {"max_epochs": 6, "factor": 3}, {}),
+        pytest.param(
+            *("Hyperband", {"max_epochs": 6, "factor": 3}, {}), marks=pytest.mark.short("torch")
+        ),
     ],
 )
 def test_stops_and_restores_in_every_trial_of_a_search(kind, options, arguments, tmp_path):

@@ -17,8 +17,7 @@ from keras_trainkit.callbacks._early_stopping import best_state as best
 from keras_trainkit.optimizers import NAG
 from tests.callbacks.stopped import Scores
 from tests.contracts import array
-
-pytestmark = pytest.mark.newest
+from tests.selection import full_on_torch
 
 SCORES = [5.0, 3.0, 4.0, 2.0, 4.0, 4.0]
 EPOCHS = len(SCORES)
@@ -145,7 +144,7 @@ def assert_whole(directory, weights):
         np.testing.assert_array_equal(mine, expected)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", full_on_torch(OPTIMIZERS, keep=("NAG",)))
 def test_gives_the_best_weights_back_from_random_instants(optimizer, bench, tmp_path):
     draw = random.Random(optimizer)
     outcomes = set()

@@ -30,6 +30,8 @@ from tests.callbacks.stopped import (
     small_model,
 )
 
+pytestmark = pytest.mark.host
+
 NAN = math.nan
 
 

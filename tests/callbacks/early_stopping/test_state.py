@@ -1,5 +1,6 @@
 """What early stopping brings back beside weights, and beside other callbacks that move them."""
 
+import itertools
 import random
 
 import keras
@@ -15,6 +16,7 @@ from tests.callbacks.early_stopping.histories import arguments_of, random_histor
 from tests.callbacks.stopped import BEST, SCORES, EpochCounter, Scores, assert_holds
 from tests.contracts import array, assert_close
 from tests.references.early_stopping import Measured, Outcome, Rules, early_stopping
+from tests.selection import full_on_torch
 
 EPOCHS = len(SCORES)
 
@@ -66,7 +68,10 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    full_on_torch(OPTIMIZERS, keep=("Adam of ours on a schedule", "loss scaling", "mixed_float16")),
+)
 def test_goes_on_as_a_twin_that_trained_to_the_best_epoch(name):
     policy = "mixed_float16" if name == "mixed_float16" else "float32"
     trained, twin = (model(OPTIMIZERS[name], policy) for _ in range(2))
@@ -112,10 +117,15 @@ def assert_near(trained, twin):
         assert_close(mine, expected)
 
 
-ENDS = pytest.mark.parametrize("ends", ["early", "by itself", "by an error"])
+ENDS = pytest.mark.parametrize(
+    ("restore", "ends"),
+    full_on_torch(
+        itertools.product(("weights", "state"), ("early", "by itself", "by an error")),
+        keep=[("weights", "early"), ("state", "by an error")],
+    ),
+)
 
 
-@pytest.mark.parametrize("restore", ["weights", "state"])
 @ENDS
 def test_restores_the_average_that_swap_ema_weights_shows(restore, ends):
     trained, twin = model(averaging), model(averaging)
@@ -134,7 +144,6 @@ def test_goes_on_from_the_average_of_the_best_epoch():
         assert fit(trained, epochs=2) == fit(twin, epochs=2)
 
 
-@pytest.mark.parametrize("restore", ["weights", "state"])
 @ENDS
 def test_restores_the_iterate_that_swap_iterate_shows(restore, ends):
     trained, twin = model(lambda: ours.NAG(0.05)), model(lambda: ours.NAG(0.05))
@@ -162,6 +171,7 @@ def test_keeps_best_weights_and_patience_over_two_fits_when_told_so():
     assert_holds(trained, first.weights[BEST])
 
 
+@pytest.mark.host
 def test_goes_on_from_its_state_in_a_file_as_if_never_interrupted(tmp_path):
     draw = random.Random(1)
     for _ in range(300):
@@ -173,6 +183,7 @@ def test_goes_on_from_its_state_in_a_file_as_if_never_interrupted(tmp_path):
         assert resumed(history, rules, cut, tmp_path) == expected, (rules, history, cut)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("cut", [1, 2])
 def test_goes_on_counting_gaps_from_its_state(cut, tmp_path):
     history = [Measured((5.0 - epoch,), 0.0) for epoch in range(6)]
@@ -193,6 +204,7 @@ def resumed(history, rules, cut, folder) -> Outcome:
     return Outcome(epochs, second.stopped_epoch, best, best_epoch, reason, restored)
 
 
+@pytest.mark.host
 def test_goes_on_counting_steps_from_its_state():
     first, second = (stopping(every=2) for _ in range(2))
     for callback in (first, second):

@@ -24,6 +24,8 @@ from tests.callbacks.stopped import (
     small_model,
 )
 
+pytestmark = pytest.mark.oldest
+
 # A file in the place of a folder refuses everybody, root too.
 BLOCKED = "blocked"
 
@@ -187,6 +189,7 @@ BEST_OF = "Best: score {} in epoch {}."
 HELD = "The model holds the weights of that moment."
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("values", "arguments", "text"),
     [
@@ -229,6 +232,7 @@ def test_reports_why_training_ended_and_what_was_best(values, arguments, text):
     assert str(callback.report) == text
 
 
+@pytest.mark.host
 def test_reports_a_gap_in_the_metrics_unit():
     callback = EarlyStopping("val_score", mode="max", max_gap=0.25)
     run([{"score": 0.5, "val_score": 0.5}, {"score": 1.0, "val_score": 0.625}], callback)

@@ -15,6 +15,7 @@ from tests.callbacks.custom_steps import Guide
 from tests.callbacks.monitored import Subclassed, body, compiled, data, sequential, softmax
 from tests.callbacks.untouched import assert_same_footprint
 from tests.contracts import array, assert_close
+from tests.selection import full_on_torch
 
 # Most sweeps here are too short to find anything.
 pytestmark = pytest.mark.filterwarnings("ignore:No suggestion")
@@ -217,6 +218,7 @@ def test_with_several_steps_per_execution_a_point_is_an_execution():
     assert_close(found.losses, expected)
 
 
+@pytest.mark.oldest
 def test_a_custom_train_step_logs_its_loss():
     model, twin = compiled(Guide), compiled(Guide)
     x, y = data(8)
@@ -249,7 +251,10 @@ def _last_of(rates, losses):
     return np.average(losses, weights=weights)
 
 
-@pytest.mark.parametrize(("smoothing", "steps"), [(0.0, 100), (0.25, 12), (0.25, 100), (1.0, 100)])
+@pytest.mark.parametrize(
+    ("smoothing", "steps"),
+    full_on_torch([(0.0, 100), (0.25, 12), (0.25, 100), (1.0, 100)], keep=[(0.25, 12)]),
+)
 def test_the_sweep_ends_soon_after_training_diverges(smoothing, steps):
     x = np.ones((64, 1), "float32")
     settings = {"steps": steps, "smoothing": smoothing, "max_learning_rate": 1e3}
@@ -260,7 +265,7 @@ def test_the_sweep_ends_soon_after_training_diverges(smoothing, steps):
     assert 2 <= np.sum(found.losses > found.losses[0]) <= 4
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", full_on_torch(range(6), keep=(0,)))
 def test_batches_that_scatter_do_not_end_the_sweep(seed):
     draw = np.random.default_rng(seed)
     x = draw.normal(size=(100, 1)).astype("float32")
@@ -314,8 +319,13 @@ def unseeded():
     )
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(
-    ("make", "optimizer"), [(sequential, "NAG"), (Subclassed, "LossScale"), (unseeded, "NAG")]
+    ("make", "optimizer"),
+    full_on_torch(
+        [(sequential, "NAG"), (Subclassed, "LossScale"), (unseeded, "NAG")],
+        keep=[(Subclassed, "LossScale"), (unseeded, "NAG")],
+    ),
 )
 def test_the_first_fit_is_as_without_a_range_test(make, optimizer):
     plain = compiled(make, OPTIMIZERS[optimizer](), metrics=["accuracy"])
@@ -326,7 +336,10 @@ def test_the_first_fit_is_as_without_a_range_test(make, optimizer):
     assert_equal_states(state_of(model), state_of(plain))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.oldest
+@pytest.mark.parametrize(
+    "optimizer", full_on_torch(OPTIMIZERS, keep=("Adam, ours", "accumulation"))
+)
 def test_a_later_fit_is_as_without_a_range_test(optimizer):
     plain = compiled(sequential, OPTIMIZERS[optimizer]())
     logs = fit(plain), fit(plain)
@@ -359,13 +372,17 @@ def fail():
     raise BrokenError
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(
     ("happen", "error", "place"),
-    [
-        (press_control_c, KeyboardInterrupt, "on_train_batch_begin"),
-        (press_control_c, KeyboardInterrupt, "on_train_batch_end"),
-        (fail, BrokenError, "on_epoch_end"),
-    ],
+    full_on_torch(
+        [
+            (press_control_c, KeyboardInterrupt, "on_train_batch_begin"),
+            (press_control_c, KeyboardInterrupt, "on_train_batch_end"),
+            (fail, BrokenError, "on_epoch_end"),
+        ],
+        keep=[(press_control_c, KeyboardInterrupt, "on_train_batch_end")],
+    ),
 )
 def test_an_interruption_leaves_no_trace(happen, error, place, monkeypatch):
     plain = compiled(sequential, ours.NAG(0.1))
@@ -419,7 +436,7 @@ def test_the_epoch_where_a_training_is_to_resume_is_kept():
     assert model._initial_epoch == 10**6
 
 
-@pytest.mark.parametrize("make", [sequential, unseeded])
+@pytest.mark.parametrize("make", full_on_torch([sequential, unseeded], keep=(sequential,)))
 def test_twice_in_a_row_finds_the_same(make):
     model = compiled(make)
     first, second = (find_learning_rate(model, *data(32), **SHORT) for _ in range(2))
@@ -577,6 +594,7 @@ def test_no_suggestion_is_a_warning():
     assert warning.filename == __file__
 
 
+@pytest.mark.host
 def test_the_result_prints_what_it_found():
     rates = np.geomspace(1e-4, 1.0, 41)
     losses = 1 + (np.log10(rates) + 1.0) ** 2
@@ -591,6 +609,7 @@ def test_the_result_prints_what_it_found():
     assert str(found).splitlines()[5] == found.reason
 
 
+@pytest.mark.host
 def test_the_plot_draws_what_was_measured():
     rates = np.geomspace(1e-4, 1.0, 41)
     losses = 1 + (np.log10(rates) + 1.0) ** 2
@@ -608,6 +627,7 @@ def test_the_plot_draws_what_was_measured():
     assert low < losses.min() < losses[0] < high
 
 
+@pytest.mark.host
 def test_the_plot_takes_axes_and_shows_neither_region_nor_suggestion_where_there_is_none():
     from matplotlib.figure import Figure
 
@@ -619,6 +639,7 @@ def test_the_plot_takes_axes_and_shows_neither_region_nor_suggestion_where_there
     assert not axes.patches
 
 
+@pytest.mark.host
 def test_the_plot_of_one_point():
     one = np.ones(1)
     LearningRateRange(1e20 * one, one, one, "nonfinite").plot()

@@ -9,6 +9,8 @@ from keras_trainkit.callbacks import LearningRateRange
 from keras_trainkit.callbacks._find_learning_rate import curve
 from keras_trainkit.callbacks._find_learning_rate.curve import fall_and_noise
 
+pytestmark = pytest.mark.host
+
 RATES = np.geomspace(1e-6, 10.0, 141)  # 20 to a decade.
 DECADES = np.log10(RATES)
 

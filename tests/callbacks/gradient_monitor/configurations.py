@@ -282,6 +282,24 @@ ROWS = {
     "several optimizers": Row(Pair, lambda: [SGD(0.1, momentum=0.9), keras.optimizers.Adam(0.01)]),
 }
 
+# What every backend runs in the short form, beside what PyTorch cannot: each thing once.
+SHORT = (
+    "batch normalization, Adam",
+    "subclassed, built by its first batch",
+    "eager",
+    "sampled, NAG",
+    "first batch probed, generator",
+    "LossScaleOptimizer, global_clipnorm",
+    "mixed_float16",
+    "accumulation, ours",
+    "clipnorm changed, ours",
+    "sparse gradients, clipnorm",
+    "frozen anew",
+    "several fits, train_on_batch",
+    "custom train_step",
+    "several optimizers",
+)
+
 # Keras's optimizers clip on each TensorFlow replica what it has, not the sum that is recorded.
 APART = keras.backend.backend() == "tensorflow"
 REPLICATED = {

@@ -10,6 +10,7 @@ from keras import layers, ops
 from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
 from tests.callbacks.monitored import assert_same_training, compiled, data, fit
 from tests.contracts import TOLERANCE, array
+from tests.selection import full_on_torch
 
 BATCH = data(16)[0]
 
@@ -100,7 +101,10 @@ class Probing(keras.callbacks.Callback):
         return [contents(layer) for layer in inside], values, list(map(id, self.model.losses))
 
 
-@pytest.mark.parametrize("make", [sequential, shared, Nested, recurrent, mixed_float16])
+@pytest.mark.parametrize(
+    "make",
+    full_on_torch([sequential, shared, Nested, recurrent, mixed_float16], keep=(shared, Nested)),
+)
 def test_training_and_every_attribute_are_the_same(make):
     plain, model, probing = compiled(make), compiled(make), Probing()
     expected = fit(plain, rows=16)

@@ -12,6 +12,8 @@ from tests.callbacks.gradient_monitor.configurations import Twins
 from tests.callbacks.monitored import compiled, data, fit, softmax
 from tests.contracts import assert_same_weights
 
+pytestmark = pytest.mark.oldest
+
 BACKEND = keras.backend.backend()
 
 

@@ -23,6 +23,8 @@ from tests.callbacks.monitored import (
 )
 from tests.contracts import run_in_fresh_process
 
+pytestmark = pytest.mark.oldest
+
 
 def test_training_with_dropout_and_validation_is_the_same_bit_for_bit():
     plain, model = compiled(functional), compiled(functional)

@@ -7,6 +7,7 @@ from keras_trainkit.callbacks import GradientMonitor
 from tests.callbacks.monitored import assert_same_training, compiled, data, fit, softmax
 from tests.callbacks.untouched import assert_same_footprint
 from tests.contracts import array
+from tests.selection import full_on_torch
 
 MOMENTS = (
     "on_train_begin",
@@ -61,7 +62,7 @@ def by_batch(model, monitors):
     return {"loss": [float(model.train_on_batch(x, y)) for _ in range(2)]}
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", full_on_torch(MOMENTS, keep=("on_train_batch_end",)))
 def test_interrupted_training_keeps_its_record_and_frees_the_model(moment):
     plain, model = compiled(softmax), compiled(softmax)
     monitor = GradientMonitor(every=1, fetch_every=1)

@@ -10,7 +10,7 @@ import keras_tuner
 import pytest
 
 from keras_trainkit.callbacks import GradientMonitor
-from tests.callbacks.gradient_monitor.configurations import REPLICATED, ROWS
+from tests.callbacks.gradient_monitor.configurations import REPLICATED, ROWS, SHORT
 from tests.callbacks.monitored import assert_same_training
 from tests.callbacks.untouched import (
     EVERYTHING,
@@ -20,6 +20,7 @@ from tests.callbacks.untouched import (
 )
 from tests.callbacks.witness import Witness
 from tests.contracts import run_in_fresh_process
+from tests.selection import full_on_torch
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def uncompiled(monkeypatch):
         monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
 
 
+@pytest.mark.oldest
 @pytest.mark.usefixtures("uncompiled")
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.filterwarnings("ignore:The following gradients are None")
@@ -38,10 +40,13 @@ def uncompiled(monkeypatch):
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
 @pytest.mark.parametrize(
     "row",
-    [
-        pytest.param(row, id=name, marks=pytest.mark.backend(*row.backends))
-        for name, row in ROWS.items()
-    ],
+    full_on_torch(
+        [
+            pytest.param(row, id=name, marks=pytest.mark.backend(*row.backends))
+            for name, row in ROWS.items()
+        ],
+        keep=SHORT,
+    ),
 )
 def test_training_is_untouched_and_the_record_true(row):
     assert_untouched_and_true(row)
@@ -93,6 +98,7 @@ def searched(folder, callback):
     return [trial.score for trial in tuner.oracle.get_best_trials(2)]
 
 
+@pytest.mark.short("torch")
 def test_copies_in_a_search_of_keras_tuner(tmp_path):
     assert searched(tmp_path, Kept(1, EVERYTHING)) == searched(tmp_path, KeptWitness())
     assert len(Kept.records) == len(KeptWitness.records) == 2

@@ -42,6 +42,7 @@ def plain(count, start=0):
 # Thinning.
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("limit", [2, 3, 5, 8, 64])
 @pytest.mark.parametrize("fetch", [1, 7])
 def test_never_more_than_the_limit_and_always_the_first_and_the_last(limit, fetch):
@@ -54,6 +55,7 @@ def test_never_more_than_the_limit_and_always_the_first_and_the_last(limit, fetc
         assert (np.diff(steps) > 0).all()
 
 
+@pytest.mark.host
 def test_older_steps_stand_wider_apart():
     history = recorded(plain(1000), limit=64, fetch=32).history()
     gaps = np.diff(history.steps)
@@ -63,10 +65,12 @@ def test_older_steps_stand_wider_apart():
     np.testing.assert_array_equal(history["norm"][:, 0], history.steps)
 
 
+@pytest.mark.host
 def test_below_the_limit_nothing_is_forgotten():
     assert recorded(plain(64), limit=64).history().steps.tolist() == list(range(64))
 
 
+@pytest.mark.host
 def test_logs_and_activations_of_many_epochs_are_thinned_as_steps_are():
     record = recorded(plain(1), limit=8)
     for epoch in range(100):
@@ -93,6 +97,7 @@ def pair(cosine, norms=(3.0, 4.0), sizes=(8.0, 8.0), steps=(0, 1)):
     ]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("fetch", [1, 2])
 def test_signal_and_noise_of_two_steps(fetch):
     history = recorded(pair(0.5), variables=VARIABLES[:1], fetch=fetch).history()
@@ -102,11 +107,13 @@ def test_signal_and_noise_of_two_steps(fetch):
     np.testing.assert_allclose(history["cosine"][:, 0], [np.nan, 0.5])
 
 
+@pytest.mark.host
 def test_batches_of_two_sizes():
     history = recorded(pair(0.5, sizes=(8.0, 2.0)), variables=VARIABLES[:1]).history()
     np.testing.assert_allclose(history.noise[1], 6.5 / ((1 / 8 + 1 / 2) / 2))
 
 
+@pytest.mark.host
 def test_steps_that_do_not_follow_each_other_are_not_compared():
     history = recorded(pair(0.5, steps=(0, 2)), variables=VARIABLES[:1]).history()
     assert np.isnan(history["cosine"]).all()
@@ -114,24 +121,28 @@ def test_steps_that_do_not_follow_each_other_are_not_compared():
     assert np.isnan(history.noise).all()
 
 
+@pytest.mark.host
 def test_forgetting_the_step_before_keeps_what_was_worked_out():
     tables = [(s, a_table({"norm": 2.0, "cosine": 1.0})) for s in range(50)]
     history = recorded(tables, limit=8, variables=VARIABLES[:1]).history()
     np.testing.assert_allclose(history.signal[1:], 4.0)
 
 
+@pytest.mark.host
 def test_without_cosines_there_is_neither_signal_nor_noise():
     history = recorded(plain(3)).history()
     assert np.isnan(history.signal).all()
     assert np.isnan(history.noise).all()
 
 
+@pytest.mark.host
 def test_broken_gradient_gives_no_signal():
     broken = {"norm": np.nan, "cosine": np.nan, "nonfinite": 1.0}
     tables = [(0, a_table({})), (1, a_table(broken)), (2, a_table({"cosine": np.nan}))]
     assert np.isnan(recorded(tables, variables=VARIABLES[:1]).history().signal).all()
 
 
+@pytest.mark.host
 def test_variable_that_appears_later_is_compared_from_then_on():
     record = recorded(pair(0.5)[:1], variables=VARIABLES[:1])
     both = a_table({"norm": 4.0, "cosine": 0.5}, {"norm": 7.0, "cosine": 0.0}, facts={})
@@ -143,6 +154,7 @@ def test_variable_that_appears_later_is_compared_from_then_on():
     np.testing.assert_allclose(history.signal, [np.nan, 6.0, 8.0])
 
 
+@pytest.mark.host
 def test_counts_of_a_variable_that_appears_later():
     counts = np.zeros((2, BINS))
     counts[:, 40] = 4096
@@ -155,6 +167,7 @@ def test_counts_of_a_variable_that_appears_later():
 # The logs.
 
 
+@pytest.mark.host
 def test_means_are_over_the_finite_steps_of_the_epoch():
     one = VARIABLES[:1]
     record = recorded([(0, a_table({"norm": 100.0}))], variables=one)
@@ -168,12 +181,14 @@ def test_means_are_over_the_finite_steps_of_the_epoch():
     assert record.means() == {"grad_norm": 4.0, "update_ratio": (0.5 + 0.25) / 2 / 8}
 
 
+@pytest.mark.host
 def test_means_of_an_epoch_without_a_finite_step_are_nan():
     record = recorded([(0, a_table({"norm": np.nan, "nonfinite": 1.0, "weight_norm": np.nan}))])
     assert set(record.means()) == {"grad_norm", "update_ratio"}
     assert np.isnan(list(record.means().values())).all()
 
 
+@pytest.mark.host
 def test_noise_scale_in_the_logs_is_that_of_the_history():
     tables = [
         (s, a_table({"norm": norm, "cosine": cosine}))
@@ -188,6 +203,7 @@ def test_noise_scale_in_the_logs_is_that_of_the_history():
 # Memory: 40 V bytes per step, 168 V with histograms, and less than 1,000 of Python's own.
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(("counted", "per_variable"), [(False, 40), (True, 168)])
 def test_memory_is_what_the_docstring_states(counted, per_variable):
     many, limit = 100, 64

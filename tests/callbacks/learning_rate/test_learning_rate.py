@@ -30,6 +30,7 @@ def lowered_by(plan, epochs, steps=BATCHES, first=0):
 # Contract
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -93,6 +94,7 @@ def test_data_without_a_length_needs_steps_for_epochs_and_percent():
             fit(line(), [LearningRate(schedule)], x=batches())
 
 
+@pytest.mark.oldest
 def test_leaves_nothing_behind_even_after_an_exception():
     model = line()
 
@@ -126,6 +128,7 @@ def test_a_trainer_whose_state_is_out_of_reach_raises():
         train(model, rising)
 
 
+@pytest.mark.oldest
 def test_can_be_copied():
     callback = copy.deepcopy(LearningRate(CosineDecay(0.1, "100%")))
     history = line().fit(**arrays(), epochs=2, verbose=0, callbacks=[callback])
@@ -135,6 +138,7 @@ def test_can_be_copied():
 # Truth
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(
     "make",
     [
@@ -201,7 +205,6 @@ def test_works_beside_the_monitor():
     assert len(monitor.history.steps)
 
 
-@pytest.mark.newest
 @pytest.mark.backend("tensorflow", "jax")
 def test_two_replicas():
     code = """
@@ -313,6 +316,7 @@ def resumed(make, epochs, **arguments):
     return whole, first, second, third
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(
     "make",
     [
@@ -334,6 +338,7 @@ def test_resumed_at_an_epoch_follows_the_same_curve(make):
         assert whole.steps == list(range(120))
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("accumulation", [None, 4])
 def test_a_loaded_model_goes_on_as_if_never_stopped(accumulation, tmp_path):
     def train_on(model, *callbacks, **arguments):
@@ -524,6 +529,7 @@ def test_what_is_written_by_keras_itself_is_no_assignment(hook):
 # Other numbers
 
 
+@pytest.mark.oldest
 def test_drives_momentum_and_dropout_with_the_rate():
     schedule = OneCycle(0.1)
     model = keras.Sequential([keras.Input((1,)), Dropout(0.5, name="drop"), keras.layers.Dense(1)])
@@ -539,6 +545,7 @@ def test_drives_momentum_and_dropout_with_the_rate():
     assert model.get_layer("drop").rate == 0.14
 
 
+@pytest.mark.oldest
 def test_drives_a_layer_of_an_inner_model():
     inner = keras.Sequential([keras.Input((1,)), Dropout(0.5, name="drop")], name="inner")
     model = keras.Sequential([keras.Input((1,)), inner, keras.layers.Dense(1)])

@@ -48,6 +48,7 @@ def kill_at(process: int, ready: Callable[[], bool]) -> bool:
     while not ready():
         if is_over(process):
             return False
+        time.sleep(1e-4)  # Leave the training a core.
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return True

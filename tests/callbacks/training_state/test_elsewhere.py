@@ -12,8 +12,7 @@ from keras_trainkit.callbacks._training_state import folder as folders
 from tests.callbacks.monitored import data
 from tests.callbacks.training_state.crashes import arrays, compiled
 from tests.contracts import run_in_fresh_process
-
-pytestmark = pytest.mark.newest
+from tests.selection import full_on_torch
 
 EPOCHS = 4
 
@@ -70,7 +69,7 @@ def as_it_was(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
-@pytest.mark.parametrize("name", TUNERS)
+@pytest.mark.parametrize("name", full_on_torch(TUNERS, keep=("RandomSearch",)))
 def test_a_search_goes_on_with_the_trial_that_was_interrupted(name, tmp_path):
     through = searched(tmp_path / "through", name)
     fits = list(Log.fits)
@@ -97,13 +96,13 @@ from tests.callbacks.replicas import scope
 from tests.callbacks.training_state.crashes import Training, assert_resumes
 
 with scope():
-    for save_freq in ("epoch", 3):
-        assert_resumes(Training(save_freq=save_freq), Path(sys.argv[1]) / str(save_freq))
+    assert_resumes(Training(save_freq=eval(sys.argv[2])), Path(sys.argv[1]))
 print("equal")
 """
 
 
 @pytest.mark.backend("tensorflow", "jax")
-def test_two_replicas_go_on_as_if_never_interrupted(tmp_path):
+@pytest.mark.parametrize("save_freq", [3, pytest.param("epoch", marks=pytest.mark.short())])
+def test_two_replicas_go_on_as_if_never_interrupted(save_freq, tmp_path):
     """By `MirroredStrategy` on TensorFlow, by `DataParallel` on JAX, in a process of their own."""
-    assert run_in_fresh_process(TWO_DEVICES, tmp_path).splitlines()[-1] == "equal"
+    assert run_in_fresh_process(TWO_DEVICES, tmp_path, repr(save_freq)).splitlines()[-1] == "equal"

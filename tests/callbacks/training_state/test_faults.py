@@ -28,6 +28,7 @@ from tests.callbacks.training_state.crashes import (
     network,
 )
 from tests.contracts import array
+from tests.selection import full_on_torch
 
 TRAINING = Training(crash=(2, None), save_freq="epoch")
 
@@ -169,7 +170,10 @@ def put_a_file_in_place_of_the_folder(folder, monkeypatch):
     return "Not a directory"
 
 
-@pytest.mark.parametrize("fault", [refuse_to_write, put_a_file_in_place_of_the_folder])
+@pytest.mark.parametrize(
+    "fault",
+    full_on_torch([refuse_to_write, put_a_file_in_place_of_the_folder], keep=(refuse_to_write,)),
+)
 def test_goes_on_where_the_directory_cannot_be_written(fault, tmp_path, monkeypatch):
     through = TRAINING.run(tmp_path / "through")
     folder = tmp_path / "fault"
@@ -210,7 +214,7 @@ def flipped(content, bit):
     return bytes(changed)
 
 
-@pytest.mark.newest
+@pytest.mark.host
 def test_tells_a_flipped_bit_in_every_byte_of_a_file(tmp_path):
     path = tmp_path / "state.npz"
     state = {
@@ -265,7 +269,7 @@ def damaged_copies(path):
         yield content[:length]
 
 
-@pytest.mark.newest
+@pytest.mark.short("torch")
 def test_takes_the_snapshot_before_a_damaged_one_and_never_a_wrong_number(left):
     before, last = snapshots(left)
     sound = exactly(archive.read(str(last)))
@@ -298,6 +302,7 @@ def test_trains_on_from_the_snapshot_before_a_damaged_one(left, tmp_path):
     assert_same(resumed, through)
 
 
+@pytest.mark.short("torch")
 def test_trains_anew_where_every_snapshot_is_damaged(left, tmp_path):
     through = TRAINING.run(tmp_path / "through")
     for path in snapshots(left):

@@ -1,27 +1,20 @@
 """A training that is killed in earnest, at random instants and in the middle of its writing."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import pytest
 
 from tests.callbacks.training_state import killing
+from tests.contracts import run_in_fresh_process
 
-TRAININGS = int(os.environ.get("KILLS", "5"))
+ON_TORCH = keras.backend.backend() == "torch"
 
 
-@pytest.mark.newest
-def test_a_killed_training_ends_as_if_never_killed(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", killing.__name__, tmp_path, str(TRAININGS), "epoch", "7"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    lines = done.stdout.splitlines()
-    assert len(lines) == TRAININGS
+@pytest.mark.parametrize(
+    "trainings", [5 if ON_TORCH else 2, pytest.param(100, marks=pytest.mark.short())]
+)
+def test_a_killed_training_ends_as_if_never_killed(trainings, tmp_path):
+    code = f"import runpy; runpy.run_module({killing.__name__!r}, run_name='__main__')"
+    lines = run_in_fresh_process(code, tmp_path, trainings, 7, "epoch").splitlines()
+    assert len(lines) == trainings
     assert [line for line in lines if not line.endswith(killing.EQUAL)] == []
     assert not any("killed 0 times" in line for line in lines)

@@ -28,6 +28,7 @@ from tests.callbacks.training_state.crashes import (
     network,
 )
 from tests.contracts import array
+from tests.selection import full_on_torch
 
 TRAINING = Training()
 
@@ -74,7 +75,13 @@ def test_refuses_to_be_called_outside_a_list_of_callbacks(tmp_path):
     assert str(error.value) == ("TrainingState must be called by a `keras.callbacks.CallbackList`")
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))])
+@pytest.mark.oldest
+@pytest.mark.parametrize(
+    "copied",
+    full_on_torch(
+        [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))], keep=(copy.deepcopy,)
+    ),
+)
 def test_a_copy_serves_in_place_of_the_original(copied, tmp_path):
     through = TRAINING.run(tmp_path / "through")
     state = TRAINING.state(tmp_path)
@@ -117,6 +124,7 @@ def footprint(model):
     return sorted(vars(model)), methods, model._initial_epoch, type(model.train_function).__name__
 
 
+@pytest.mark.oldest
 def test_leaves_nothing_behind(tmp_path):
     plain = network()
     plain.fit(**arrays(), epochs=2, verbose=0)
@@ -147,6 +155,7 @@ def test_leaves_nothing_behind_when_the_data_fails_before_the_first_new_step(tmp
     assert model.fit(whole, epochs=2, verbose=0).epoch == [0, 1]
 
 
+@pytest.mark.oldest
 def test_a_saved_model_holds_nothing_more(tmp_path):
     keys = []
     for callbacks in ([], [TRAINING.state(tmp_path)]):
@@ -167,7 +176,8 @@ def test_a_saved_model_holds_nothing_more(tmp_path):
     assert keys[0] == keys[1]
 
 
-@pytest.mark.parametrize("position", [0, 1, 3])
+@pytest.mark.oldest
+@pytest.mark.parametrize("position", full_on_torch([0, 1, 3], keep=(0,)))
 def test_stands_anywhere_in_the_list_of_callbacks(position, tmp_path):
     def run(folder, *crash):
         stopping = EarlyStopping("score", mode="min", patience=3)
@@ -281,6 +291,7 @@ def test_does_not_train_a_finished_training_again(restored, tmp_path, new_proces
     assert_same(again, through)
 
 
+@pytest.mark.oldest
 def test_more_epochs_go_on_where_a_finished_training_ended(tmp_path, new_process):
     through = TRAINING.run(tmp_path / "through")
     TRAINING.run(tmp_path, TRAINING.state(tmp_path), epochs=2)
@@ -311,6 +322,7 @@ def test_each_fit_of_a_script_goes_on_in_a_folder_of_its_own(tmp_path, new_proce
     assert sorted(place.name for place in places) == ["fit-000", "fit-001"]
 
 
+@pytest.mark.oldest
 def test_goes_on_in_the_same_process_after_ctrl_c(tmp_path):
     """In a notebook: the cell is run again, with the model and the callbacks that are there."""
     through = TRAINING.run(tmp_path / "through")
@@ -336,7 +348,10 @@ def test_a_fit_after_a_finished_one_begins_anew(tmp_path, new_process):
     assert int(array(model.optimizer.iterations)) == 4 * STEPS
 
 
-@pytest.mark.parametrize(("keep", "left"), [(1, [7]), (3, [5, 6, 7]), (6, [2, 3, 4, 5, 6, 7])])
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    full_on_torch([(1, [7]), (3, [5, 6, 7]), (6, [2, 3, 4, 5, 6, 7])], keep=[(3, [5, 6, 7])]),
+)
 def test_keeps_so_many_snapshots(keep, left, tmp_path):
     TRAINING.run(tmp_path, TRAINING.state(tmp_path, keep=keep, save_freq=4))
     names = sorted(path.name for path in (tmp_path / "state" / "fit-000").iterdir())
@@ -371,6 +386,7 @@ class Unbuilt(keras.Model):
         return self.out(x)
 
 
+@pytest.mark.oldest
 @pytest.mark.backend("tensorflow")
 def test_asks_for_a_built_model(tmp_path):
     training = Training(make=lambda: compiled(Unbuilt()))

@@ -12,6 +12,7 @@ from keras_trainkit.layers.batch_normalization import PLAIN
 from tests.contracts import array, assert_close, assert_round_trips
 from tests.layers.derivatives import differentiated
 from tests.references import layers as references
+from tests.selection import full_on_torch
 
 CLIP = {"rmin": 0.5, "rmax": 2.0, "dmax": 0.5}
 EVERY_ARGUMENT = {
@@ -50,6 +51,7 @@ def random(*shape, seed=0):
 # Contract
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(
     "arguments",
     [{}, EVERY_ARGUMENT, OF_THE_MOVING_STATISTICS],
@@ -61,11 +63,15 @@ def test_config_round_trips(arguments):
         assert getattr(copy, name) == arguments[name]
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 def test_every_argument_is_tried():
     parameters = inspect.signature(BatchNormalization.__init__).parameters.keys()
     assert parameters - {"self", "kwargs"} == EVERY_ARGUMENT.keys() - {"name"}
 
 
+@pytest.mark.host
+@pytest.mark.oldest
 def test_takes_every_argument_of_keras():
     ours = BatchNormalization().get_config()
     theirs = keras.layers.BatchNormalization().get_config()
@@ -75,6 +81,7 @@ def test_takes_every_argument_of_keras():
     }
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -102,6 +109,7 @@ def test_refuses_bad_arguments(arguments, message):
     assert message in str(error.value)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("axis", "shape", "message"),
     [
@@ -114,6 +122,7 @@ def test_refuses_inputs_without_the_axis(axis, shape, message):
         BatchNormalization(axis=axis).build(shape)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("axis", [0, -2])
 def test_refuses_to_cut_the_normalized_axis_into_ghosts(axis):
     requirement = "must be another axis than the batch with `ghost_batch_size`"
@@ -135,6 +144,7 @@ def test_is_in_inference_mode_and_still_while_not_trainable():
     assert_close(layer.moving_mean, np.ones(4))
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_half_precision_keeps_float32_statistics(dtype):
     x = 3e4 + 1e3 * random(64, 4)
@@ -148,6 +158,7 @@ def test_half_precision_keeps_float32_statistics(dtype):
         assert_close(layer.moving_variance, seen.var(0))
 
 
+@pytest.mark.oldest
 def test_trains_with_unknown_sizes_and_masks():
     inputs = keras.Input((None, 3))
     masked = keras.layers.Masking()(inputs)
@@ -248,7 +259,9 @@ IN_FLOAT64 = [
 ]
 
 
-@pytest.mark.parametrize("case", IN_FLOAT64)
+@pytest.mark.parametrize(
+    "case", full_on_torch(IN_FLOAT64, keep=("images", "masked", "renorm", "warm_up"))
+)
 def test_follows_the_formulas_in_float64(case, float64):
     assert_follows_the_formulas(*CASES[case], "float64")
 
@@ -272,6 +285,7 @@ def test_does_not_cancel_far_from_zero(mask):
 # Peers
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("case", ["images", "channels_first", "masked"])
 def test_equals_keras(case, training):

@@ -12,6 +12,7 @@ from keras_trainkit.layers import BatchNormalization
 from tests.contracts import array
 from tests.layers.derivatives import differentiated
 from tests.references import layers as references
+from tests.selection import pairs
 
 CHANNELS = 6
 GAMMA, BETA = 1 + np.arange(CHANNELS) / 6, np.arange(CHANNELS) - 2.0
@@ -350,8 +351,13 @@ def test_kernels_of_tensorflow_are_for_large_batches(shape, fused, monkeypatch):
 
 
 @pytest.mark.backend("tensorflow")
-@pytest.mark.parametrize("case", ["near", "far", "far_images", "constant_channels"])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    ("fused_from", "jit_compile", "case"),
+    pairs(
+        ["closed_form", "fused"], [False, True], ["near", "far", "far_images", "constant_channels"]
+    ),
+    indirect=["fused_from"],
+)
 def test_graphs_give_the_truth(jit_compile, case):
     import tensorflow as tf
 

@@ -13,6 +13,8 @@ from tests.contracts import array, assert_close, assert_round_trips
 from tests.layers.derivatives import differentiated
 from tests.references import layers as references
 
+pytestmark = pytest.mark.oldest
+
 
 def random(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")

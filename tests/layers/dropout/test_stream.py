@@ -82,14 +82,12 @@ def runs(tmp_path_factory):
     model = compiled_deep_model()
     losses = fit(model, callbacks=[keras.callbacks.ModelCheckpoint(folder / "{epoch}.keras")])
     straight = {"losses": losses[SAVED_AFTER:], **state_of(model)}
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from tests.layers.dropout import test_stream"
-    )
-    arguments = ROOT, folder / f"{SAVED_AFTER}.keras", folder / "resumed.npz"
-    run_in_fresh_process(f"{code}; test_stream.resume(*sys.argv[2:])", *arguments)
+    code = f"import sys; from {__name__} import resume; resume(*sys.argv[1:])"
+    run_in_fresh_process(code, folder / f"{SAVED_AFTER}.keras", folder / "resumed.npz")
     return straight, dict(np.load(folder / "resumed.npz"))
 
 
+@pytest.mark.oldest
 def test_training_resumes_bit_for_bit_in_a_new_process(runs):
     straight, resumed = runs
     assert len(straight) > 20
@@ -97,6 +95,7 @@ def test_training_resumes_bit_for_bit_in_a_new_process(runs):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.oldest
 def test_training_resumes_from_a_file_saved_after_fit(runs, tmp_path):
     keras.utils.set_random_seed(3)
     model = compiled_deep_model()
@@ -106,6 +105,7 @@ def test_training_resumes_from_a_file_saved_after_fit(runs, tmp_path):
     assert fit(loaded, initial_epoch=SAVED_AFTER) == runs[0]["losses"]
 
 
+@pytest.mark.oldest
 def test_a_loaded_model_continues_the_stream_and_loaded_weights_do_not(tmp_path):
     model, other = deep_model(), deep_model()
     for _ in range(3):
@@ -123,6 +123,7 @@ def test_a_loaded_model_continues_the_stream_and_loaded_weights_do_not(tmp_path)
         )
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize(("source", "target"), [("keras", "ours"), ("ours", "keras")])
 def test_files_interchange_with_keras_without_the_stream(source, target, tmp_path):
     kits = {"keras": keras.layers, "ours": layers}
@@ -333,6 +334,7 @@ def test_reading_a_scheduled_rate_is_refused_where_the_jax_trainer_holds_the_sta
     assert layer.rate > 0
 
 
+@pytest.mark.oldest
 @pytest.mark.parametrize("schedule", [LINEAR, ExponentialDecay(0.5, 10, 0.9, staircase=True)])
 def test_config_holds_the_schedule(schedule):
     layer = Dropout(schedule, seed=3)
