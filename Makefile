@@ -29,9 +29,9 @@ export OMP_NUM_THREADS ?= 1
 help:
 	@echo "make demo         train on the digits with every component     (BACKEND=$(BACKEND))"
 	@echo "make test         run the tests, in some five minutes         (BACKEND=$(BACKEND))"
-	@echo "make test-gate    the same with the examples and Keras's own tests"
+	@echo "make test-gate    run the examples and Keras's own tests        (BACKEND=$(BACKEND))"
 	@echo "make test-long    every test, all combinations, 100 kills      (BACKEND=$(BACKEND))"
-	@echo "make test-all     run test-gate on $(BACKENDS)"
+	@echo "make test-all     run test and test-gate on $(BACKENDS)"
 	@echo "make test-oldest  run contracts and files on Keras $(OLDEST_KERAS), the oldest supported"
 	@echo "make mutants      see whether the tests notice mistakes made on purpose, some 30 minutes"
 	@echo "make lint         run ruff and mypy"
@@ -56,13 +56,13 @@ test: $(VENV)/test-$(BACKEND)
 	$(PYTEST)
 
 test-gate: $(VENV)/test-$(BACKEND)
-	$(PYTEST) --gate
+	$(PYTEST) --gate -m gate
 
 test-long: $(VENV)/test-$(BACKEND)
 	$(PYTEST) --long
 
 test-all:
-	for backend in $(BACKENDS); do $(MAKE) test-gate BACKEND=$$backend || exit; done
+	for backend in $(BACKENDS); do $(MAKE) test test-gate BACKEND=$$backend || exit; done
 
 test-oldest: $(VENV)/test-$(BACKEND) $(VENV)/keras-$(OLDEST_KERAS)
 	PYTHONPATH=$(VENV)/keras-$(OLDEST_KERAS) $(PYTEST) --oldest

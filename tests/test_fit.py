@@ -173,6 +173,14 @@ if kind == "stopping":
         pass
     same = [np.array_equal(a, b) for a, b in zip(m.get_weights(), Scores.held[1])]
     assert all(same), "the weights of epoch 2 are not back"
+elif kind == "unpickled stopping":
+    callback = pickle.loads(pickle.dumps(EarlyStopping("s", mode="min", patience=9)))
+    try:
+        m.fit(x, y, epochs=5, verbose=0, callbacks=[Scores(), callback])
+    except KeyboardInterrupt:
+        pass
+    same = [np.array_equal(a, b) for a, b in zip(m.get_weights(), Scores.held[1])]
+    assert all(same), "the weights of epoch 2 are not back"
 elif kind == "unpickled":
     class Failing(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -190,7 +198,7 @@ print("as in every later fit")
 """
 
 
-@pytest.mark.parametrize("kind", ["stopping", "every", "unpickled"])
+@pytest.mark.parametrize("kind", ["stopping", "every", "unpickled", "unpickled stopping"])
 def test_the_first_fit_of_a_process_is_as_every_other(kind):
     printed = contracts.run_in_fresh_process(FIRST_FIT, kind)
     assert printed.splitlines()[-1] == "as in every later fit"

@@ -479,20 +479,3 @@ def test_leaves_a_model_alone_that_another_models_fit_trains_in_a_loop_of_its_ow
     with pytest.raises(RuntimeError, match="now"):
         fit(small_model(), keras.callbacks.LambdaCallback(on_epoch_end=loop))
     assert_holds(looped, later)
-
-
-def test_wraps_fit_once_and_keeps_its_signature():
-    EarlyStopping()
-    guarded = keras.Model.fit
-    EarlyStopping()
-    assert keras.Model.fit is guarded
-    assert inspect.signature(guarded) == inspect.signature(guarded.__wrapped__)
-
-
-def test_an_unpickled_callback_guards_fit(monkeypatch):
-    pickled = pickle.dumps(EarlyStopping("score", mode="min", patience=10))
-    monkeypatch.setattr(keras.Model, "fit", keras.Model.fit.__wrapped__)
-    model, scores = small_model(), Scores(SCORES)
-    with pytest.raises(RuntimeError, match="now"):
-        fit(model, scores, pickle.loads(pickled), Failing("on_epoch_end", RuntimeError("now")))
-    assert_holds(model, scores.weights[BEST])

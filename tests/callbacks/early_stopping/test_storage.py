@@ -111,7 +111,7 @@ def test_goes_back_to_the_file_where_the_disk_has_room_again(tmp_path, monkeypat
     def full(path, state):
         raise OSError(28, "No space left on device")
 
-    kept = BestState(False, tmp_path).copy
+    kept = BestState(False, tmp_path)._copy
     with monkeypatch.context() as patched:
         patched.setattr(archive, "write", full)
         with pytest.warns(UserWarning, match="kept in memory"):
