@@ -54,6 +54,8 @@ class GlorotUniform(FixedRule):
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
+    Differs from Keras: as `VarianceScaling` does.
+
     Reference: Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
         neural networks, AISTATS.
     """
@@ -71,6 +73,8 @@ class GlorotNormal(FixedRule):
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Differs from Keras: as `VarianceScaling` does.
 
     Reference: Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
         neural networks, AISTATS.
@@ -90,6 +94,8 @@ class HeUniform(FixedRule):
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
+    Differs from Keras: as `VarianceScaling` does.
+
     Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852.
     """
 
@@ -106,6 +112,8 @@ class HeNormal(FixedRule):
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Differs from Keras: as `VarianceScaling` does.
 
     Reference: He et al. (2015), Delving Deep into Rectifiers, arXiv:1502.01852.
     """
@@ -124,6 +132,8 @@ class LecunUniform(FixedRule):
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
+    Differs from Keras: as `VarianceScaling` does.
+
     Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6.
     """
 
@@ -140,6 +150,8 @@ class LecunNormal(FixedRule):
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Differs from Keras: as `VarianceScaling` does.
 
     Reference: LeCun, Bottou, Orr & Müller (1998), Efficient BackProp, section 4.6.
     """
@@ -158,6 +170,8 @@ class TorchUniform(FixedRule):
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
+
+    Differs from Keras: as `VarianceScaling` does.
         fan_in: int >= 1, or `None`. Inputs of one output unit; `None` counts them from the shape.
             Defaults to `None`.
 
