@@ -17,6 +17,7 @@ from keras_trainkit.optimizers import (
 )
 from tests import contracts
 from tests.optimizers import planes
+from tests.selection import full_on_torch
 
 
 def adaptive(factor=10.0, **numbers):
@@ -85,11 +86,11 @@ PLANS = {
         [{"clipping.percentile": 5.0}, {"momentum": 0.8}, {"clipping.percentile": 40.0}],
     ),
 }
-every_plan = pytest.mark.parametrize(
-    ("make", "numbers", "plan"),
-    [(make, numbers, dict(enumerate(plan, 2))) for make, numbers, plan in PLANS.values()],
-    ids=PLANS,
-)
+CASES = [
+    pytest.param(make, numbers, dict(enumerate(plan, 2)), id=name)
+    for name, (make, numbers, plan) in PLANS.items()
+]
+every_plan = pytest.mark.parametrize(("make", "numbers", "plan"), CASES)
 IN_ONE_TRACE = pytest.mark.backend("tensorflow", "jax")
 
 
@@ -116,7 +117,9 @@ def assert_same_path(actual, expected):
             np.testing.assert_allclose(weight, other, rtol=1e-5, atol=2e-6, err_msg=f"{step=}")
 
 
-@every_plan
+@pytest.mark.parametrize(
+    ("make", "numbers", "plan"), full_on_torch(CASES, keep=("nag", "adam", "percentile"))
+)
 def test_hold_from_the_next_step_on_without_a_new_trace(make, numbers, plan):
     expected = weights_of_new_optimizers(make, numbers, plan)
     for hook in ("on_train_batch_begin", "on_train_batch_end"):
