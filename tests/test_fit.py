@@ -13,6 +13,8 @@ from keras_trainkit._fit import calling_list, running_fit, when_fit_fails
 from keras_trainkit.optimizers import NAG
 from tests import contracts
 
+pytestmark = pytest.mark.oldest
+
 X = np.ones((8, 3), "float32")
 Y = X[:, :1]
 WRAPPED = [(keras.Model, "fit"), (keras.Model, "train_on_batch")]

@@ -12,6 +12,8 @@ from keras import layers
 from keras_trainkit import _keras_internals as internals
 from tests import contracts
 
+pytestmark = pytest.mark.oldest
+
 X = np.ones((4, 3), "float32")
 # PyTorch has the fused updates of its optimizers under private names only.
 OF_TORCH = ("_foreach_", "_fused_")

@@ -32,10 +32,12 @@ def assert_near(found, expected):
         assert_close(np.float64(found), np.float64(expected))
 
 
+@pytest.mark.host
 def test_history_file_holds_what_was_recorded():
     assert_same_history(History.load(FILES / "history.npz"), training.history())
 
 
+@pytest.mark.oldest
 def test_training_goes_on_from_a_snapshot(tmp_path):
     folder = tmp_path / "state" / "fit-000"
     folder.mkdir(parents=True)
@@ -48,6 +50,7 @@ def test_training_goes_on_from_a_snapshot(tmp_path):
     assert_near(found, json.loads((MINE / "snapshot.json").read_text()))
 
 
+@pytest.mark.oldest
 def test_early_stopping_goes_on_counting_from_a_snapshot():
     state = archive.read(str(MINE / "snapshot.npz"))["callbacks"]["EarlyStopping/0"]
     stopping = EarlyStopping(("val_loss", "val_mae"), smoothing=0.5)
@@ -61,13 +64,13 @@ def test_early_stopping_goes_on_counting_from_a_snapshot():
     assert {name: progress[name] for name in same} == {name: state[name] for name in same}
 
 
-# An older Keras does not know all that a newer one writes into such a file.
-@pytest.mark.newest
+# Not with the oldest Keras, which does not know all that a newer one writes into such a file.
 def test_keras_file_holds_the_trained_model():
     loaded = keras.models.load_model(MINE / "model.keras")
     assert_near(training.numbers_of(loaded), json.loads((MINE / "model.json").read_text()))
 
 
+@pytest.mark.oldest
 def test_weights_file_holds_weights_and_optimizer():
     expected = json.loads((MINE / "model.json").read_text())
     loaded = training.model()

@@ -170,8 +170,6 @@ class TorchUniform(FixedRule):
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
-
-    Differs from Keras: it has no such initializer.
         fan_in: int >= 1, or `None`. Inputs of one output unit; `None` counts them from the shape.
             Defaults to `None`.
 
