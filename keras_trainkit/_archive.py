@@ -78,9 +78,11 @@ def write(path: str, state: Any, holds: str = STATE, compressed: bool = False) -
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.remove(unfinished)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = path, None  # Nobody asked for the other one.
         raise
 
 

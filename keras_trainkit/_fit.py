@@ -4,7 +4,7 @@ Three public methods of Keras are wrapped once per process, when this file is im
 passes everything through, and what it notes lasts for that one call:
 
     `Model.fit`                     the model, the arguments, and what is to be done if it raises
-    `Model.fit`, `train_on_batch`   the optimizers that must resume before a weight is read
+    `Model.make_train_function`     the optimizers that must resume before a weight is read
     `CallbackList.on_train_begin`   the list that is calling, which no callback is shown
 
 They stand there from the import on, and not from when a callback is made, because Python evaluates
@@ -21,7 +21,6 @@ from typing import Any
 import keras
 
 from keras_trainkit._keras_internals import optimizers_of
-from keras_trainkit._patching import patched
 
 _WRAPPED = "wrapped_by_keras_trainkit"
 
@@ -72,7 +71,7 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
 
     def wrapped(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
         running = Fit(model, _bound(signature, model, *args, **kwargs))
-        with _set(_running, running), _resuming(model):
+        with _set(_running, running):
             try:
                 return fit(model, *args, **kwargs)
             except BaseException:
@@ -82,10 +81,19 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _train_on_batch(train_on_batch: Callable[..., Any]) -> Callable[..., Any]:
+def _make_train_function(make_train_function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the optimizers resume when a training begins.
+
+    Keras calls an optimizer when a training ends (`finalize_variable_values`), and never when one
+    begins. Every trainer makes its train function behind the checks of its arguments and before it
+    reads a weight: a call that is refused leaves the model as it is.
+    """
+
     def wrapped(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        with _resuming(model):
-            return train_on_batch(model, *args, **kwargs)
+        for optimizer in optimizers_of(model):
+            # Not `resume`, by which somebody else's optimizer may mean something else.
+            getattr(optimizer, "_resume_for_training", lambda: None)()
+        return make_train_function(model, *args, **kwargs)
 
     return wrapped
 
@@ -114,29 +122,6 @@ def _bound(signature: inspect.Signature, *args: Any, **kwargs: Any) -> dict[str,
     return {}
 
 
-def _resuming(model: keras.Model) -> contextlib.AbstractContextManager:
-    """Call `resume()` of the model's optimizers when its training begins.
-
-    Keras calls an optimizer when a training ends (`finalize_variable_values`), and never when one
-    begins. Every trainer calls `make_train_function` when it has checked its arguments and before
-    it reads a weight: a call that is refused leaves the model as it is.
-    """
-    resumable = [o for o in optimizers_of(model) if hasattr(o, "resume")]
-    if not resumable:
-        return contextlib.nullcontext()
-
-    shadow = contextlib.ExitStack()
-
-    def resume_then_make(*args: Any, **kwargs: Any) -> Any:
-        shadow.close()  # Also for a copy of the model that somebody makes meanwhile.
-        for optimizer in resumable:
-            optimizer.resume()
-        return model.make_train_function(*args, **kwargs)
-
-    shadow.enter_context(patched(model, make_train_function=resume_then_make))
-    return shadow
-
-
 def _wrap(owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Any]) -> None:
     method = getattr(owner, name)
     if not hasattr(method, _WRAPPED):
@@ -146,5 +131,5 @@ def _wrap(owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Any]) 
 
 
 _wrap(keras.Model, "fit", _fit)
-_wrap(keras.Model, "train_on_batch", _train_on_batch)
+_wrap(keras.Model, "make_train_function", _make_train_function)
 _wrap(keras.callbacks.CallbackList, "on_train_begin", _on_train_begin)

@@ -1,7 +1,8 @@
-"""Every private name of Keras that the package touches, each with the reason.
+"""What Keras keeps inside: every private name that the package touches, each with the reason.
 
-Nothing else in the package does; `tests/test_architecture.py` sees to it, and
-`tests/test_keras_internals.py` says which name has moved when a new version of Keras moves one.
+No other file touches one: `tests/test_keras_internals.py` sees to it, and says which name has moved
+when a new version of Keras moves one. Beside them stands what Keras does not document: which
+optimizers a model has, and what its callbacks carry from epoch to epoch.
 """
 
 import contextlib
@@ -256,9 +257,9 @@ class HookedOptimizer(keras.optimizers.Optimizer):
     _key_of = keras.optimizers.Optimizer._var_key
     # These variables; the state that Keras tracks, which `variables` extends; the variable,
     # schedule or function that gives the learning rate, whose present value is `learning_rate`.
-    _trained = property(attrgetter("_trainable_variables"))
+    _trained = property(trained_variables)
     _state = property(attrgetter("_variables"))
-    _given_rate = property(attrgetter("_learning_rate"))
+    _given_rate = property(given_learning_rate)
 
 
 # TensorFlow's distribution strategies, of which Keras's optimizer has no public method.

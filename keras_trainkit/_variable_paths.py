@@ -1,4 +1,4 @@
-"""The paths of variables: patterns that choose some, and names that tell all apart."""
+"""The paths of variables: patterns that choose some, and marks that tell equal ones apart."""
 
 import re
 import warnings
@@ -9,7 +9,6 @@ from typing import Any
 import keras
 
 from keras_trainkit._validation import invalid, real
-from keras_trainkit.diagnosis.history import layer_of
 
 
 def path_of(variable: Any) -> str:
@@ -76,13 +75,3 @@ def repeats(paths: Sequence[str]) -> list[str]:
         seen[path] += 1
         marks.append(f"#{seen[path]}" if seen[path] > 1 else "")
     return marks
-
-
-def unique_paths(variables: Sequence[Any]) -> tuple[str, ...]:
-    """Return the paths; the second `layer/kernel` becomes `layer#2/kernel`."""
-    paths = [path_of(variable) for variable in variables]
-    owners = [layer_of(path) for path in paths]
-    return tuple(
-        owner + mark + path[len(owner) :]
-        for path, owner, mark in zip(paths, owners, repeats(paths), strict=True)
-    )

@@ -15,6 +15,8 @@ import traceback
 import types
 import warnings
 
+import numpy as np
+
 
 class Fork(socketserver.StreamRequestHandler):
     """Run the code of one request as the main program; answer how it ended and what it printed."""
@@ -32,13 +34,16 @@ class Fork(socketserver.StreamRequestHandler):
 
 
 def run(code: str, arguments: list[str]) -> int:
-    """Do what `python -c code arguments` does; return its exit status."""
+    """Do what `python -c code arguments` does, up to its exit; return 0, or 1 where it raised."""
+    np.random.seed()  # As `random` does by itself: a fork would go on with its parent's.
     sys.argv = ["-c", *arguments]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     warnings.resetwarnings()
     status = 0
     try:
         exec(compile(code, "<string>", "exec"), vars(main))
+    except SystemExit as end:
+        status = int(end.code not in (None, 0))
     except BaseException:
         traceback.print_exc()
         status = 1
@@ -51,7 +56,6 @@ class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     """Answers every request in a fork, for as long as the process lives that has started it."""
 
     started_by = os.getppid()
-    max_children = sys.maxsize
 
     def service_actions(self):
         super().service_actions()

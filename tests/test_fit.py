@@ -17,7 +17,7 @@ pytestmark = pytest.mark.oldest
 
 X = np.ones((8, 3), "float32")
 Y = X[:, :1]
-WRAPPED = [(keras.Model, "fit"), (keras.Model, "train_on_batch")]
+WRAPPED = [(keras.Model, "fit"), (keras.Model, "make_train_function")]
 WRAPPED += [(keras.callbacks.CallbackList, "on_train_begin")]
 
 
@@ -108,6 +108,24 @@ def test_the_list_that_calls_is_known_only_while_it_calls():
     assert isinstance(seen[1], keras.callbacks.CallbackList)
     assert model.history in seen[1].callbacks or seen[1] is not lists
     assert seen[2] is None
+
+
+class Foreign(keras.optimizers.SGD):
+    """An optimizer of somebody else's that means something else by `resume`."""
+
+    def resume(self, checkpoint):
+        raise AssertionError
+
+
+def test_optimizers_of_others_are_left_alone():
+    run(compiled(Foreign(0.1)))
+
+
+def test_a_loop_of_ones_own_that_makes_the_train_function_resumes():
+    model = compiled(NAG(0.1))
+    run(model)
+    model.make_train_function()
+    assert not model.optimizer.holds_iterate
 
 
 class Refusing(keras.Sequential):

@@ -33,7 +33,7 @@ def test_they_are_in_every_part_and_on_every_backend():
     [
         ("optimizers/adam.py", ["optimizers/test_adam.py", "optimizers"]),
         ("callbacks/_early_stopping/limits.py", ["callbacks/early_stopping"]),
-        ("schedules/_periods.py", ["schedules"]),
+        ("schedules/_time.py", ["schedules"]),
         ("_archive.py", []),
     ],
 )

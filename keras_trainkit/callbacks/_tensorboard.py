@@ -1,4 +1,4 @@
-"""Files that TensorBoard shows, on every backend; it is imported when the first is made."""
+"""Files that TensorBoard shows, on every backend; TensorBoard is imported when one is made."""
 
 import math
 import os
@@ -127,7 +127,7 @@ class RecordFile(EventFile):
         """Write what was recorded at a step; NaN, a statistic that was not recorded, is left out.
 
         Args:
-            step: integer. Optimizer update, 0-based.
+            step: integer. Training step, 0-based.
             variables: V strings. Paths of the variables.
             rows: floats, shape `(V, 10)`, columns as in `diagnosis.STATISTICS`.
             histograms: integers, shape `(V, 64)`, bins as in `diagnosis.History`, or `None`.

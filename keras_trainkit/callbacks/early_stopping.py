@@ -159,6 +159,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.async_safe = every is None  # Else a step is only over when it has been checked.
         self.directory = directory
         self.reset_on_fit = _validation.boolean("reset_on_fit", reset_on_fit)
+        self._smoothing = Smoothing(self.smoothing)
         self._neighbours: Iterable[Any] = ()
         self._restored = False
         self._epoch, self._batch = 0, -1
@@ -168,12 +169,14 @@ class EarlyStopping(keras.callbacks.Callback):
         self.monitor_op: Any = None
         self._criteria: Criteria | None = None
         self._progress = Progress()
-        self._smoothing = Smoothing(self.smoothing)
         self._kept = BestState(self.restore == "state", self.directory)
 
     wait = in_progress("wait")
     best = in_progress("best")
     best_epoch = in_progress("best_epoch")
+    best_step = in_progress("best_step")
+    best_logs = in_progress("best_logs")
+    checks = in_progress("checks")
     stopped_epoch = in_progress("stopped_epoch")
 
     @property

@@ -35,7 +35,7 @@ FIRST_BATCH = "first_batch"
 class GradientMonitor(keras.callbacks.Callback):
     """Records the gradients that the optimizer receives, and what it makes of them.
 
-    For the gradient g of every variable w at every optimizer update that is sampled:
+    For the gradient g of every variable w at every training step that is sampled:
         norm = |g|_2, clipped_norm = |g|_2 after clipping, nonfinite (a count),
         weight_norm = |w|_2 before the update, update_norm = |w_after - w_before|_2,
         update_ratio = update_norm / weight_norm, global_norm = sqrt(sum over w of |g|_2^2)
@@ -135,7 +135,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._session: Session | None = None
         self._response = Response(self.on_nonfinite, self.fetch_every, Watch())
         self._shown: dict[str, float] = {}
-        self._first_step = self._next_step = self._calls = 0
+        self._first_step = self._next_step = self._call_end = self._calls = 0
 
     @property
     def every(self) -> int | str:
@@ -163,7 +163,8 @@ class GradientMonitor(keras.callbacks.Callback):
         """Put an observed function in the place of the model's train function."""
         model = self.model
         _check(model)
-        self._record, self._shown, self._next_step = Record(self.max_steps), {}, 0
+        self._record, self._shown = Record(self.max_steps), {}
+        self._next_step = self._call_end = 0
         watch = Watch.of(model.optimizer)
         self._response = Response(self.on_nonfinite, self.fetch_every, watch)
         backend = session_class()
@@ -183,7 +184,7 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin the epoch's means."""
-        # Later the optimizer may count less (after a rollback) or more (of several updates a step).
+        # Later the optimizer may count less (accumulation, a rollback), or more updates than steps.
         self._first_step = self._next_step or _iterations(self.model)
         self._record.begin_epoch(epoch)
         if self._session:
@@ -196,9 +197,10 @@ class GradientMonitor(keras.callbacks.Callback):
                 self._fetch(in_training=True)
             self._calls += 1
             step = self._first_step + batch
-            end = batch + self._session.model.steps_per_execution
-            end = int(min(end, (self.params or {}).get("steps") or math.inf))
-            self._next_step, count = self._first_step + end, end - batch
+            self._call_end = step + self._session.model.steps_per_execution
+            end = self._first_step + ((self.params or {}).get("steps") or math.inf)
+            self._next_step = int(min(self._call_end, end))
+            count = self._next_step - step
             wanted = self._response.suspicious or self._sampling.wants(step, count, batch == 0)
             self._session.announce(step, wanted)
 
@@ -210,6 +212,9 @@ class GradientMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Log the epoch's means, and what the optimizers count; measure activations."""
         logs = {} if logs is None else logs
+        # Endless data fills the last call of an epoch, whatever `steps_per_epoch` says.
+        if self._next_step < (counted := _iterations(self.model)) <= self._call_end:
+            self._next_step = counted
         self._fetch(in_training=True)
         logs.update(self._shown)
         for optimizer in optimizers_of(self.model):

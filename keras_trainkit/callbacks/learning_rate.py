@@ -91,7 +91,7 @@ class LearningRate(keras.callbacks.Callback):
             raise _validation.invalid("also", "a dict from names to schedules, or None", also)
         self.schedule = schedule
         self.also = dict(also or {})
-        self._points = None if log_dir is None else ScalarLog(log_dir)
+        self._log = None if log_dir is None else ScalarLog(log_dir)
         self._rate: DrivenRate | None = None
         self._driven: list[Driven] = []
         self._carried = 1.0
@@ -107,8 +107,8 @@ class LearningRate(keras.callbacks.Callback):
         model = self.model
         self._running.close()
         when_fit_fails(model, self._running.close)
-        if self._points:
-            self._running.callback(self._points.close)
+        if self._log:
+            self._running.callback(self._log.close)
         self._running.enter_context(state_in_reach(model))
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
         also = self.also.items()
@@ -132,8 +132,8 @@ class LearningRate(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Find the place in the training."""
         self._position.begin_epoch(epoch)
-        if self._points:
-            self._points.begin_epoch(self._step_of(0), self._position.steps_per_epoch)
+        if self._log:
+            self._log.begin_epoch(self._step_of(0), self._position.steps_per_epoch)
         if epoch and self._rate:
             self._rate.multiplier *= self._carried
         self._carried = 1.0
@@ -143,8 +143,8 @@ class LearningRate(keras.callbacks.Callback):
         self._step = step = self._step_of(batch)
         for driven in self._driven:
             driven.follow(step)
-        if self._points:
-            self._points.add(step, self._numbers())
+        if self._log:
+            self._log.add(step, self._numbers())
 
     def _step_of(self, batch: int) -> int:
         position = self._position
@@ -155,8 +155,8 @@ class LearningRate(keras.callbacks.Callback):
         numbers = self._numbers()
         if self.schedule is None:
             numbers["learning_rate"] = as_float("learning_rate", self.model.optimizer.learning_rate)
-            if self._points:
-                self._points.write(self._step, numbers)
+            if self._log:
+                self._log.write(self._step, numbers)
         if logs is not None:
             logs.update(numbers)
 

@@ -74,7 +74,8 @@ class TrainingState(keras.callbacks.Callback):
             `False`.
         verbose: 0 (silent) or 1 (say where training goes on). Defaults to `0`.
 
-    To resume, the model must be built: give it an `Input`, or call it once.
+    To resume, the model must be built: give it an `Input`, or call it once. So must optimizers in
+    its attributes: `optimizer.build(variables)`.
 
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if the snapshot is

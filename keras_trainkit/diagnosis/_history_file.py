@@ -33,7 +33,7 @@ def write(path: str, fields: Mapping[str, Any], statistics: Sequence[str]) -> No
 def read(file: BinaryIO, statistics: Sequence[str]) -> dict[str, Any]:
     """Return the fields; columns of the table that an older version lacks are NaN.
 
-    Of the activations, if there are any, these are the fields as well.
+    `activations` is a dict of the fields of `Activations`, or None.
 
     A file that is damaged, is something else or is of a newer version raises any of
     `_archive.UNREADABLE`.
@@ -61,7 +61,7 @@ def _content_of_version_2(file: BinaryIO) -> dict[str, Any]:
     return {
         **content,
         "logs": _below("logs/", content),
-        "activations": _below("activations/", content),
+        "activations": _below("activations/", content) or None,
         "events": json.loads(str(content.get("events", "[]"))),
     }
 

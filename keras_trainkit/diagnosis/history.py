@@ -104,7 +104,7 @@ class History:
     before is not in the record. `update_ratio` is NaN where w is zero.
 
     Args:
-        steps: integers, shape `(S,)`. Optimizer updates, 0-based.
+        steps: integers, shape `(S,)`. Training steps, 0-based; each is one `train_step`.
         epochs: integers, shape `(S,)`. The epoch of each step, 0-based.
         variables: V strings. `variable.path`, in the order of the model; the second variable of
             the same path `layer/kernel` is named `layer#2/kernel`.

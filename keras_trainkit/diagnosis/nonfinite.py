@@ -34,7 +34,7 @@ class NonFinite:
             harmless if rare
 
     Args:
-        step: integer. The optimizer update, 0-based.
+        step: integer. The training step, 0-based.
         since: integer. The last recorded step that was finite; -1 if there was none.
         epoch: integer. 0-based.
         batch: integer. Position of the batch in the epoch, 0-based.

@@ -12,7 +12,6 @@ from keras_trainkit.diagnosis.history import History, short_names
 from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 SHOWN_EVENTS = 5
-NOISE_SCALE = "the batch size beyond which larger batches hardly help"
 HEAD = ("variable", "size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
 
 
@@ -44,7 +43,7 @@ class Thresholds:
         positive("vanishing_share", self.vanishing_share)
 
 
-_DEFAULTS = Thresholds()
+DEFAULTS = Thresholds()
 
 
 class VariableSummary(NamedTuple):
@@ -99,7 +98,10 @@ class Summary:
         if math.isinf(self.noise_scale):
             known.append("noise scale too large to measure: consecutive gradients disagree")
         elif not math.isnan(self.noise_scale):
-            known.append(f"noise scale {self.noise_scale:,.0f} examples, {NOISE_SCALE}")
+            known.append(
+                f"noise scale {self.noise_scale:,.0f} examples, "
+                "the batch size beyond which larger batches hardly help"
+            )
         if self.clipping > 0:
             known.append(f"{100 * self.clipping:.1f} % of the steps clipped")
         return ("; ".join(known),) if known else ()
@@ -117,7 +119,7 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
         history: `History` with at least one step.
         thresholds: `Thresholds` of the notes. Defaults to `Thresholds()`.
     """
-    thresholds = thresholds or _DEFAULTS
+    thresholds = thresholds or DEFAULTS
     means = [_over_finite(np.mean, column) for column in history["norm"].T]
     limit = thresholds.vanishing_share * max((m for m in means if np.isfinite(m)), default=0.0)
     limit = min(limit, thresholds.vanishing_norm)

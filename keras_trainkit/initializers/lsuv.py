@@ -114,11 +114,11 @@ def lsuv(
     fits = _fits(model, boolean("orthonormalize", orthonormalize), seed)
     reached: list[_Fit] = []
     # What the forward pass assigns inside this scope, the kernels too, is gone when it ends.
-    with keras.StatelessScope(), ExitStack() as shadows:
+    with keras.StatelessScope(), ExitStack() as patches:
         for fit in fits:
             fit.assign()
             call = _fitting_call(fit, reached, tolerance, max_iterations)
-            shadows.enter_context(patched(fit.layer, call=call))
+            patches.enter_context(patched(fit.layer, call=call))
         model(x, training=False)
     for fit in fits:
         fit.assign()

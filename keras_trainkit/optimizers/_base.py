@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._backend import backend_module
 from keras_trainkit._runtime_number import refuse_if_held
 from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
@@ -172,9 +173,7 @@ class Optimizer(GroupedUpdate):
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the variables, unless a gradient is not finite and `skip_nonfinite` is on."""
         if keras.backend.backend() == "torch":
-            from keras_trainkit.optimizers import _torch
-
-            _torch.uncompiled(self._apply, grads, trainable_variables)
+            backend_module(__package__).uncompiled(self._apply, grads, trainable_variables)
         else:
             self._apply(grads, trainable_variables)
 
@@ -192,11 +191,9 @@ class Optimizer(GroupedUpdate):
         self._skipped.assign_add(ops.cast(amount, "int32"))
 
     def _clip_before_step(self, grads: list[Tensor]) -> list[Tensor]:
-        if keras.backend.backend() == "tensorflow":
-            from keras_trainkit.optimizers import _tensorflow
-
-            if _tensorflow.sums_replicas_later(self):
-                return grads  # Their sum is clipped, in `_tensorflow.update_all`.
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        if on_tensorflow and backend_module(__package__).sums_replicas_later(self):
+            return grads  # Their sum is clipped, in `update_replicas`.
         return self._clipped_by_threshold(grads)
 
     def _clipped_by_threshold(self, gradients: list[Tensor]) -> list[Tensor]:
@@ -211,12 +208,13 @@ class Optimizer(GroupedUpdate):
         self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         if keras.backend.backend() == "tensorflow":
-            from keras_trainkit.optimizers import _tensorflow
-
-            _tensorflow.update_all(self, grads, trainable_variables, learning_rate)
-        else:
-            gradients = self._clipped(grads, trainable_variables)
-            self._update_all(gradients, trainable_variables, learning_rate)
+            tensorflow = backend_module(__package__)
+            if tensorflow.several_replicas(self):
+                tensorflow.update_replicas(self, grads, trainable_variables, learning_rate)
+                return
+            grads = tensorflow.dense(grads)
+        gradients = self._clipped(grads, trainable_variables)
+        self._update_all(gradients, trainable_variables, learning_rate)
 
     def _clipped(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         """Return what `clipping` makes of the gradients of an update."""

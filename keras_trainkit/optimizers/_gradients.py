@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._backend import backend_module
 from keras_trainkit._tensors import Tensor, at_least_float32, larger
 from keras_trainkit.optimizers._hyperparameters import Scalar
 
@@ -14,9 +15,7 @@ from keras_trainkit.optimizers._hyperparameters import Scalar
 def dense(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return each gradient as one tensor."""
     if keras.backend.backend() == "tensorflow":
-        from keras_trainkit.optimizers import _tensorflow
-
-        return _tensorflow.dense(gradients)
+        return backend_module(__package__).dense(gradients)
     return gradients
 
 
@@ -29,10 +28,9 @@ def apply_if_finite(
         _apply_and_take_back(optimizer, apply, gradients, variables, all_finite(present))
         return
     if keras.backend.backend() == "tensorflow":
-        from keras_trainkit.optimizers import _tensorflow
-
-        if _tensorflow.several_replicas(optimizer):
-            _tensorflow.apply_if_finite_everywhere(
+        tensorflow = backend_module(__package__)
+        if tensorflow.several_replicas(optimizer):
+            tensorflow.apply_if_finite_everywhere(
                 optimizer, apply, gradients, variables, all_finite(present)
             )
             return

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_trainkit import _validation
-from keras_trainkit._keras_internals import trained_variables
+from keras_trainkit import _fit, _validation  # noqa: F401  (`_fit` has the optimizer resume)
+from keras_trainkit._backend import backend_module
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._base import Optimizer
 from keras_trainkit.optimizers._hyperparameters import (
@@ -84,6 +84,8 @@ class LookAhead(Optimizer):
         if self.built and self.nesterov and self.holds_iterate:
             self._move(-self.momentum)
             self._lead.assign(self.momentum)
+
+    _resume_for_training = resume
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the model at the iterate, or at its moving average with `use_ema`."""
@@ -164,9 +166,7 @@ class LookAhead(Optimizer):
         self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         if keras.backend.backend() == "tensorflow":
-            from keras_trainkit.optimizers import _tensorflow
-
-            _tensorflow.resume_outside_graph(self)
+            backend_module(__package__).resume_outside_graph(self)
         elif keras.backend.backend() == "torch":
             self.resume()
         example, dtype = self._example_scalar(trainable_variables), self._unit.dtype
@@ -225,7 +225,7 @@ class AtIterate:
         optimizer = self._optimizer
         if not optimizer.built or optimizer.holds_iterate:
             return
-        self._held = [ops.copy(variable.value) for variable in trained_variables(optimizer)]
+        self._held = [ops.copy(variable.value) for variable in optimizer._trained]
         self._lead = _host_value(optimizer._lead)
         optimizer._move_to_iterate()
 
@@ -238,7 +238,7 @@ class AtIterate:
         """Put back what the model held."""
         if self._held is None:
             return
-        for variable, value in zip(trained_variables(self._optimizer), self._held, strict=True):
+        for variable, value in zip(self._optimizer._trained, self._held, strict=True):
             variable.assign(value)
         self._optimizer._lead.assign(self._lead)
         self._held = None

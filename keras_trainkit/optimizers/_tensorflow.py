@@ -83,24 +83,14 @@ def several_replicas(optimizer: Any) -> bool:
 
 
 def sums_replicas_later(optimizer: Any) -> bool:
-    """Say whether these are one replica's gradients, which `update_all` sums over the replicas."""
+    """Say whether these are one replica's gradients, which `update_replicas` will sum."""
     return several_replicas(optimizer) and tf.distribute.get_replica_context() is not None
 
 
-def update_all(
+def update_replicas(
     optimizer: Any, gradients: list[Any], variables: list[Any], learning_rate: Any
 ) -> None:
-    """Clip the gradients, or their sum over the replicas, and update every variable."""
-    if several_replicas(optimizer):
-        _update_replicas(optimizer, gradients, variables, learning_rate)
-    else:
-        clipped = optimizer._clipped(dense(gradients), variables)
-        optimizer._update_all(clipped, variables, learning_rate)
-
-
-def _update_replicas(
-    optimizer: Any, gradients: list[Any], variables: list[Any], learning_rate: Any
-) -> None:
+    """Sum the gradients over the replicas, clip the sum, and update each replica's copy."""
     own = [getattr(variable, "value", variable) for variable in variables]
     reduced = summed_over_replicas(optimizer, list(zip(gradients, own, strict=True)))
     summed = dense([gradient for gradient, _ in reduced])

@@ -15,8 +15,8 @@ from keras_trainkit._variable_paths import matched
 from keras_trainkit.optimizers._gradients import dense
 from keras_trainkit.optimizers._hyperparameters import read, scalar_like
 
-# The backend's file of fused updates. JAX needs none: XLA fuses the operations of the rules.
-FUSED = backend_module(__package__) if keras.backend.backend() in ("tensorflow", "torch") else None
+# Backends with fused updates. JAX needs none: XLA fuses the operations of the rules.
+FUSING = ("tensorflow", "torch")
 
 
 class Traits(NamedTuple):
@@ -184,14 +184,13 @@ class GroupedUpdate(HookedOptimizer):
         """Return a float if a step's scalars are computed on the host, and None if by tensors."""
         if keras.backend.backend() != "torch":
             return None
-        from keras_trainkit.optimizers import _torch
-
-        return 0.0 if _torch.on_host(variables[0].value) else None
+        return 0.0 if backend_module(__package__).on_host(variables[0].value) else None
 
 
 def _fused(group: Group) -> ModuleType | None:
     """Return the backend's file of fused updates if they can update this group."""
     # They compute in the variables' own type; half precision must be updated in float32.
-    if FUSED is None or group.traits.own != group.traits.dtype:
+    if keras.backend.backend() not in FUSING or group.traits.own != group.traits.dtype:
         return None
-    return FUSED if FUSED.can_update(group.values) else None
+    fused = backend_module(__package__)
+    return fused if fused.can_update(group.values) else None

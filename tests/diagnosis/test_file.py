@@ -141,6 +141,15 @@ def event_of_an_unknown_cause(path):
     change(path, events=[UNKNOWN_CAUSE])
 
 
+def test_old_file_without_activations_has_none_and_can_be_saved_again(tmp_path):
+    path = tmp_path / "old.npz"
+    change_old(path, **{f"activations/{n}": None for n in ("epochs", "layers", "kinds", "table")})
+    loaded = History.load(path)
+    assert loaded.activations is None
+    loaded.save(path)
+    assert_same_history(History.load(path), loaded)
+
+
 def old_and_other_columns(path):
     change_old(path, statistics=["mean", "norm"], table=np.zeros((3, 4, 2)))
 

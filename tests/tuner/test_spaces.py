@@ -1,17 +1,14 @@
 """Every space: what it declares, what it builds, what it refuses."""
 
 import copy
-import doctest
-import importlib
 import math
 import pickle
-import pkgutil
 
 import keras
 import pytest
 from keras_tuner import HyperParameters
 
-from keras_trainkit import initializers, layers, optimizers, tuner
+from keras_trainkit import initializers, layers, optimizers
 from keras_trainkit.tuner import spaces
 from tests.contracts import assert_close
 
@@ -328,10 +325,3 @@ def test_says_what_is_wrong_with_an_argument(make, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         make()
     assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(
-    "module", [each.name for each in pkgutil.walk_packages(tuner.__path__, f"{tuner.__name__}.")]
-)
-def test_documented_examples_print_what_they_say(module):
-    assert doctest.testmod(importlib.import_module(module)).failed == 0

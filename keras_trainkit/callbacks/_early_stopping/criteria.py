@@ -35,7 +35,6 @@ class Criteria:
     """
 
     def __init__(self, directions: Sequence[str], margin: Margin) -> None:
-        self.directions = tuple(directions)
         self._signs = tuple(1.0 if direction == "min" else -1.0 for direction in directions)
         self._margin = margin
 

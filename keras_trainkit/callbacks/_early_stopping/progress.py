@@ -81,8 +81,9 @@ class Progress:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Progress":
         """Return what `dataclasses.asdict` made a dict of, among other entries."""
-        given = {field.name: state[field.name] for field in fields(cls) if field.name in state}
-        if "steps" in state:  # The first version wrote two lists.
+        names = [one.name for one in fields(cls)]
+        given = {name: state[name] for name in names if name in state}
+        if "steps" in state:  # Older snapshots hold two lists.
             given["first_step"], given["step"] = state["steps"]
             given["reason"], given["message"], given["brief"] = state["reason"]
         return cls(**given)

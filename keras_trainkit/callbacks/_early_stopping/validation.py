@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._fit import Fit
+from keras_trainkit.callbacks._early_stopping.monitored import VALIDATION
 from keras_trainkit.callbacks._training_state.variables import assign, values_of
 
 
@@ -38,4 +39,4 @@ def validation_logs(model: keras.Model, fit: Fit) -> dict[str, Any]:
     assign(model.metrics_variables, metrics)
     if is_torch_training:
         model.train()
-    return {f"val_{name}": value for name, value in logs.items()}
+    return {f"{VALIDATION}{name}": value for name, value in logs.items()}

@@ -103,11 +103,21 @@ def _value(tensor: Any) -> torch.Tensor:
 
 
 class BackendSession(Session):
-    """Calls the model's own train function with the hooks in place, or looks before and after."""
+    """Re-makes the train function around a step that is measured, or looks before and after one."""
 
     def __init__(self, model: keras.Model, options: Options) -> None:
         super().__init__(model, options)
         self.recorder.exchange = self._exchange
+        self._train_step = model.train_step
+        self._observed = self.original if model.jit_compile else self.remade(self._step)
+
+    @staticmethod
+    def obstacle(model: keras.Model) -> str | None:
+        """Return why this model cannot be observed, or None."""
+        own = type(model).make_train_function is not keras.Model.make_train_function
+        if own and model.jit_compile and model.steps_per_execution > 1:
+            return "it compiles a train function of its own for several steps at once"
+        return None
 
     @staticmethod
     def reductions(model: keras.Model) -> Reductions:
@@ -115,11 +125,12 @@ class BackendSession(Session):
         return TorchReductions()
 
     def run(self, data: Sequence[Any]) -> Any:
-        """Run a list of batches as the original function does: one after the other."""
-        run_step = self._run_compiled if self.model.jit_compile else self._run_hooked
+        """Run a list of batches."""
+        if not self.model.jit_compile:
+            return self._run_hooked(data)
         logs: Any = {}
-        for batch in data:
-            logs = run_step([batch])
+        for batch in data:  # As Keras's own function does.
+            logs = self._run_compiled([batch])
         return logs
 
     def peek(self, data: Sequence[Any]) -> tuple[Any, tuple]:
@@ -127,10 +138,18 @@ class BackendSession(Session):
         return data[0], (data,)
 
     def _run_hooked(self, data: Sequence[Any]) -> Any:
-        """Run one step."""
+        """Run a call; where it takes no `train_step`, it counts as a single step."""
+        first = self._next_step
         with self.recorder.watching():
-            logs = self.original(data)
-            self.keep(self.recorder.table(data[0], logs))
+            logs = self._observed(data)
+            if self._next_step == first:
+                self.keep(self.recorder.table(data[0], logs))
+        return logs
+
+    def _step(self, batch: Any) -> Any:
+        self.recorder.begin_step()
+        logs = self._train_step(batch)
+        self.keep(self.recorder.table(batch, logs))
         return logs
 
     def _run_compiled(self, data: Sequence[Any]) -> Any:

@@ -149,8 +149,10 @@ class Response:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
-        self.due, self.suspicious = state["due"], state["suspicious"]
-        self._fetch_every, self._warned = state["fetch_every"], state["warned"]
+        # The session holds no more calls than this monitor asks for.
+        self.due = min(state["due"], self._fetch_every)
+        self._fetch_every = min(state["fetch_every"], self._fetch_every)
+        self.suspicious, self._warned = state["suspicious"], state["warned"]
         self._rollback.cuts = state["cuts"]
         vars(self._watch).update(state["watch"])
         self._kept = [NonFinite(**event) for event in state["events"]]

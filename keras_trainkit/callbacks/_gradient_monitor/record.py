@@ -7,11 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainkit._variable_paths import unique_paths
+from keras_trainkit._variable_paths import path_of, repeats
 from keras_trainkit.callbacks._gradient_monitor.recorder import STEP_FACTS
 from keras_trainkit.callbacks._gradient_monitor.reductions import REDUCTIONS
 from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, History, NonFinite
-from keras_trainkit.diagnosis.history import BINS, STATISTICS, ratio, root_sum_square
+from keras_trainkit.diagnosis.history import (
+    BINS,
+    STATISTICS,
+    layer_of,
+    ratio,
+    root_sum_square,
+)
 
 NORM, COSINE = STATISTICS.index("norm"), STATISTICS.index("cosine")
 
@@ -94,7 +100,7 @@ class Record:
     def add(self, tables: Sequence[tuple[int, np.ndarray]], variables: Sequence[Any]) -> list[Step]:
         """Append steps; `variables` belong to their rows and can only become more."""
         if len(variables) > len(self.names):
-            self.names = unique_paths(variables)
+            self.names = _unique_paths(variables)
             self._sizes = [math.prod(variable.shape) for variable in variables]
         added = [Step.of(step, self._epoch, table, self._sizes) for step, table in tables]
         for step in added:
@@ -258,3 +264,13 @@ def derive(reductions: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     for name in ("weight_norm", "update_norm"):
         derived[name] = np.where(present & ~np.isfinite(r[name]), math.inf, r[name])
     return np.stack([derived[name] for name in STATISTICS], axis=1).astype("float32")
+
+
+def _unique_paths(variables: Sequence[Any]) -> tuple[str, ...]:
+    """Return the paths; the second `layer/kernel` becomes `layer#2/kernel`."""
+    paths = [path_of(variable) for variable in variables]
+    owners = [layer_of(path) for path in paths]
+    return tuple(
+        owner + mark + path[len(owner) :]
+        for path, owner, mark in zip(paths, owners, repeats(paths), strict=True)
+    )

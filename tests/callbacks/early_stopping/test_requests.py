@@ -30,7 +30,7 @@ from tests.callbacks.stopped import (
     small_model,
 )
 
-pytestmark = pytest.mark.host
+pytestmark = pytest.mark.short("torch")
 
 NAN = math.nan
 

@@ -8,6 +8,7 @@ from keras.optimizers import SGD
 
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
+from tests import contracts
 from tests.callbacks.custom_steps import ListTaking, Pair
 from tests.callbacks.gradient_monitor.configurations import Unused, tokens
 from tests.callbacks.monitored import assert_same_training, compiled, data
@@ -22,6 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The following gradients are None"),
     pytest.mark.filterwarnings("ignore:Your input ran out of data"),
 ]
+on_torch = pytest.mark.short("torch")
 several = pytest.mark.filterwarnings("ignore:A training step updates")
 
 
@@ -103,7 +105,7 @@ def directions(looks):
     return [[(before - after).ravel() / RATE for before, after in step] for step in steps]
 
 
-@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("times", [2, pytest.param(3, marks=on_torch)])
 @pytest.mark.parametrize("case", [DENSE, EMBEDDING, UNUSED])
 def test_the_last_update_of_each_variable_is_recorded_after_one_warning(case, times):
     make, cls, plain_cls = case
@@ -183,13 +185,18 @@ def in_batches(rows):
     ("cls", "at_once", "arguments"),
     [
         (ListTaking, 2, {}),
-        (ListTaking, 7, {}),
-        (RepeatingSequential, 3, {}),
-        (ListTaking, 3, {"jit_compile": True}),
-        (ListTaking, 2, {"run_eagerly": True}),
+        pytest.param(ListTaking, 7, {}, marks=on_torch),
+        pytest.param(RepeatingSequential, 3, {}, marks=on_torch),
+        pytest.param(keras.Sequential, 3, {"jit_compile": True}, marks=on_torch),
+        pytest.param(ListTaking, 2, {"run_eagerly": True}, marks=on_torch),
     ],
 )
-def test_call_of_several_steps_records_each_under_its_own_number(cls, at_once, arguments):
+def test_call_of_several_steps_records_each_under_its_own_number(
+    monkeypatch, cls, at_once, arguments
+):
+    if cls is keras.Sequential:  # As if Keras itself were 3.16.
+        make_train_function = vars(ListTaking)["make_train_function"]
+        monkeypatch.setattr(keras.Model, "make_train_function", make_train_function)
     together = {"steps_per_execution": at_once}
     single = compiled(lambda: dense(cls), SGD(RATE), **arguments)
     plain, model = (compiled(lambda: dense(cls), SGD(RATE), **arguments, **together) for _ in "ab")
@@ -204,7 +211,7 @@ def test_call_of_several_steps_records_each_under_its_own_number(cls, at_once, a
     np.testing.assert_allclose(history.signal, of_one.history.signal, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("rows", [32, 40])
+@pytest.mark.parametrize("rows", [32, pytest.param(40, marks=on_torch)])
 def test_calls_of_several_steps_over_data_of_unknown_length(rows):
     model = compiled(lambda: dense(ListTaking), SGD(RATE), steps_per_execution=2)
     single = compiled(lambda: dense(ListTaking), SGD(RATE))
@@ -222,6 +229,50 @@ def test_only_sampled_calls_of_several_steps_are_recorded():
     # Calls begin with the steps 0, 2, 4; 5, 7, 9.
     assert monitor.history.steps.tolist() == [0, 1, 5, 6]
     assert monitor.history.epochs.tolist() == [0, 0, 1, 1]
+
+
+def test_endless_data_fills_the_last_call_of_an_epoch():
+    def endless():
+        while True:
+            yield from in_batches(32)
+
+    model = compiled(lambda: dense(ListTaking), SGD(RATE), steps_per_execution=2)
+    monitor = GradientMonitor(1, fetch_every=2)
+    together = {"steps_per_epoch": 5, "epochs": 3, "shuffle": False, "verbose": 0}
+    model.fit(endless(), callbacks=[monitor], **together)
+    steps = monitor.history.steps.tolist()
+    assert steps == list(range(int(contracts.array(model.optimizer.iterations))))
+    assert len(steps) > 15
+
+
+@pytest.mark.backend("torch")
+def test_a_train_function_that_joins_its_batches_takes_the_same_steps():
+    class Joining(ListTaking):
+        def make_train_function(self, force=False):
+            import torch
+
+            train_step = self.train_step
+
+            def train_function(data):
+                return train_step(tuple(torch.cat(parts) for parts in zip(*data, strict=True)))
+
+            self.train_function = train_function
+
+    plain, model = (
+        compiled(lambda: dense(Joining), SGD(RATE), steps_per_execution=2) for _ in "ab"
+    )
+    monitor = GradientMonitor(1)
+    expected, logs = train(plain, [], rows=32), train(model, [monitor], rows=32)
+    assert_same_training(model, logs, plain, expected)
+    assert int(contracts.array(model.optimizer.iterations)) == 4
+
+
+@pytest.mark.backend("torch")
+def test_a_compiled_train_function_of_ones_own_for_several_steps_is_left_alone():
+    model = compiled(lambda: dense(ListTaking), SGD(RATE), steps_per_execution=2, jit_compile=True)
+    with pytest.warns(UserWarning, match="a train function of its own for several steps"):
+        logs = train(model, [GradientMonitor(1)])
+    assert "grad_norm" not in logs
 
 
 def test_first_batch_of_a_call_of_several_steps_is_probed():

@@ -101,8 +101,14 @@ print("equal")
 """
 
 
+ON_ONE_BACKEND = [
+    pytest.param(3, marks=pytest.mark.short("tensorflow")),
+    pytest.param("epoch", marks=pytest.mark.short("jax")),
+]
+
+
 @pytest.mark.backend("tensorflow", "jax")
-@pytest.mark.parametrize("save_freq", [3, pytest.param("epoch", marks=pytest.mark.short())])
+@pytest.mark.parametrize("save_freq", ON_ONE_BACKEND)
 def test_two_replicas_go_on_as_if_never_interrupted(save_freq, tmp_path):
     """By `MirroredStrategy` on TensorFlow, by `DataParallel` on JAX, in a process of their own."""
     assert run_in_fresh_process(TWO_DEVICES, tmp_path, repr(save_freq)).splitlines()[-1] == "equal"

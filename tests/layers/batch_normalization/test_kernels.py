@@ -1,5 +1,6 @@
 """The kernels of batch normalization against the general path and float64, near and far from 0."""
 
+import itertools
 from functools import partial
 
 import keras
@@ -350,12 +351,21 @@ def test_kernels_of_tensorflow_are_for_large_batches(shape, fused, monkeypatch):
     assert kernel.prefers_fused(keras.KerasTensor(shape)) is fused
 
 
+GRAPHS = (
+    ["closed_form", "fused"],
+    [False, True],
+    ["near", "far", "far_images", "constant_channels"],
+)
+IN_SHORT = pairs(*GRAPHS)
+
+
 @pytest.mark.backend("tensorflow")
 @pytest.mark.parametrize(
     ("fused_from", "jit_compile", "case"),
-    pairs(
-        ["closed_form", "fused"], [False, True], ["near", "far", "far_images", "constant_channels"]
-    ),
+    [
+        pytest.param(*graph, marks=[] if graph in IN_SHORT else pytest.mark.short())
+        for graph in itertools.product(*GRAPHS)
+    ],
     indirect=["fused_from"],
 )
 def test_graphs_give_the_truth(jit_compile, case):
