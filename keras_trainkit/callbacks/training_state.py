@@ -23,7 +23,7 @@ from keras_trainkit.callbacks._training_state.fingerprint import (
     fingerprint,
 )
 from keras_trainkit.callbacks._training_state.folder import SnapshotFolder, folder_of
-from keras_trainkit.callbacks._training_state.skipped_steps import PassedSteps
+from keras_trainkit.callbacks._training_state.skipped_steps import SkippedSteps
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
     assign_hyperparameters,
@@ -118,7 +118,7 @@ class TrainingState(keras.callbacks.Callback):
         self.delete_checkpoint = _validation.boolean("delete_checkpoint", delete_checkpoint)
         self.verbose = _validation.one_of("verbose", verbose, (0, 1))
         self._callbacks: Any = None
-        self._passed: PassedSteps | None = None
+        self._skipped: SkippedSteps | None = None
         self._resumed: dict[str, Any] | None = None
         self._fingerprint: dict[str, Any] = {}
 
@@ -144,7 +144,7 @@ class TrainingState(keras.callbacks.Callback):
         self._epoch, self._done = epoch, 0
         self._epoch_generators = generator_states()
         if resumed is not None and resumed["batch"]:
-            self._pass_over(resumed)
+            self._skip(resumed)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write a snapshot if it is time."""
@@ -169,7 +169,7 @@ class TrainingState(keras.callbacks.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what belongs to a running `fit`, of which a copy has its own."""
-        return {**forget_model(self), "_callbacks": None, "_passed": None}
+        return {**forget_model(self), "_callbacks": None, "_skipped": None}
 
     def _is_last(self) -> bool:
         callbacks = self._callbacks.callbacks
@@ -237,7 +237,7 @@ class TrainingState(keras.callbacks.Callback):
                 f"{state['epoch'] + 1} of {epochs}."
             )
 
-    def _pass_over(self, state: dict[str, Any]) -> None:
+    def _skip(self, state: dict[str, Any]) -> None:
         """Begin an epoch in its middle."""
         model = self.model
         self._put_back(state)
@@ -250,7 +250,7 @@ class TrainingState(keras.callbacks.Callback):
                 symbolic_build(model, batch)
                 self._put_back(state)
 
-        self._passed = PassedSteps(
+        self._skipped = SkippedSteps(
             model,
             self._callbacks,
             state["batch"],
@@ -271,9 +271,9 @@ class TrainingState(keras.callbacks.Callback):
     def _clean_up(self) -> None:
         """Take everything back that is only for the time of one `fit`."""
         begin_at(self.model, None)
-        if self._passed is not None:
-            self._passed.end()
-            self._passed = None
+        if self._skipped is not None:
+            self._skipped.end()
+            self._skipped = None
 
 
 def _checked_save_freq(save_freq: Any) -> str | int:

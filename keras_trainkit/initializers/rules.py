@@ -11,9 +11,8 @@ from keras_trainkit.initializers.variance_scaling import Seed, VarianceScaling
 class FixedRule(VarianceScaling):
     """Variance scaling by a published rule: a scale, a mode and a distribution.
 
-    Arguments, errors and the differences from Keras are those of `VarianceScaling`. The normal ones
-    are cut off at two standard deviations and widened by as much as that narrows them, so that the
-    variance is exact.
+    Arguments and errors are those of `VarianceScaling`. The normal ones are widened by as much as the
+    cut at two standard deviations narrows them.
 
     Example:
         >>> import keras
@@ -71,6 +70,8 @@ class GlorotNormal(FixedRule):
 
     For tanh, sigmoid, softmax and linear layers.
 
+    Cut at two standard deviations; the variance is exact all the same.
+
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
@@ -110,6 +111,8 @@ class HeNormal(FixedRule):
 
     For ReLU and its relatives.
 
+    Cut at two standard deviations; the variance is exact all the same.
+
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
 
@@ -147,6 +150,8 @@ class LecunNormal(FixedRule):
         Var(w) = 1 / fan_in                                    (LeCun et al. 1998, eq. 16)
 
     For SELU; also the "Xavier" rule of some courses, there for tanh.
+
+    Cut at two standard deviations; the variance is exact all the same.
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.

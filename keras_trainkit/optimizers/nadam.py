@@ -58,7 +58,8 @@ class Nadam(MomentOptimizer):
         momentum_decay: float >= 0. Speed of the momentum's warm-up, per step. Defaults to `0.004`,
             Dozat's 1/250.
         name: str. Name of the optimizer. Defaults to one made from the class name.
-        **base_arguments: as in `Adam`.
+        **base_arguments: as in `Adam`, such as `weight_decay` (decoupled), `clipping` and
+            `skip_nonfinite`.
 
     Raises:
         ValueError: if an argument is outside its interval.

@@ -68,7 +68,8 @@ class NAG(LookAhead):
         nesterov: bool. Take the gradient at the look-ahead point. Defaults to `True`.
         torch_velocity: bool. Keep the learning rate out of the velocity. Defaults to `False`.
         name: str. Name of the optimizer. Defaults to one made from the class name.
-        **base_arguments: as in `Adam`; `use_ema` averages the look-ahead points.
+        **base_arguments: as in `Adam`, such as `weight_decay` (decoupled), `clipping` and
+            `skip_nonfinite`; `use_ema` averages the look-ahead points.
 
     Attributes:
         velocities: list of tensors v, in the order of the trained variables.

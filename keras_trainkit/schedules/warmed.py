@@ -24,8 +24,8 @@ class WarmupStableDecay(Schedule):
         fall(s) = 1 - s (linear),   (1 + cos(pi s)) / 2 (cosine),   1 - sqrt(s) (sqrt)
 
     with p = `learning_rate`, n = `total_steps`, w = `warmup_steps`, d = `decay_steps`, and
-    end = `alpha` * p. A training can go on from the plateau, which does not
-    depend on `total_steps`.
+    end = `alpha` * p. The height of the plateau does not depend on `total_steps`: a training can be
+    made longer from there.
 
     Args:
         learning_rate: float > 0. The plateau.

@@ -9,7 +9,7 @@ import keras
 from keras_trainkit.callbacks._train_function import TrainFunction
 
 
-class PassedSteps(TrainFunction):
+class SkippedSteps(TrainFunction):
     """Lets the data of some steps pass without training and without calling a callback.
 
     Stands in for `model.train_function`, and for two methods of the list of callbacks, until the

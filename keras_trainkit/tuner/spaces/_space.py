@@ -23,7 +23,7 @@ class Space:
     KerasTuner's `hp.name_scope` tells two spaces of one class in one model apart.
 
     Raises:
-        ValueError: if an argument names a value outside its interval.
+        ValueError: if an argument is, or has among its choices, a value that it does not allow.
     """
 
     def __init__(self, argument: Any = None) -> None:
