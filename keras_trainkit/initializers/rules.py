@@ -11,8 +11,8 @@ from keras_trainkit.initializers.variance_scaling import Seed, VarianceScaling
 class FixedRule(VarianceScaling):
     """Variance scaling by a published rule: a scale, a mode and a distribution.
 
-    Arguments and errors are those of `VarianceScaling`. The normal ones are widened by as much as the
-    cut at two standard deviations narrows them.
+    Arguments and errors are those of `VarianceScaling`. The normal ones are widened by as much as
+    the cut at two standard deviations narrows them.
 
     Example:
         >>> import keras
