@@ -1,16 +1,12 @@
 """How many files a reader opens to follow a gradient from the optimizer to the printed table."""
 
-import sys
-from pathlib import Path
-
 import keras
 import pytest
 
-import keras_trainkit
 from keras_trainkit.callbacks import GradientMonitor
 from tests.callbacks.monitored import compiled, data, softmax
+from tests.trips import files_run
 
-PACKAGE = Path(keras_trainkit.__file__).parent
 TRIP = {
     # The step, in which the update is measured.
     "callbacks/_gradient_monitor/session.py",
@@ -30,31 +26,12 @@ TRIP = {
 FIRST = {"_variable_paths.py"}
 
 
-class Trace:
-    """Notes which files of the package run while it is on."""
-
-    def __init__(self):
-        self.files = set()
-
-    def __enter__(self):
-        self.before = sys.getprofile()
-        sys.setprofile(self.note)
-
-    def __exit__(self, *exception):
-        sys.setprofile(self.before)
-
-    def note(self, frame, event, argument):
-        path = Path(frame.f_code.co_filename)
-        if event == "call" and path.is_relative_to(PACKAGE):
-            self.files.add(path.relative_to(PACKAGE).as_posix())
-
-
 class Follow(keras.callbacks.Callback):
     """Traces the last of so many steps, and what brings it to the table."""
 
     def __init__(self, monitor, steps):
         super().__init__()
-        self.monitor, self.last, self.trace = monitor, steps - 1, Trace()
+        self.monitor, self.last, self.files = monitor, steps - 1, set()
 
     def on_train_batch_begin(self, batch, logs=None):
         if batch == self.last:
@@ -62,13 +39,16 @@ class Follow(keras.callbacks.Callback):
 
     def step(self, data):
         self.model.train_function = self.observed
-        with self.trace:
-            return self.observed(data)
+        with files_run() as files:
+            logs = self.observed(data)
+        self.files |= files
+        return logs
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == self.last:
-            with self.trace:
+            with files_run() as files:
                 print(self.monitor.summary())
+            self.files |= files
         else:
             _ = self.monitor.history  # It fetches.
 
@@ -77,7 +57,7 @@ def files_of_a_trip(steps):
     monitor = GradientMonitor()
     follow, (x, y) = Follow(monitor, steps), data(8 * steps)
     compiled(softmax).fit(x, y, batch_size=8, verbose=0, callbacks=[monitor, follow])
-    return follow.trace.files
+    return follow.files
 
 
 @pytest.mark.backend("torch")

@@ -1,17 +1,13 @@
 """Through how many files a schedule's value comes into the optimizer."""
 
-import pathlib
-import sys
-
 import keras
 import pytest
 
-import keras_trainkit
 from keras_trainkit.callbacks import LearningRate
 from keras_trainkit.schedules import CosineDecay, ExponentialDecay
 from tests.callbacks.paced import fit, line
+from tests.trips import files_run
 
-ROOT = pathlib.Path(keras_trainkit.__file__).parent
 WRITERS = {"torch": "scalar.py", "tensorflow": "_tensorflow.py", "jax": "_jax.py"}
 ALWAYS = {
     "callbacks/learning_rate.py",
@@ -35,17 +31,9 @@ class Traced(LearningRate):
         self.trips = []
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.trips.append(set())
-        sys.setprofile(self._note)
-        try:
+        with files_run() as files:
             super().on_train_batch_begin(batch, logs)
-        finally:
-            sys.setprofile(None)
-
-    def _note(self, frame, event, _):
-        path = pathlib.Path(frame.f_code.co_filename)
-        if event == "call" and path.is_relative_to(ROOT):
-            self.trips[-1].add(path.relative_to(ROOT).as_posix())
+        self.trips.append(files)
 
 
 @pytest.mark.parametrize(
