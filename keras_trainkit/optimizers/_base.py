@@ -15,7 +15,6 @@ import keras
 from keras import ops
 
 from keras_trainkit import _validation
-from keras_trainkit._backend import backend_module
 from keras_trainkit._runtime_number import refuse_if_held
 from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
@@ -27,7 +26,7 @@ from keras_trainkit.optimizers._gradients import (
     dense,
 )
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, threaded
-from keras_trainkit.optimizers._update_groups import GroupedUpdate, traits_of
+from keras_trainkit.optimizers._update_groups import BACKEND, GroupedUpdate, traits_of
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
@@ -173,7 +172,7 @@ class Optimizer(GroupedUpdate):
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the variables, unless a gradient is not finite and `skip_nonfinite` is on."""
         if keras.backend.backend() == "torch":
-            backend_module(__package__).uncompiled(self._apply, grads, trainable_variables)
+            BACKEND.uncompiled(self._apply, grads, trainable_variables)
         else:
             self._apply(grads, trainable_variables)
 
@@ -192,7 +191,7 @@ class Optimizer(GroupedUpdate):
 
     def _clip_before_step(self, grads: list[Tensor]) -> list[Tensor]:
         on_tensorflow = keras.backend.backend() == "tensorflow"
-        if on_tensorflow and backend_module(__package__).sums_replicas_later(self):
+        if on_tensorflow and BACKEND.sums_replicas_later(self):
             return grads  # Their sum is clipped, in `update_replicas`.
         return self._clipped_by_threshold(grads)
 
@@ -208,11 +207,10 @@ class Optimizer(GroupedUpdate):
         self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         if keras.backend.backend() == "tensorflow":
-            tensorflow = backend_module(__package__)
-            if tensorflow.several_replicas(self):
-                tensorflow.update_replicas(self, grads, trainable_variables, learning_rate)
+            if BACKEND.several_replicas(self):
+                BACKEND.update_replicas(self, grads, trainable_variables, learning_rate)
                 return
-            grads = tensorflow.dense(grads)
+            grads = BACKEND.dense(grads)
         gradients = self._clipped(grads, trainable_variables)
         self._update_all(gradients, trainable_variables, learning_rate)
 

@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _fit, _validation  # noqa: F401  (`_fit` has the optimizer resume)
-from keras_trainkit._backend import backend_module
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._base import Optimizer
 from keras_trainkit.optimizers._hyperparameters import (
@@ -21,6 +20,7 @@ from keras_trainkit.optimizers._hyperparameters import (
     scalar_dtype,
     scalar_like,
 )
+from keras_trainkit.optimizers._update_groups import BACKEND
 
 # The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
 KERAS_UNIT = -1.0
@@ -166,7 +166,7 @@ class LookAhead(Optimizer):
         self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
         if keras.backend.backend() == "tensorflow":
-            backend_module(__package__).resume_outside_graph(self)
+            BACKEND.resume_outside_graph(self)
         elif keras.backend.backend() == "torch":
             self.resume()
         example, dtype = self._example_scalar(trainable_variables), self._unit.dtype

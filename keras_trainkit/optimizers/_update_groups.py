@@ -15,8 +15,9 @@ from keras_trainkit._variable_paths import matched
 from keras_trainkit.optimizers._gradients import dense
 from keras_trainkit.optimizers._hyperparameters import read, scalar_like
 
-# Backends with fused updates. JAX needs none: XLA fuses the operations of the rules.
-FUSING = ("tensorflow", "torch")
+# The backend's file in this folder. JAX has none: XLA fuses the operations of the rules.
+HAS_FILE = keras.backend.backend() in ("tensorflow", "torch")
+BACKEND: Any = backend_module(__package__) if HAS_FILE else None
 
 
 class Traits(NamedTuple):
@@ -184,13 +185,12 @@ class GroupedUpdate(HookedOptimizer):
         """Return a float if a step's scalars are computed on the host, and None if by tensors."""
         if keras.backend.backend() != "torch":
             return None
-        return 0.0 if backend_module(__package__).on_host(variables[0].value) else None
+        return 0.0 if BACKEND.on_host(variables[0].value) else None
 
 
 def _fused(group: Group) -> ModuleType | None:
     """Return the backend's file of fused updates if they can update this group."""
     # They compute in the variables' own type; half precision must be updated in float32.
-    if keras.backend.backend() not in FUSING or group.traits.own != group.traits.dtype:
+    if BACKEND is None or group.traits.own != group.traits.dtype:
         return None
-    fused = backend_module(__package__)
-    return fused if fused.can_update(group.values) else None
+    return BACKEND if BACKEND.can_update(group.values) else None
