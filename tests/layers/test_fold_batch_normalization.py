@@ -200,6 +200,7 @@ def test_lora_and_quantized_layers_keep_their_normalization():
     assert_folds(model, "behind_lora", "behind_int8")
 
 
+@pytest.mark.short("torch")
 def test_output_that_is_used_twice_keeps_its_normalization():
     inputs = keras.Input((4,))
     once, twice, shown = (layers.Dense(3)(inputs) for _ in range(3))
@@ -212,6 +213,7 @@ def test_output_that_is_used_twice_keeps_its_normalization():
     assert_folds(model, "twice", "shown")
 
 
+@pytest.mark.short("torch")
 def test_layers_that_are_called_twice_stay():
     a, b = keras.Input((4,)), keras.Input((4,))
     dense, norm = layers.Dense(3), BatchNormalization(name="shared")
@@ -222,6 +224,7 @@ def test_layers_that_are_called_twice_stay():
     assert sum(layer.name == dense.name for layer in folded.layers) == 1
 
 
+@pytest.mark.short("torch")
 def test_several_inputs_and_outputs_keep_their_names_and_structure():
     a, b = keras.Input((4,), name="a"), keras.Input((6,), name="b", dtype="int32")
     x = BatchNormalization()(layers.Dense(3)(a))
@@ -232,6 +235,7 @@ def test_several_inputs_and_outputs_keep_their_names_and_structure():
     assert set(folded.output) == {"sum", "y"}
 
 
+@pytest.mark.short("torch")
 def test_models_inside_models_fold_and_stay_shared():
     inner = keras.Sequential([layers.Dense(3), BatchNormalization()], name="inner")
     twin_input = keras.Input((3,))
@@ -252,6 +256,7 @@ def test_layer_that_is_shared_with_an_inner_model_stays():
     assert_folds(functional(inputs, inner(inputs) + dense(inputs)), "inside")
 
 
+@pytest.mark.short("torch")
 def test_calls_in_training_mode_stay():
     inner = keras.Sequential([layers.Dense(3), BatchNormalization(name="inside")])
     inputs = keras.Input((3,))
@@ -262,6 +267,7 @@ def test_calls_in_training_mode_stay():
     assert_folds(functional(inputs, x), "inside", "behind_dropout", "called_so")
 
 
+@pytest.mark.short("torch")
 def test_masks_reach_the_layers_behind():
     inputs = keras.Input((None,), dtype="int32")
     x = layers.Dense(3)(layers.Embedding(2, 4, mask_zero=True)(inputs))
@@ -288,6 +294,7 @@ class Power(layers.Layer):
         return {**super().get_config(), "exponent": self.exponent}
 
 
+@pytest.mark.short("torch")
 def test_other_layers_and_operations_are_copied():
     inputs = keras.Input((4,))
     normalization = layers.Normalization()
@@ -310,6 +317,7 @@ def frozen_model():
     return model
 
 
+@pytest.mark.short("torch")
 def test_names_and_trainable_flags_survive():
     model = frozen_model()
     folded = assert_folds(model, "n")
@@ -345,6 +353,7 @@ def test_original_stays_bit_for_bit():
     assert not folded.compiled
 
 
+@pytest.mark.short("torch")
 def test_random_streams_and_recurrent_states_are_copied_and_do_not_move():
     inputs = keras.Input(batch_shape=(3, 5, 4))
     x = BatchNormalization()(layers.Dense(3)(layers.GaussianNoise(1.0)(inputs)))
@@ -401,6 +410,7 @@ def test_model_without_normalizations_is_copied():
     assert_same_weights(folded, model)
 
 
+@pytest.mark.short("torch")
 def test_folded_model_folds_again():
     model = resnet()
     assert_folds(assert_folds(model, "first"), "first")

@@ -82,6 +82,7 @@ def assert_untouched(model, before):
 # Contract
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -118,6 +119,7 @@ def test_refuses_dropout_that_the_model_hides_at_inference():
         mc_predict(on(Hiding()), SEQUENCES)
 
 
+@pytest.mark.short("torch")
 def test_refuses_outputs_that_are_no_probabilities():
     with pytest.raises(ValueError, match=r"`distribution` must be None, or come with `from_logits"):
         mc_predict(mlp(activation=None), X, distribution="categorical")
@@ -199,6 +201,7 @@ def test_equals_all_samples_stacked(kit):
     assert_close(actual.mutual_information, entropy(p.mean(0)) - entropy(p).mean(0))
 
 
+@pytest.mark.short("torch")
 def test_bernoulli_outputs_have_one_entropy_per_unit():
     model = mlp(activation="sigmoid")
     actual = mc_predict(model, X, samples=5, seed=5)
@@ -208,6 +211,7 @@ def test_bernoulli_outputs_have_one_entropy_per_unit():
     assert_close(actual.mutual_information, information)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize(
     ("distribution", "activation"), [("categorical", "softmax"), ("bernoulli", "sigmoid")]
 )
@@ -240,6 +244,7 @@ def test_reads_the_distribution_from_the_last_layer(last, distribution):
         assert output_distributions(model, 1, "auto") == [distribution]
 
 
+@pytest.mark.short("torch")
 def test_outputs_keep_their_structure():
     inputs = {"a": keras.Input((6,), name="a"), "b": keras.Input((6,), name="b")}
     hidden = ours.Dropout(0.5)(layers.Add()(list(inputs.values())))
@@ -307,6 +312,7 @@ def test_every_kind_of_dropout_is_on_and_follows_the_seed(layer):
     np.testing.assert_array_equal(first.variance, again.variance)
 
 
+@pytest.mark.short("torch")
 def test_other_seeds_give_other_predictions():
     model = mlp()
     means = [mc_predict(model, X, samples=1, seed=seed).mean for seed in (1, 2, None, None)]
@@ -373,6 +379,7 @@ class Batches(keras.utils.PyDataset):
         return X[rows], X[rows]
 
 
+@pytest.mark.short("torch")
 def test_data_may_come_in_batches():
     import tensorflow as tf
 

@@ -52,6 +52,7 @@ def assert_pooled(layer, x, axes=0):
 # Contract
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -242,6 +243,7 @@ def test_inference_comes_close_to_the_batch_statistics(kit):
     assert error() < 1e-8
 
 
+@pytest.mark.short("torch")
 def test_dropout_is_off_and_batches_are_weighted_in_deep_layers():
     model = deep()
     x = data(20, 6)
@@ -253,6 +255,7 @@ def test_dropout_is_off_and_batches_are_weighted_in_deep_layers():
     assert_pooled(model.layers[5], np.concatenate([array(h) for h in hidden]))
 
 
+@pytest.mark.short("torch")
 def test_a_shared_layer_takes_all_its_inputs():
     inputs = [keras.Input((3,)), keras.Input((3,))]
     shared = ours.BatchNormalization()
@@ -276,6 +279,7 @@ class Nested(keras.Model):
         return self.inner(x) + self.wrapped(x)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.oldest
 @KITS
 def test_finds_layers_at_any_depth(kit):
@@ -311,6 +315,7 @@ class Batches(keras.utils.PyDataset):
         return x, x, np.ones(len(x))
 
 
+@pytest.mark.short("torch")
 def test_data_may_come_in_batches():
     import tensorflow as tf
     import torch

@@ -117,6 +117,7 @@ def test_can_be_copied_and_pickled_before_and_after_fit():
     assert callback.best is None
 
 
+@pytest.mark.short("torch")
 def test_starts_anew_at_each_fit():
     model = small_model()
     callback = EarlyStopping("score", mode="min", patience=2)
@@ -241,6 +242,7 @@ def test_decides_by_several_metrics_as_worked_out_by_hand(values, changes, expec
     assert outcome_of(history, rules) == Outcome(*expected)
 
 
+@pytest.mark.short("torch")
 def test_takes_the_direction_that_keras_gives_a_metric():
     # Red here means that Keras has moved the private attribute of its metrics.
     model = small_model(metrics=["mse", "acc", keras.metrics.AUC(), keras.metrics.F1Score()])

@@ -69,6 +69,7 @@ def test_leaves_weights_and_logs_of_the_epochs_bit_for_bit():
         assert_holds(checked, plain.get_weights())
 
 
+@pytest.mark.short("torch")
 def test_restores_the_step_with_the_best_mean_loss_so_far():
     trained, look = model(), Look()
     stopping = EarlyStopping("loss", patience=99, every=2)
@@ -94,6 +95,7 @@ def test_restores_the_step_with_the_best_validation():
     assert_holds(trained, look.weights[best])
 
 
+@pytest.mark.short("torch")
 def test_stops_in_the_middle_of_the_first_epoch():
     trained, look = model(), Look()
     trained.optimizer.learning_rate = 0.0
@@ -146,6 +148,7 @@ def test_leaves_torch_modules_in_training():
     assert modes == {True}
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize("settings", [{}, {"validation_split": 0.2}])
 def test_asks_for_the_validation_data_that_a_validation_metric_needs(settings):
     message = (
@@ -157,6 +160,7 @@ def test_asks_for_the_validation_data_that_a_validation_metric_needs(settings):
     fit(model(), EarlyStopping("loss", every=2), **settings, epochs=1)
 
 
+@pytest.mark.short("torch")
 def test_refuses_a_metric_that_no_step_logs():
     with pytest.raises(ValueError, match=r"^`monitor` must be among what an epoch logs: loss, mae"):
         fit(model(), EarlyStopping("accuracy", every=2))

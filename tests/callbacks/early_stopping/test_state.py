@@ -156,6 +156,7 @@ def test_restores_the_iterate_that_swap_iterate_shows(restore, ends):
         assert_near(trained, twin)
 
 
+@pytest.mark.short("torch")
 def test_keeps_best_weights_and_patience_over_two_fits_when_told_so():
     trained = model(lambda: keras.optimizers.Adam(0.05))
     callback = stopping(reset_on_fit=False, patience=3)

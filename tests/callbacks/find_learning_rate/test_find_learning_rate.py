@@ -218,6 +218,7 @@ def test_with_several_steps_per_execution_a_point_is_an_execution():
     assert_close(found.losses, expected)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.oldest
 def test_a_custom_train_step_logs_its_loss():
     model, twin = compiled(Guide), compiled(Guide)
@@ -273,6 +274,7 @@ def test_batches_that_scatter_do_not_end_the_sweep(seed):
     assert found.learning_rates[-1] > 0.1
 
 
+@pytest.mark.short("torch")
 def test_an_infinite_divergence_never_ends_the_sweep():
     x = np.ones((4, 1), "float32")
     model = line(keras.optimizers.SGD(0.5))
@@ -429,6 +431,7 @@ def test_an_exception_in_a_step_leaves_no_trace():
     fit(model)
 
 
+@pytest.mark.short("torch")
 def test_the_epoch_where_a_training_is_to_resume_is_kept():
     model = compiled(softmax)
     model._initial_epoch = 10**6
@@ -436,6 +439,7 @@ def test_the_epoch_where_a_training_is_to_resume_is_kept():
     assert model._initial_epoch == 10**6
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize("make", full_on_torch([sequential, unseeded], keep=(sequential,)))
 def test_twice_in_a_row_finds_the_same(make):
     model = compiled(make)
@@ -518,6 +522,7 @@ def test_data_that_yields_batches_is_repeated(kind):
     np.testing.assert_array_equal(losses_on(kind(batches)), losses_on(repeated))
 
 
+@pytest.mark.short("torch")
 def test_a_dataset_of_one_batch_is_repeated():
     one = batches_of(1)
     expected = losses_on(batch for batch in one * STEPS)
@@ -567,6 +572,7 @@ def test_data_that_draws_from_numpy_draws_the_same_afterwards():
     assert_equal_states(*states)
 
 
+@pytest.mark.short("torch")
 def test_dicts_and_lists_of_arrays_are_inputs():
     x, y = data(40)
     as_list = losses_on([x, 2 * x], y, two_inputs)
@@ -574,6 +580,7 @@ def test_dicts_and_lists_of_arrays_are_inputs():
     np.testing.assert_array_equal(as_list, as_dict)
 
 
+@pytest.mark.short("torch")
 def test_sample_weights_count():
     x, y = data(8)
     model = compiled(softmax)

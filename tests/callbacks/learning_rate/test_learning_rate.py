@@ -428,6 +428,7 @@ def test_tensorboard_has_what_an_interrupted_epoch_has_set(tmp_path):
     assert [event.step for event in shown] == [0, 1]
 
 
+@pytest.mark.short("torch")
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_tensorboard_gets_fewer_points_once_the_length_of_an_epoch_is_known(tmp_path):
     data = of_tensorflow(450, batch=1).filter(lambda x, y: True)
@@ -491,6 +492,7 @@ def test_an_assignment_in_an_epoch_scales_the_rest(through_callback):
     np.testing.assert_allclose(seen.lowered, [sum(rates[:3]) + sum(rates[3:]) / 2], rtol=1e-5)
 
 
+@pytest.mark.short("torch")
 def test_an_assignment_scales_every_later_step_of_a_long_schedule():
     epochs, halved = 60, 25
     schedule = CosineDecay(0.1, epochs * BATCHES)

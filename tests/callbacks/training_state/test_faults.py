@@ -139,6 +139,7 @@ def wide():
     return compiled(keras.Sequential([keras.Input((3,)), *layers]))
 
 
+@pytest.mark.short("torch")
 def test_goes_on_where_the_disk_is_full(full_disk, tmp_path):
     disk, make_room = full_disk
     training = Training(make=wide, save_freq="epoch", crash=(3, 0))
@@ -170,6 +171,7 @@ def put_a_file_in_place_of_the_folder(folder, monkeypatch):
     return "Not a directory"
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize(
     "fault",
     full_on_torch([refuse_to_write, put_a_file_in_place_of_the_folder], keep=(refuse_to_write,)),
@@ -187,6 +189,7 @@ def test_goes_on_where_the_directory_cannot_be_written(fault, tmp_path, monkeypa
     assert_same(trained, through)
 
 
+@pytest.mark.short("torch")
 def test_removes_what_a_kill_left_half_written(left):
     place = left / "state" / "fit-000"
     (place / f"snapshot-00000002.npzabc{archive.UNFINISHED}").write_bytes(b"PK")
@@ -286,6 +289,7 @@ def test_takes_the_snapshot_before_a_damaged_one_and_never_a_wrong_number(left):
     assert {(True, 1)} < set(outcomes) <= {(True, 1), (False, 0)}
 
 
+@pytest.mark.short("torch")
 def test_trains_on_from_the_snapshot_before_a_damaged_one(left, tmp_path):
     through = TRAINING.run(tmp_path / "through")
     before, last = snapshots(left)

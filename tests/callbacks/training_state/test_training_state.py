@@ -176,6 +176,7 @@ def test_a_saved_model_holds_nothing_more(tmp_path):
     assert keys[0] == keys[1]
 
 
+@pytest.mark.short("torch")
 @pytest.mark.oldest
 @pytest.mark.parametrize("position", full_on_torch([0, 1, 3], keep=(0,)))
 def test_stands_anywhere_in_the_list_of_callbacks(position, tmp_path):
@@ -262,6 +263,7 @@ class Unsaveable(keras.callbacks.Callback):
         raise AssertionError
 
 
+@pytest.mark.short("torch")
 def test_warns_of_a_state_that_cannot_be_saved_and_leaves_it_out(tmp_path):
     training = Training(callbacks=lambda folder: [Unsaveable()], save_freq="epoch")
     through = training.run(tmp_path / "through")
@@ -275,6 +277,7 @@ def test_warns_of_a_state_that_cannot_be_saved_and_leaves_it_out(tmp_path):
         assert_same(training.resumed(tmp_path), through)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize("restored", [False, True])
 def test_does_not_train_a_finished_training_again(restored, tmp_path, new_process):
     training = stopped(EarlyStopping) if restored else TRAINING
@@ -291,6 +294,7 @@ def test_does_not_train_a_finished_training_again(restored, tmp_path, new_proces
     assert_same(again, through)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.oldest
 def test_more_epochs_go_on_where_a_finished_training_ended(tmp_path, new_process):
     through = TRAINING.run(tmp_path / "through")
@@ -301,6 +305,7 @@ def test_more_epochs_go_on_where_a_finished_training_ended(tmp_path, new_process
     assert_same(more, through)
 
 
+@pytest.mark.short("torch")
 def test_each_fit_of_a_script_goes_on_in_a_folder_of_its_own(tmp_path, new_process):
     other = Training(make=lambda: network("sgd"), save_freq="epoch")
 
