@@ -154,7 +154,6 @@ def block_model():
 
 
 def test_layers_inside_layers_are_reached_and_recurrent_cells_left_out():
-    """Fails when Keras renames `Layer._flatten_layers`, the one private name in use."""
     assert sorted(kernel.fans for kernel in kernels_of(block_model())) == [(3, 2), (3, 3), (5, 4)]
 
 
@@ -168,6 +167,13 @@ def test_initialize_draws_kernels_and_biases_by_their_layer():
             assert 0 < np.abs(array(weight)).max() <= kernel.fans[0] ** -0.5
     for before, after in zip(cell, model.layers[2].weights, strict=True):
         np.testing.assert_array_equal(before, array(after))
+
+
+def test_initialize_bounds_a_bias_by_the_inputs_of_its_layer():
+    model = keras.Sequential([keras.Input((400,)), layers.Dense(4)])
+    start = TorchUniform(seed=1)
+    initialize(model, start, bias_initializer=start)
+    assert np.abs(array(model.layers[0].bias)).max() <= 400**-0.5
 
 
 def test_initialize_leaves_biases_and_frozen_layers():

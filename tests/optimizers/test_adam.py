@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 
 from keras_trainkit.optimizers import Adam
+from keras_trainkit.optimizers._hyperparameters import bias_correction
 from tests import contracts
 from tests.references import optimizers as references
 
@@ -79,3 +80,10 @@ def test_first_step_has_the_size_of_the_learning_rate():
         variable = keras.Variable([0.0, 0.0])
         step(Adam(), variable, [size, -size], 0.01)
         np.testing.assert_allclose(contracts.array(variable), [-0.01, 0.01], rtol=2e-4)
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.999, 0.9999])
+def test_bias_correction_of_tensors_does_not_cancel(beta):
+    beta = np.float32(beta)
+    found = bias_correction(ops.convert_to_tensor(beta), ops.convert_to_tensor(np.float32(1)))
+    np.testing.assert_allclose(contracts.array(found), 1 - np.float64(beta), rtol=2e-6)
