@@ -114,9 +114,9 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_early_stopping/best_state.py",
-        "buffers.append(np.array(array))",
-        "buffers.append(np.asarray(array))",
-        "the best weights share memory with the model that trains on",
+        "    np.copyto(buffer, array)\n",
+        "",
+        "the weights of the first best epoch stay in the buffers",
         f"{PLACE}/test_storage.py {PLACE}",
     ),
     Mutant(

@@ -72,6 +72,15 @@ def test_gives_back_the_best_model_also_when_it_did_not_stop_the_training_itself
     assert_holds(model, scores.weights[BEST])
 
 
+def test_a_percentage_of_a_negative_value_is_a_gain_too():
+    model, scores = small_model(), Scores([-10.0, -10.5, -11.5])
+    found = stopping(min_delta="10%", patience=9)
+    fit(model, scores, found, epochs=2)
+    assert (found.best, found.best_epoch) == (-10.0, 0)
+    fit(model, scores, found, epochs=3)
+    assert (found.best, found.best_epoch) == (-11.5, 2)
+
+
 def test_restores_the_end_of_the_epoch_whose_training_loss_was_best():
     """keras-team/keras#20323: weights seemed off by one epoch.
 
