@@ -15,7 +15,7 @@ MUTANTS = (
     Mutant(
         "callbacks/_interruption.py",
         "        if pending:\n",
-        "        if not pending:\n",
+        "        if len(pending) > 1:\n",
         "a Ctrl-C is swallowed that came while weights were copied",
         "callbacks/early_stopping/test_interruptions.py",
     ),
