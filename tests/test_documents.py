@@ -58,7 +58,7 @@ def test_readme_blocks_run_in_order(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.gate
-@pytest.mark.short("tensorflow", "torch")
+@pytest.mark.short("tensorflow")
 def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
     printed = run_script("examples", "01_quickstart.py", "--folder", tmp_path)
     accuracy = re.search(r"Test accuracy of the best epoch: ([\d.]+)", printed)

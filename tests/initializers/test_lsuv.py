@@ -235,6 +235,7 @@ def test_reported_variance_is_that_of_the_model_afterwards():
     np.testing.assert_allclose(actual, 1, atol=TOLERANCE)
 
 
+@pytest.mark.short("tensorflow", "torch")
 def test_every_kind_of_layer_reaches_unit_variance():
     report = lsuv(functional(), data(64, 12, 12, 8), seed=1)
     assert report.converged, report

@@ -90,7 +90,10 @@ def resnet(norm=BatchNormalization):
     return functional(inputs, layers.Dense(3, activation="softmax")(x))
 
 
-@pytest.mark.parametrize("norm", [layers.BatchNormalization, BatchNormalization])
+@pytest.mark.parametrize(
+    "norm",
+    [pytest.param(layers.BatchNormalization, marks=pytest.mark.short("torch")), BatchNormalization],
+)
 def test_residual_network_computes_the_same_without_normalizations(norm):
     folded = assert_folds(resnet(norm), "first")
     assert all(layer.use_bias for layer in folded.layers if hasattr(layer, "use_bias"))

@@ -125,7 +125,6 @@ def test_refuses_outputs_that_are_no_probabilities():
         mc_predict(mlp(activation=None), X, distribution="categorical")
 
 
-@pytest.mark.oldest
 @KITS
 def test_training_goes_on_as_if_nothing_had_been_predicted(kit):
     models = [mlp(kit, seed=None), mlp(kit, seed=None)]

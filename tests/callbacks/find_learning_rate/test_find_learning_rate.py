@@ -338,7 +338,6 @@ def test_the_first_fit_is_as_without_a_range_test(make, optimizer):
     assert_equal_states(state_of(model), state_of(plain))
 
 
-@pytest.mark.oldest
 @pytest.mark.parametrize(
     "optimizer", full_on_torch(OPTIMIZERS, keep=("Adam, ours", "accumulation"))
 )
