@@ -83,7 +83,8 @@ def test_first_step_has_the_size_of_the_learning_rate():
 
 
 @pytest.mark.parametrize("beta", [0.9, 0.999, 0.9999])
-def test_bias_correction_of_tensors_does_not_cancel(beta):
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 20])
+def test_bias_correction_of_tensors_does_not_cancel(beta, step):
     beta = np.float32(beta)
-    found = bias_correction(ops.convert_to_tensor(beta), ops.convert_to_tensor(np.float32(1)))
-    np.testing.assert_allclose(contracts.array(found), 1 - np.float64(beta), rtol=2e-6)
+    found = bias_correction(ops.convert_to_tensor(beta), ops.convert_to_tensor(np.float32(step)))
+    np.testing.assert_allclose(contracts.array(found), 1 - np.float64(beta) ** step, rtol=2e-6)
