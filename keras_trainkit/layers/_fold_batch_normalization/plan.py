@@ -85,11 +85,10 @@ def _graph(model: Any) -> keras.Model:
 
 
 def _plan_graph(graph: keras.Model, uses: Counter, folds: dict) -> None:
-    consumers = Counter(
-        id(tensor) for node in nodes_in_order(graph) for tensor in node.input_tensors
-    )
+    nodes = list(nodes_in_order(graph))
+    consumers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     consumers.update(id(tensor) for tensor in graph.outputs)
-    producers = {id(tensor): node for node in nodes_in_order(graph) for tensor in node.outputs}
+    producers = {id(tensor): node for node in nodes for tensor in node.outputs}
     folded: set[Any] = set()
 
     def linear_before(node: Any) -> Any:
@@ -102,7 +101,7 @@ def _plan_graph(graph: keras.Model, uses: Counter, folds: dict) -> None:
                 return None
         return None
 
-    for node in nodes_in_order(graph):
+    for node in nodes:
         if type(node.operation) in NORMALIZATIONS and uses[node.operation] == 1:
             linear = linear_before(node)
             if linear is not None and uses[linear.operation] == 1 and _match(linear, node):
