@@ -20,6 +20,7 @@ from typing import Any
 
 import keras
 
+from keras_trainkit._interruption import uninterrupted
 from keras_trainkit._keras_internals import optimizers_of
 
 _WRAPPED = "wrapped_by_keras_trainkit"
@@ -37,6 +38,11 @@ class Fit:
         self.model = model
         self.arguments = arguments
         self.when_it_raises = contextlib.ExitStack()
+
+    def fail(self) -> None:
+        """Do what is to be done if it raises, the latest first; a second time there is nothing."""
+        with uninterrupted():
+            self.when_it_raises.close()
 
 
 _running: contextvars.ContextVar[Fit | None] = contextvars.ContextVar("running", default=None)
@@ -73,9 +79,13 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
         running = Fit(model, _bound(signature, model, *args, **kwargs))
         with _set(_running, running):
             try:
-                return fit(model, *args, **kwargs)
+                try:
+                    return fit(model, *args, **kwargs)
+                except BaseException:
+                    running.fail()
+                    raise
             except BaseException:
-                running.when_it_raises.close()
+                running.fail()  # A second Ctrl-C may come before the first call holds it back.
                 raise
 
     return wrapped

@@ -11,6 +11,7 @@ import keras
 
 from keras_trainkit import _validation
 from keras_trainkit._fit import calling_list, running_fit, when_fit_fails
+from keras_trainkit._interruption import uninterrupted
 from keras_trainkit.callbacks._early_stopping.best_state import BestState
 from keras_trainkit.callbacks._early_stopping.criteria import Criteria, Margin, Smoothing
 from keras_trainkit.callbacks._early_stopping.limits import Limits
@@ -28,7 +29,6 @@ from keras_trainkit.callbacks._early_stopping.progress import (
     in_progress,
 )
 from keras_trainkit.callbacks._early_stopping.validation import check_can_validate, validation_logs
-from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._training_state.variables import build_optimizer
 
 

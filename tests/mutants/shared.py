@@ -13,7 +13,7 @@ MUTANTS = (
         INTERRUPTED,
     ),
     Mutant(
-        "callbacks/_interruption.py",
+        "_interruption.py",
         "        if pending:\n",
         "        if len(pending) > 1:\n",
         "a Ctrl-C is swallowed that came while weights were copied",

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 
 from keras_trainkit import _archive as archive
+from keras_trainkit._interruption import uninterrupted
 from keras_trainkit._keras_internals import (
     HOLDS_AVERAGE,
     moving_averages,
     optimizers_of,
     trained_variables,
 )
-from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._training_state.variables import assign, state_variables, values_of
 
 BEST_FILE = "best.npz"

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._interruption import uninterrupted
 from keras_trainkit._keras_internals import (
     LEFT_BY_FIT,
     begin_at,
@@ -14,7 +15,6 @@ from keras_trainkit._keras_internals import (
     layers_of,
     symbolic_build,
 )
-from keras_trainkit.callbacks._interruption import uninterrupted
 from keras_trainkit.callbacks._train_function import TrainFunction
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
