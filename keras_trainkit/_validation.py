@@ -5,8 +5,12 @@
 
 import math
 import numbers
+import os
+import re
 from collections.abc import Collection
 from typing import Any
+
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def invalid(name: str, requirement: str, value: object) -> ValueError:
@@ -22,6 +26,19 @@ def built_model(model: Any) -> Any:
             f"Received: model={model.name!r}, built=False"
         )
     return model
+
+
+def folder(name: str, value: Any) -> str:
+    """Return the absolute path of a folder on this machine, `~` replaced, or raise."""
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
+        raise invalid(name, "the path of a folder", value)
+    path = os.fspath(value)
+    if not path:
+        raise invalid(name, "the path of a folder", value)
+    if _REMOTE.match(path):
+        raise invalid(name, "the path of a folder on this machine", value)
+    # `chdir` later on must not move it.
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _is_finite(value: Any) -> bool:
