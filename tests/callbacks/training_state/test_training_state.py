@@ -4,7 +4,6 @@ import copy
 import pickle
 import re
 import zipfile
-from collections import Counter
 
 import h5py
 import keras
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state import folder
+from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -34,14 +33,9 @@ TRAINING = Training()
 
 
 @pytest.fixture
-def new_process(monkeypatch):
+def new_process():
     """Return a function after which folders are found as a new process finds them."""
-
-    def forget():
-        monkeypatch.setattr(folder, "_finished", Counter())
-
-    forget()
-    return forget
+    return forget_fits
 
 
 @pytest.mark.parametrize(
