@@ -32,12 +32,16 @@ class Fit:
     Args:
         model: the model that trains.
         arguments: dict. What `fit` was called with.
+
+    Attributes:
+        is_over: bool. Whether it has ended or raised.
     """
 
     def __init__(self, model: keras.Model, arguments: dict[str, Any]) -> None:
         self.model = model
         self.arguments = arguments
         self.when_it_raises = contextlib.ExitStack()
+        self.is_over = False
 
     def fail(self) -> None:
         """Do what is to be done if it raises, the latest first; a second time there is nothing."""
@@ -87,6 +91,8 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
             except BaseException:
                 running.fail()  # A second Ctrl-C may come before the first call holds it back.
                 raise
+            finally:
+                running.is_over = True
 
     return wrapped
 

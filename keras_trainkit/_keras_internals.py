@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_trainkit._patching import patched
 
@@ -47,6 +48,12 @@ def symbolic_build(model: keras.Model, batch: Any) -> None:
 def has_met_data(model: keras.Model) -> bool:
     """Say whether `fit` needs no batch to build the loss and the metrics; nothing public tells."""
     return all(part is None or part.built for part in (model._compile_loss, model._compile_metrics))
+
+
+def compiled_with(model: keras.Model) -> dict[str, Any]:
+    """Return the arguments of `compile`; `get_compile_config` gives them through a serializer."""
+    given = getattr(model, "_compile_config", None)
+    return dict(given.config) if given else {}
 
 
 def output_shape_of(layer: keras.layers.Lambda) -> Any:
@@ -147,15 +154,22 @@ def backend_value(variable: keras.Variable) -> Any:
 
 # How `keras.callbacks.SwapEMAWeights` notes that the model holds the moving average.
 HOLDS_AVERAGE = "_ema_weights_in_model"
-# What Keras's and KerasTuner's callbacks carry from epoch to epoch; they have no `get_state`.
-STATE_OF_CALLBACKS = {
-    "EarlyStopping": ("wait", "best", "best_epoch", "best_weights", "stopped_epoch"),
-    "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
-    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
-    "SwapEMAWeights": (HOLDS_AVERAGE,),
-    "TensorBoard": ("_global_train_batch",),
-    "History": ("epoch", "history"),
-    "SaveBestEpoch": ("best_value",),
+# What Keras's and KerasTuner's callbacks carry from epoch to epoch, and of what types; they have no
+# `get_state`.
+_NUMBER = (int, float, np.ndarray, type(None))
+STATE_OF_CALLBACKS: dict[str, dict[str, tuple[type, ...]]] = {
+    "EarlyStopping": {
+        **dict.fromkeys(("wait", "best", "best_epoch", "stopped_epoch"), _NUMBER),
+        "best_weights": (list, type(None)),
+    },
+    "ReduceLROnPlateau": dict.fromkeys(("wait", "best", "cooldown_counter"), _NUMBER),
+    "ModelCheckpoint": dict.fromkeys(
+        ("best", "_batches_seen_since_last_saving", "_last_batch_seen"), _NUMBER
+    ),
+    "SwapEMAWeights": {HOLDS_AVERAGE: (bool,)},
+    "TensorBoard": {"_global_train_batch": _NUMBER},
+    "History": {"epoch": (list,), "history": (dict,)},
+    "SaveBestEpoch": {"best_value": _NUMBER},
 }
 
 

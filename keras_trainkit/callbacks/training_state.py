@@ -1,40 +1,17 @@
 """Training that goes on where it was killed."""
 
 import os
-import warnings
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit._archive import Deferred
-from keras_trainkit._fit import calling_list, when_fit_fails
-from keras_trainkit._keras_internals import begin_at, forget_model, symbolic_build
-from keras_trainkit.callbacks._training_state.callback_states import (
-    callback_states,
-    has_ended_training,
-    set_callback_states,
-)
-from keras_trainkit.callbacks._training_state.fingerprint import (
-    configuration,
-    difference,
-    fingerprint,
-)
-from keras_trainkit.callbacks._training_state.folder import SnapshotFolder, folder_of
-from keras_trainkit.callbacks._training_state.skipped_steps import SkippedSteps
-from keras_trainkit.callbacks._training_state.variables import (
-    assign,
-    assign_hyperparameters,
-    build_optimizer,
-    generator_states,
-    hyperparameters_of,
-    set_generator_states,
-    state_variables,
-)
+from keras_trainkit._fit import calling_list
+from keras_trainkit._keras_internals import forget_model
+from keras_trainkit.callbacks._training_state.resumable_fit import Options, ResumableFit
 
-EPOCH = "epoch"
+EPOCH, AUTO, EXIT = "epoch", "auto", "exit"
 
 
 class TrainingState(keras.callbacks.Callback):
@@ -63,23 +40,43 @@ class TrainingState(keras.callbacks.Callback):
     A snapshot is written beside the last one and then takes its place, so that a kill at any time
     leaves a whole one; checksums tell a damaged file, and the one before is taken, with a warning.
     Several `fit`s in one script each have a folder of their own within `directory`, in their order,
-    and so have the trials of KerasTuner.
+    and so have the trials of KerasTuner. A `fit` that failed is gone on with by the same model, or
+    in a new process; another model in the same process begins anew in the next folder. While a
+    `fit` runs, no other may use the folder.
+
+    Where the script has been edited since, what it says now counts: another learning rate, loss,
+    batch size or patience takes effect where training goes on, and a warning names both values.
+    Another model is an error, and so is any edit once the training has ended.
 
     Args:
-        directory: path of a folder for the snapshots of one script.
+        directory: path of a folder for the snapshots of one script, on this machine.
         save_freq: `"epoch"`, or int >= 1: also after every so many steps of an epoch. Defaults to
             `"epoch"`.
-        keep: int >= 1. How many snapshots are kept. Defaults to `2`.
+        keep: int >= 1. How many snapshots are kept; one alone where the disk is full. Defaults to
+            `2`.
         delete_checkpoint: bool. Delete the snapshots when `fit` ends by itself. Defaults to
             `False`.
-        verbose: 0 (silent) or 1 (say where training goes on). Defaults to `0`.
+        verbose: 0 (silent), 1 (say where training goes on) or `"auto"` (say it if `fit` is
+            verbose). Defaults to `"auto"`.
+        changed: what to do where the script differs from the one that wrote the snapshot:
+            `"warn"`, `"error"` (nothing is changed then), or `"script"`: go on without a word.
+            Defaults to `"warn"`.
+        adopt: bool. Go on with an interrupted `fit` of this process also if this is another model
+            object, as in a notebook where the cell that builds it is run again. Defaults to
+            `False`.
+        on_signal: `None`, or `"exit"`: at SIGTERM or SIGUSR1 a snapshot is written after the
+            running step, early stopping gives its best weights back, and `fit` raises
+            `SystemExit(128 + number of the signal)`; a second signal does what it does without
+            this. Defaults to `None`.
 
     To resume, the model must be built: give it an `Input`, or call it once. So must optimizers in
     its attributes: `optimizer.build(variables)`.
 
     Raises:
-        ValueError: if an argument is outside its interval; when `fit` begins, if the snapshot is
-            one of another model or of another version of this package. Nothing is changed then.
+        ValueError: if an argument is outside its interval; when `fit` begins, if another training
+            uses the folder, or if the snapshot is one of another model, of another version of this
+            package, or of what no training can be. Nothing is changed then.
+        OSError: when `fit` begins, if a snapshot cannot be read now. It is left as it is.
 
     Differs from Keras: `keras.callbacks.BackupAndRestore`, which may run beside it, resumes weights
     and optimizer at an epoch and knows no other callback, history or generator.
@@ -104,176 +101,75 @@ class TrainingState(keras.callbacks.Callback):
         save_freq: str | int = EPOCH,
         keep: int = 2,
         delete_checkpoint: bool = False,
-        verbose: int = 0,
+        verbose: str | int = AUTO,
+        *,
+        changed: str = "warn",
+        adopt: bool = False,
+        on_signal: str | None = None,
     ) -> None:
         """Check and keep the arguments."""
         super().__init__()
-        if not isinstance(directory, (str, os.PathLike)) or not os.fspath(directory):
-            raise _validation.invalid("directory", "the path of a folder", directory)
-        self.directory = os.fspath(directory)
+        self.directory = _validation.folder("directory", directory)
         self.save_freq = _checked_save_freq(save_freq)
-        # A step after which there may be a snapshot is only over when it has been written.
-        self.async_safe = self.save_freq == EPOCH
         self.keep = _validation.integer("keep", keep, low=1)
         self.delete_checkpoint = _validation.boolean("delete_checkpoint", delete_checkpoint)
-        self.verbose = _validation.one_of("verbose", verbose, (0, 1))
-        self._callbacks: Any = None
-        self._skipped: SkippedSteps | None = None
-        self._resumed: dict[str, Any] | None = None
-        self._fingerprint: dict[str, Any] = {}
+        self.verbose = _validation.one_of("verbose", verbose, (AUTO, 0, 1))
+        self.changed = _validation.one_of("changed", changed, ("warn", "error", "script"))
+        self.adopt = _validation.boolean("adopt", adopt)
+        self.on_signal = _validation.one_of("on_signal", on_signal, (None, EXIT))
+        # A step after which there may be a snapshot is only over when it has been written.
+        self.async_safe = self.save_freq == EPOCH and on_signal is None
+        self._fit: Any = None
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Move behind all other callbacks; called there, continue from the last snapshot."""
-        self._callbacks = calling_list()
-        if self._callbacks is None:
+        callbacks = calling_list()
+        if callbacks is None:
             raise RuntimeError("TrainingState must be called by a `keras.callbacks.CallbackList`")
-        if not self._is_last():
-            return self._move_to_the_end()
-        self._folder = SnapshotFolder(folder_of(self.directory, self._others()), self.keep)
-        when_fit_fails(self.model, self._clean_up)
-        self._fingerprint = {}
-        self._configured = configuration(self.model) if self.model.built else None
-        self._resumed = self._folder.load()
-        if self._resumed is not None:
-            self._resume(self._resumed)
+        if not self._is_last(callbacks.callbacks):
+            return self._move_to_the_end(callbacks.callbacks)
+        if self._fit is not None and self._fit.was_left:
+            self._fit.leave()
+        verbose = self.verbose == 1 or (self.verbose == AUTO and bool(self.params.get("verbose")))
+        options = Options(
+            self.directory, self.keep, self.changed, self.adopt, verbose, self.on_signal == EXIT
+        )
+        others = [c for c in callbacks.callbacks if not isinstance(c, TrainingState)]
+        self._fit = ResumableFit(self.model, self.params, callbacks, others, options)
+        self._fit.begin()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Pass over what is done of the epoch."""
-        model, resumed, self._resumed = self.model, self._resumed, None
-        begin_at(model, None)
-        self._epoch, self._done = epoch, 0
-        self._epoch_generators = generator_states()
-        if resumed is not None and resumed["batch"]:
-            self._skip(resumed)
+        self._fit.begin_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write a snapshot if it is time."""
-        before, self._done = self._done, batch + 1
-        every = self.save_freq
-        due = isinstance(every, int) and self._done // every > before // every
+        """Write a snapshot if it is time, or if a signal asks for a last one."""
+        every = None if self.save_freq == EPOCH else self.save_freq
         # Where training has been stopped here, the epoch's end comes next.
-        if due and not self.model.stop_training:
-            self._save(self._epoch, self._done, logs or {})
+        if self._fit.end_step(batch + 1, every) and not self.model.stop_training:
+            self._fit.save_step(self.model, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write a snapshot, after all other callbacks have ended the epoch."""
-        self._clean_up()
-        self._save(epoch + 1, 0, {})
+        self._fit.end_epoch(self.model, epoch)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Count the training as finished."""
-        self._clean_up()
-        self._folder.finish()
-        if self.delete_checkpoint:
-            self._folder.delete()
+        fit, self._fit = self._fit, None
+        fit.finish(self.delete_checkpoint)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what belongs to a running `fit`, of which a copy has its own."""
-        return {**forget_model(self), "_callbacks": None, "_skipped": None}
+        return {**forget_model(self), "_fit": None}
 
-    def _is_last(self) -> bool:
-        callbacks = self._callbacks.callbacks
+    def _is_last(self, callbacks: list[keras.callbacks.Callback]) -> bool:
         behind = callbacks[callbacks.index(self) + 1 :]
         return all(isinstance(callback, TrainingState) for callback in behind)
 
-    def _move_to_the_end(self) -> None:
+    def _move_to_the_end(self, callbacks: list[keras.callbacks.Callback]) -> None:
         """Leave an empty callback behind, so that the list which is being called stays in step."""
-        callbacks = self._callbacks.callbacks
         callbacks[callbacks.index(self)] = keras.callbacks.Callback()
         callbacks.append(self)
-
-    def _others(self) -> list[keras.callbacks.Callback]:
-        return [c for c in self._callbacks.callbacks if not isinstance(c, TrainingState)]
-
-    def _save(self, epoch: int, batch: int, logs: Mapping[str, Any]) -> None:
-        model = self.model
-        self._fingerprint = self._fingerprint or fingerprint(model, self._configured)
-        self._folder.save(
-            {
-                "model": self._fingerprint,
-                "epoch": epoch,
-                "batch": batch,
-                "ended": any(has_ended_training(callback) for callback in self._others()),
-                "logs": dict(logs),
-                "variables": _deferred(state_variables(model)),
-                "metrics": _deferred(model.metrics_variables) if batch else [],
-                "numbers": hyperparameters_of(model),
-                "callbacks": callback_states(self._others()),
-                "generators": generator_states(),
-                "epoch_generators": self._epoch_generators if batch else None,
-            }
-        )
-
-    def _resume(self, state: dict[str, Any]) -> None:
-        model = self.model
-        if not model.built:
-            raise _validation.invalid(
-                "model",
-                "built before a training is resumed: give it an `Input`, or call it once",
-                model.name,
-            )
-        build_optimizer(model)
-        self._fingerprint = fingerprint(model)
-        unlike = difference(state["model"], self._fingerprint)
-        if unlike:
-            raise ValueError(
-                f"`directory` must hold snapshots of this model, or nothing: {unlike}. "
-                f"Received: directory={self.directory!r}"
-            )
-        self._put_back(state)
-        epochs = self.params["epochs"]
-        first = epochs if state["ended"] else state["epoch"]
-        begin_at(model, first)
-        if first >= epochs:
-            warnings.warn(
-                f"TrainingState: the training in {self._folder.path} has ended after epoch "
-                f"{state['epoch']}. Its end is restored, and nothing is trained. Delete the folder "
-                "to train anew.",
-                stacklevel=2,
-            )
-        elif self.verbose:
-            print(
-                f"TrainingState: training goes on with step {state['batch'] + 1} of epoch "
-                f"{state['epoch'] + 1} of {epochs}."
-            )
-
-    def _skip(self, state: dict[str, Any]) -> None:
-        """Begin an epoch in its middle."""
-        model = self.model
-        self._put_back(state)
-        self._done, self._epoch_generators = state["batch"], state["epoch_generators"]
-        set_generator_states(self._epoch_generators)
-
-        def prepare(batch: Any) -> None:
-            # TensorFlow's trainer creates the metrics in the first step, which may trace layers.
-            if len(model.metrics_variables) != len(state["metrics"]):
-                symbolic_build(model, batch)
-                self._put_back(state)
-
-        self._skipped = SkippedSteps(
-            model,
-            self._callbacks,
-            state["batch"],
-            state["logs"],
-            prepare,
-            lambda: set_generator_states(state["generators"]),
-        )
-
-    def _put_back(self, state: dict[str, Any]) -> None:
-        model = self.model
-        assign(state_variables(model), state["variables"])
-        if len(model.metrics_variables) == len(state["metrics"]):
-            assign(model.metrics_variables, state["metrics"])
-        assign_hyperparameters(model, state["numbers"])
-        set_callback_states(self._others(), state["callbacks"])
-        set_generator_states(state["generators"])
-
-    def _clean_up(self) -> None:
-        """Take everything back that is only for the time of one `fit`."""
-        begin_at(self.model, None)
-        if self._skipped is not None:
-            self._skipped.end()
-            self._skipped = None
 
 
 def _checked_save_freq(save_freq: Any) -> str | int:
@@ -282,8 +178,3 @@ def _checked_save_freq(save_freq: Any) -> str | int:
     if save_freq != EPOCH:
         raise _validation.invalid("save_freq", '"epoch" or an integer >= 1', save_freq)
     return save_freq
-
-
-def _deferred(variables: Iterable[Any]) -> list[Deferred]:
-    """Return the values, of which one at a time will be in the host's memory."""
-    return [Deferred(partial(keras.ops.convert_to_numpy, variable)) for variable in variables]

@@ -1,72 +1,239 @@
-"""The states of other callbacks: what `get_state` returns, or what is known of Keras's own."""
+"""The states of other callbacks: what `get_state` returns, or what is known of Keras's own.
 
+A snapshot holds each with the class and the settings of its callback. An edited script gives a
+state to the callback that has the same settings, or else to one that means the same.
+"""
+
+import contextlib
+import inspect
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import keras
 
 from keras_trainkit import _archive as archive
 from keras_trainkit._keras_internals import STATE_OF_CALLBACKS
+from keras_trainkit.callbacks._training_state import csv_rows
+from keras_trainkit.callbacks._training_state.fingerprint import differences, shown
+
+Callback: TypeAlias = keras.callbacks.Callback
+# Arguments of a callback's constructor: with another value in one of these its state would be that
+# of another callback, and in one of those it would be the same.
+_MEANING = {
+    *("monitor", "mode", "restore", "restore_best_weights", "smoothing"),
+    *("statistics", "variables", "name"),
+}
+_INDIFFERENT = ("verbose", "directory", "log_dir", "filepath", "filename")
+_PACKAGES = ("keras", "keras_trainkit")
+_PLAIN = (str, bool, int, float, type(None))
 
 
-def callback_states(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
-    """Return the state of every callback that has one, by class and place among its like."""
-    states = {}
-    for name, callback in _named(callbacks):
-        state = _state_of(callback)
-        if state is not None:
-            try:
-                archive.check(state)
-            except TypeError as error:
-                warnings.warn(
-                    f"TrainingState leaves out the state of {type(callback).__name__}: {error}. "
-                    "Let its `get_state` return nested lists, dicts, numbers and arrays.",
-                    stacklevel=2,
-                )
-            else:
-                states[name] = state
-    return states
+@dataclass(frozen=True)
+class Described:
+    """A callback as a script makes it.
+
+    Attributes:
+        kind: name of its class, behind that of the package if it is Keras's or ours.
+        settings: the plain values among its constructor's arguments, by name; None in a snapshot
+            of an older version, which had none.
+    """
+
+    kind: str
+    settings: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, callback: Callback) -> "Described":
+        """Describe a callback that has not begun to train."""
+        package = type(callback).__module__.partition(".")[0]
+        name = type(callback).__name__
+        return cls(f"{package}.{name}" if package in _PACKAGES else name, _settings(callback))
+
+    def equals(self, stored: "Described") -> bool:
+        """Say whether a snapshot's is the same."""
+        if stored.settings is None:
+            return self.kind.rpartition(".")[2] == stored.kind
+        return self == stored
+
+    def means(self, stored: "Described") -> bool:
+        """Say whether a snapshot's is the same but for numbers that were edited."""
+        mine, theirs = self.settings or {}, stored.settings or {}
+        return self.kind == stored.kind and all(mine.get(n) == theirs.get(n) for n in _MEANING)
+
+    def __str__(self) -> str:
+        settings = (self.settings or {}).items()
+        told = [f"{name}={shown(value)}" for name, value in settings if name in _MEANING]
+        return f"{self.kind}({', '.join(told)})"
 
 
-def set_callback_states(
-    callbacks: Iterable[keras.callbacks.Callback], states: dict[str, Any]
-) -> None:
-    """Give every callback that is found again its state."""
-    for name, callback in _named(callbacks):
-        if name not in states:
-            continue
-        if _has_own_state(callback):
-            callback.set_state(states[name])
-        else:
-            for attribute, value in states[name].items():
-                setattr(callback, attribute, value)
+class CallbackStates:
+    """The callbacks of one `fit` that have a state.
+
+    Args:
+        callbacks: all of its callbacks in their order, before the first step.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback]) -> None:
+        self._callbacks = [(c, Described.of(c)) for c in callbacks if _has_state(c)]
+
+    def get(self) -> list[dict[str, Any]]:
+        """Return the state of each, as nested lists, dicts, numbers and arrays."""
+        found = []
+        for callback, described in self._callbacks:
+            state = _state_of(callback)
+            if state is not None and _can_be_saved(callback, state):
+                found.append({**vars(described), "state": state})
+        return found
+
+    def match(self, stored: Sequence[dict[str, Any]]) -> "Matches":
+        """Find out which states of a snapshot are whose."""
+        there = [(Described(one["kind"], one["settings"]), one["state"]) for one in stored]
+        mine = list(self._callbacks)
+        pairs: list[Pair] = []
+        for fits in (Described.equals, Described.means):
+            for callback, described in list(mine):
+                i = next((i for i, one in enumerate(there) if fits(described, one[0])), None)
+                if i is not None:
+                    pairs.append(Pair(callback, described, *there.pop(i)))
+                    mine.remove((callback, described))
+        return Matches(pairs, [one for _, one in mine], [one for one, _ in there])
 
 
-def has_ended_training(callback: keras.callbacks.Callback) -> bool:
+@dataclass(frozen=True)
+class Pair:
+    """A callback, and the state in a snapshot that is its own."""
+
+    callback: Callback
+    here: Described
+    there: Described
+    state: Any
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Which callbacks take which states of a snapshot.
+
+    Attributes:
+        pairs: those that take one.
+        new: callbacks that take none.
+        lost: callbacks of the snapshot whose state nobody takes.
+    """
+
+    pairs: list[Pair]
+    new: list[Described]
+    lost: list[Described]
+
+    def sentences(self) -> list[str]:
+        """Return in words how the callbacks differ from those in the snapshot."""
+        found = []
+        for pair in self.pairs:
+            if pair.there.settings is not None:
+                name = type(pair.callback).__name__
+                for place, theirs, mine in differences("", pair.there.settings, pair.here.settings):
+                    found.append(f"`{name}.{place}` was {shown(theirs)} and is {shown(mine)}")
+        for one in self.lost:
+            new = [str(other) for other in self.new if other.kind == one.kind]
+            anew = f", and {', '.join(new)} begins anew" if new else ""
+            found.append(f"nobody takes the state of {one}{anew}")
+        return found
+
+    def apply(self) -> None:
+        """Give every callback its state; if one cannot take it, all are as they were.
+
+        Raises:
+            ValueError: if one cannot.
+        """
+        with contextlib.ExitStack() as undo:
+            for pair in self.pairs:
+                before = _state_of(pair.callback)
+                if before is not None:
+                    undo.callback(_restore, pair.callback, before)
+                try:
+                    _set_state(pair.callback, pair.state)
+                except Exception as error:
+                    raise ValueError(
+                        f"{type(pair.callback).__name__} cannot take its state from the snapshot: "
+                        f"{str(error) or type(error).__name__}"
+                    ) from error
+            undo.pop_all()
+
+
+def has_ended_training(callback: Callback) -> bool:
     """Say whether the callback has stopped training for good, as early stopping does."""
     return getattr(callback, "stopped_epoch", 0) > 0 or getattr(callback, "has_stopped", False)
+
+
+def _settings(callback: Callback) -> dict[str, Any]:
+    own = vars(callback)
+    names = [name for name in inspect.signature(type(callback)).parameters if name in own]
+    values = {name: own[name] for name in names if name not in _INDIFFERENT}
+    return {name: _as_json(value) for name, value in values.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, _PLAIN)
+
+
+def _as_json(value: Any) -> Any:
+    return [_as_json(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _can_be_saved(callback: Callback, state: Any) -> bool:
+    try:
+        archive.check(state)
+    except TypeError as error:
+        warnings.warn(
+            f"TrainingState leaves out the state of {type(callback).__name__}: {error}. "
+            "Let its `get_state` return nested lists, dicts, numbers and arrays.",
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 def _has_own_state(callback: Any) -> bool:
     return hasattr(callback, "get_state") and hasattr(callback, "set_state")
 
 
-def _state_of(callback: Any) -> Any:
+def _known_state(callback: Callback) -> dict[str, tuple[type, ...]]:
+    kinds = [kind.__name__ for kind in type(callback).__mro__]
+    return next((STATE_OF_CALLBACKS[kind] for kind in kinds if kind in STATE_OF_CALLBACKS), {})
+
+
+def _has_state(callback: Callback) -> bool:
+    return (
+        _has_own_state(callback)
+        or bool(_known_state(callback))
+        or isinstance(callback, keras.callbacks.CSVLogger)
+    )
+
+
+def _state_of(callback: Callback) -> Any:
     """Return None if the callback has no state."""
     if _has_own_state(callback):
         return callback.get_state()
-    kinds = [kind.__name__ for kind in type(callback).__mro__]
-    known = next((STATE_OF_CALLBACKS[kind] for kind in kinds if kind in STATE_OF_CALLBACKS), None)
-    return known and {name: vars(callback)[name] for name in known if name in vars(callback)}
+    if isinstance(callback, keras.callbacks.CSVLogger):
+        return csv_rows.written(callback)
+    return {n: vars(callback)[n] for n in _known_state(callback) if n in vars(callback)}
 
 
-def _named(
-    callbacks: Iterable[keras.callbacks.Callback],
-) -> Iterator[tuple[str, keras.callbacks.Callback]]:
-    seen: Counter[str] = Counter()
-    for callback in callbacks:
-        kind = type(callback).__name__
-        yield f"{kind}/{seen[kind]}", callback
-        seen[kind] += 1
+def _set_state(callback: Callback, state: Any) -> None:
+    if _has_own_state(callback):
+        callback.set_state(state)
+    elif isinstance(callback, keras.callbacks.CSVLogger):
+        csv_rows.cut_back(callback, state)
+    else:
+        known = _known_state(callback)
+        for name, value in state.items():
+            if name not in known or not isinstance(value, known[name]):
+                raise ValueError(f"{name!r} is {shown(value)} there")
+        for name, value in state.items():
+            setattr(callback, name, value)
+
+
+def _restore(callback: Callback, state: Any) -> None:
+    with contextlib.suppress(Exception):  # What it could not take is what is to be reported.
+        _set_state(callback, state)

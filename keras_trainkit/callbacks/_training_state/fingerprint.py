@@ -29,8 +29,8 @@ def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:
 
 def difference(snapshot: dict[str, Any], model: dict[str, Any]) -> str | None:
     """Return the first difference between two fingerprints in words, None if they are equal."""
-    for place, theirs, mine in _differences("", snapshot, model):
-        return f"{place or 'the model'} is {_shown(theirs)} there and {_shown(mine)} here"
+    for place, theirs, mine in differences("", snapshot, model):
+        return f"{place or 'the model'} is {shown(theirs)} there and {shown(mine)} here"
     return None
 
 
@@ -40,7 +40,32 @@ def configuration(model: keras.Model) -> Any:
         config = json.dumps(model.get_config(), default=_serialized, sort_keys=True)
     except (NotImplementedError, TypeError, ValueError):
         return None  # A subclass that does not say how it is built: its shapes must do.
-    return json.loads(_COUNTER.sub("", config))
+    return without_counters(json.loads(config))
+
+
+def without_counters(state: Any) -> Any:
+    """Return nested state without the numbers that Keras appends to names."""
+    return json.loads(_COUNTER.sub("", json.dumps(state)))
+
+
+def differences(place: str, theirs: Any, mine: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield where two nested states differ, and what each has there."""
+    if isinstance(theirs, dict) and isinstance(mine, dict):
+        for key in [*theirs, *(key for key in mine if key not in theirs)]:
+            inner = f"{place}.{key}" if place else key
+            yield from differences(inner, theirs.get(key), mine.get(key))
+    elif isinstance(theirs, list) and isinstance(mine, list) and len(theirs) == len(mine):
+        for i, (one, other) in enumerate(zip(theirs, mine, strict=True)):
+            yield from differences(f"{place}[{i}]", one, other)
+    elif theirs != mine and not (theirs != theirs and mine != mine):  # NaN is as it was.
+        yield place, theirs, mine
+
+
+def shown(value: Any) -> str:
+    """Return a value in few words."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return repr(value) if len(repr(value)) < 80 else "something else"
 
 
 def _serialized(value: Any) -> Any:
@@ -50,21 +75,3 @@ def _serialized(value: Any) -> Any:
 def _described(variable: Any) -> list[Any]:
     path = _COUNTER.sub("", getattr(variable, "path", variable.name))
     return [path, [*variable.shape], str(keras.backend.standardize_dtype(variable.dtype))]
-
-
-def _differences(place: str, theirs: Any, mine: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(theirs, dict) and isinstance(mine, dict):
-        for key in [*theirs, *(key for key in mine if key not in theirs)]:
-            inner = f"{place}.{key}" if place else key
-            yield from _differences(inner, theirs.get(key), mine.get(key))
-    elif isinstance(theirs, list) and isinstance(mine, list) and len(theirs) == len(mine):
-        for i, (one, other) in enumerate(zip(theirs, mine, strict=True)):
-            yield from _differences(f"{place}[{i}]", one, other)
-    elif theirs != mine:
-        yield place, theirs, mine
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return repr(value) if len(repr(value)) < 80 else "something else"

@@ -1,30 +1,17 @@
 """A folder of numbered snapshots, of which the latest few are kept."""
 
 import contextlib
+import errno
 import os
 import re
 import shutil
 import warnings
-from collections import Counter
-from collections.abc import Iterable
 from typing import Any
-
-import keras
 
 from keras_trainkit import _archive as archive
 
 _NAME = re.compile(r"snapshot-(\d{8})\.npz")
-# How many trainings this process has finished in each directory.
-_finished: Counter[str] = Counter()
-
-
-def folder_of(directory: str, callbacks: Iterable[keras.callbacks.Callback]) -> str:
-    """Return the path of the folder for this `fit` of the script, or of a trial of KerasTuner."""
-    tuning = (callback for callback in callbacks if type(callback).__name__ == "TunerCallback")
-    trials: list[Any] = [getattr(callback, "trial", None) for callback in tuning]
-    names = [f"trial-{trial.trial_id}" for trial in trials if trial is not None]
-    place = os.path.join(os.path.abspath(directory), *names)
-    return os.path.join(place, f"fit-{_finished[place]:03d}")
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class SnapshotFolder:
@@ -41,12 +28,19 @@ class SnapshotFolder:
         self._damaged: set[int] = set()
         self._complaint = ""
 
-    def load(self) -> Any:
-        """Return the newest state that can be read, or None; warn of each that is damaged."""
+    def load(self) -> tuple[str, Any]:
+        """Return the newest state that is whole, None without any, and the path of its file.
+
+        Warns of each that is damaged.
+
+        Raises:
+            OSError: if a snapshot cannot be read now. It may be whole.
+        """
         numbers = self._numbers()
         for number in reversed(numbers):
+            path = self._file(number)
             try:
-                return archive.read(self._file(number))
+                return path, archive.read(path)
             except archive.DamagedError as error:
                 self._damaged.add(number)
                 instead = (
@@ -57,10 +51,10 @@ class SnapshotFolder:
                 warnings.warn(
                     f"TrainingState passes over a snapshot: {error}. {instead}.", stacklevel=2
                 )
-        return None
+        return self.path, None
 
     def save(self, state: Any) -> None:
-        """Write a state; where that is impossible, warn and leave everything as it was."""
+        """Write a state; where that is impossible, warn and keep what is there."""
         try:
             self._save(state)
         except OSError as error:
@@ -71,10 +65,8 @@ class SnapshotFolder:
             if complaint != self._complaint:  # Once, not at every epoch.
                 warnings.warn(complaint, stacklevel=2)
             self._complaint = complaint
-
-    def finish(self) -> None:
-        """Leave the folder to this `fit`: the next one of the process has another."""
-        _finished[os.path.dirname(self.path)] += 1
+        else:
+            self._complaint = ""
 
     def delete(self) -> None:
         """Remove the folder."""
@@ -83,25 +75,37 @@ class SnapshotFolder:
     def _save(self, state: Any) -> None:
         """Write a state, then remove what is not to be kept."""
         os.makedirs(self.path, exist_ok=True)
+        self._remove_unfinished()
         numbers = self._numbers()
-        archive.write(self._file(max(numbers, default=-1) + 1), state)
+        path = self._file(max(numbers, default=-1) + 1)
         sound = [number for number in numbers if number not in self._damaged]
-        kept = sound[max(0, len(sound) + 1 - self._keep) :]
-        for number in set(numbers) - set(kept):
-            self._remove(self._file(number))
+        try:
+            archive.write(path, state)
+        except OSError as error:
+            if error.errno not in _FULL or len(sound) < 2:
+                raise
+            self._remove(sound[:-1])
+            archive.write(path, state)
+        self._remove(sound[: max(0, len(sound) + 1 - self._keep)])
+
+    def _remove_unfinished(self) -> None:
+        """Remove what was being written when an earlier process was killed."""
         for name in os.listdir(self.path):
             if name.endswith(archive.UNFINISHED):
-                self._remove(os.path.join(self.path, name))
+                with contextlib.suppress(OSError):
+                    os.remove(os.path.join(self.path, name))
+
+    def _remove(self, numbers: list[int]) -> None:
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                os.remove(self._file(number))
 
     def _numbers(self) -> list[int]:
-        names = os.listdir(self.path) if os.path.isdir(self.path) else []
-        found = (_NAME.fullmatch(name) for name in names)
-        return sorted(int(match[1]) for match in found if match)
+        # Any other error, such as a server that is away, must not look like an empty folder.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = (_NAME.fullmatch(name) for name in os.listdir(self.path))
+            return sorted(int(match[1]) for match in found if match)
+        return []
 
     def _file(self, number: int) -> str:
         return os.path.join(self.path, f"snapshot-{number:08d}.npz")
-
-    @staticmethod
-    def _remove(path: str) -> None:
-        with contextlib.suppress(OSError):
-            os.remove(path)

@@ -39,6 +39,7 @@ class SkippedSteps(TrainFunction):
         self._logs = logs
         self._prepare: Callable[[Any], None] | None = prepare
         self._then = then
+        self._passed = 0
         self.attach()
         callbacks.on_train_batch_begin = self._begin
         callbacks.on_train_batch_end = self._end
@@ -54,6 +55,14 @@ class SkippedSteps(TrainFunction):
             self._prepare = None
         return (self._logs, arguments[0]) if backend == "jax" else self._logs
 
+    def check_is_over(self, epoch: int) -> None:
+        """Raise if the epoch has ended among the steps that were done: its data is another."""
+        if self.model.train_function is self:
+            raise ValueError(
+                f"`x` must give the steps that it gave before: a snapshot was written after step "
+                f"{self._steps} of epoch {epoch + 1}. Received: an epoch of {self._passed} steps"
+            )
+
     def end(self) -> None:
         """Give every place back; doing it again changes nothing."""
         if self.detach():
@@ -64,5 +73,6 @@ class SkippedSteps(TrainFunction):
         pass
 
     def _end(self, batch: int, logs: Any = None) -> None:
-        if batch + 1 >= self._steps:  # Before the trainer loads the next step's data.
+        self._passed = batch + 1
+        if self._passed >= self._steps:  # Before the trainer loads the next step's data.
             self.end()

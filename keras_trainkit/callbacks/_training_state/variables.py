@@ -1,7 +1,7 @@
 """What training changes: variables, assigned hyperparameters, and the random streams."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -43,6 +43,15 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
         yield keras.ops.convert_to_numpy(variable)
 
 
+def check_values(variables: Iterable[Any], values: Sequence[np.ndarray]) -> None:
+    """Raise a ValueError unless there is an array of its shape for every variable."""
+    shapes = [tuple(variable.shape) for variable in variables]
+    found = [value.shape for value in values]
+    if shapes != found:
+        place = next((i for i, (a, b) in enumerate(zip(shapes, found, strict=False)) if a != b), -1)
+        raise ValueError(f"{len(shapes)} arrays are needed, of which array {place} does not fit")
+
+
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
     """Give every variable its value."""
     for variable, value in zip(variables, values, strict=True):
@@ -62,6 +71,16 @@ def assign_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -
                 setattr(owner, number.name, saved[number.name])
 
 
+def check_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -> None:
+    """Raise a ValueError if one of them cannot be assigned."""
+    numbers = [held for _, held in _hyperparameters(model)]
+    if [{n.name for n in held} for held in numbers] != [set(saved) for saved in values]:
+        raise ValueError("the hyperparameters are those of other layers or optimizers")
+    for held, saved in zip(numbers, values, strict=True):
+        for number in held:
+            number.check(number.name, saved[number.name])
+
+
 def generator_states() -> dict[str, Any]:
     """Return the states of the global random generators as nested tuples and arrays."""
     states: dict[str, Any] = {"python": random.getstate(), "numpy": np.random.get_state()}
@@ -76,6 +95,15 @@ def set_generator_states(states: dict[str, Any]) -> None:
     of_backend = states.get(keras.backend.backend())
     if of_backend is not None:
         _backend.set_generator_state(of_backend)
+
+
+def check_generator_states(states: dict[str, Any]) -> None:
+    """Raise what Python, NumPy or PyTorch raise unless their streams can continue from there."""
+    present = generator_states()
+    try:
+        set_generator_states(states)
+    finally:
+        set_generator_states(present)
 
 
 def _recurrent_states(model: keras.Model) -> Iterator[Any]:

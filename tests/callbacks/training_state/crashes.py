@@ -11,6 +11,7 @@ import pytest
 
 from keras_trainkit import layers
 from keras_trainkit.callbacks import TrainingState
+from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
 from tests.contracts import array
 
@@ -127,6 +128,7 @@ class Training:
         """Train until the crash."""
         with pytest.raises(CrashError):
             self.run(folder, Crash(*self.crash), self.state(folder, **arguments))
+        forget_fits()  # The process has died.
 
     def resumed(self, folder, **arguments):
         """Train to the end from the last snapshot."""

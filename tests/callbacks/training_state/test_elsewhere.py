@@ -1,14 +1,13 @@
 """Searches of KerasTuner, and trainings on two devices, that crash and are run again."""
 
 import contextlib
-from collections import Counter
 
 import keras
 import keras_tuner
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state import folder as folders
+from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
 from tests.callbacks.training_state.crashes import arrays, compiled
 from tests.contracts import run_in_fresh_process
@@ -51,7 +50,7 @@ TUNERS = {
 def searched(folder, name, interrupt=None):
     """Search, or go on with the search in the folder, as a new process; return the scores."""
     Log.fits, Log.interrupt = [], interrupt
-    folders._finished = Counter()
+    forget_fits()
     tuner = getattr(keras_tuner, name.split(",")[0])(
         build, "val_loss", directory=folder, project_name="search", seed=1, **TUNERS[name]
     )
@@ -61,11 +60,6 @@ def searched(folder, name, interrupt=None):
     trials = tuner.oracle.trials.values()
     assert {trial.status for trial in trials} == {"COMPLETED"}
     return {trial.trial_id: trial.score for trial in trials}
-
-
-@pytest.fixture(autouse=True)
-def as_it_was(monkeypatch):
-    monkeypatch.setattr(folders, "_finished", Counter())
 
 
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")

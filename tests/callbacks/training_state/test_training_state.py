@@ -4,7 +4,6 @@ import copy
 import pickle
 import re
 import zipfile
-from collections import Counter
 
 import h5py
 import keras
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state import folder
+from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -34,14 +33,9 @@ TRAINING = Training()
 
 
 @pytest.fixture
-def new_process(monkeypatch):
+def new_process():
     """Return a function after which folders are found as a new process finds them."""
-
-    def forget():
-        monkeypatch.setattr(folder, "_finished", Counter())
-
-    forget()
-    return forget
+    return forget_fits
 
 
 @pytest.mark.parametrize(
@@ -60,7 +54,18 @@ def new_process(monkeypatch):
             {"delete_checkpoint": 1},
             "`delete_checkpoint` must be a bool. Received: delete_checkpoint=1",
         ),
-        ({"verbose": 2}, "`verbose` must be one of 0, 1. Received: verbose=2"),
+        ({"verbose": 2}, "`verbose` must be one of 'auto', 0, 1. Received: verbose=2"),
+        (
+            {"changed": "ask"},
+            "`changed` must be one of 'warn', 'error', 'script'. Received: changed='ask'",
+        ),
+        ({"adopt": 1}, "`adopt` must be a bool. Received: adopt=1"),
+        ({"on_signal": 143}, "`on_signal` must be one of None, 'exit'. Received: on_signal=143"),
+        (
+            {"directory": "s3://bucket/run"},
+            "`directory` must be the path of a folder on this machine. Received: "
+            "directory='s3://bucket/run'",
+        ),
     ],
 )
 def test_refuses_a_bad_argument(arguments, message):
@@ -84,7 +89,7 @@ def test_refuses_to_be_called_outside_a_list_of_callbacks(tmp_path):
 )
 def test_a_copy_serves_in_place_of_the_original(copied, tmp_path):
     through = TRAINING.run(tmp_path / "through")
-    state = TRAINING.state(tmp_path)
+    state = TRAINING.state(tmp_path, adopt=True)
     with pytest.raises(CrashError):
         TRAINING.run(tmp_path, Crash(2, 4), copied(state))
     with pytest.raises(CrashError):
@@ -183,7 +188,7 @@ def test_stands_anywhere_in_the_list_of_callbacks(position, tmp_path):
     def run(folder, *crash):
         stopping = EarlyStopping("score", mode="min", patience=3)
         callbacks = [*crash, Scores(SCORES), stopping]
-        callbacks.insert(position, TrainingState(folder))
+        callbacks.insert(position, TrainingState(folder, adopt=True))
         keras.utils.set_random_seed(4)
         model = network()
         history = model.fit(**arrays(), epochs=8, verbose=0, callbacks=callbacks)
@@ -376,7 +381,8 @@ def test_says_where_training_goes_on(tmp_path, capsys):
     assert capsys.readouterr().out == ""
     TRAINING.run(tmp_path, TRAINING.state(tmp_path, verbose=1))
     assert capsys.readouterr().out == (
-        "TrainingState: training goes on with step 4 of epoch 3 of 4.\n"
+        "TrainingState: training goes on with step 4 of epoch 3 of 4, from "
+        f"{tmp_path / 'state' / 'fit-000'}.\n"
     )
 
 

@@ -1,0 +1,303 @@
+"""One `fit` that writes snapshots and goes on from the last one."""
+
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import keras
+
+from keras_trainkit._archive import Deferred
+from keras_trainkit._fit import running_fit, when_fit_fails
+from keras_trainkit._keras_internals import begin_at, symbolic_build
+from keras_trainkit._validation import invalid
+from keras_trainkit.callbacks._training_state.callback_states import (
+    CallbackStates,
+    Matches,
+    has_ended_training,
+)
+from keras_trainkit.callbacks._training_state.csv_rows import warn_of_overwriting
+from keras_trainkit.callbacks._training_state.fingerprint import (
+    configuration,
+    difference,
+    fingerprint,
+)
+from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
+from keras_trainkit.callbacks._training_state.place import Place
+from keras_trainkit.callbacks._training_state.preemption import Preemption
+from keras_trainkit.callbacks._training_state.setup import (
+    OPTIMIZERS,
+    Edits,
+    edited_since,
+    optimizer_settings,
+    setup_of,
+)
+from keras_trainkit.callbacks._training_state.skipped_steps import SkippedSteps
+from keras_trainkit.callbacks._training_state.snapshot import Snapshot
+from keras_trainkit.callbacks._training_state.variables import (
+    build_optimizer,
+    generator_states,
+    hyperparameters_of,
+    set_generator_states,
+    state_variables,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `TrainingState` was asked for: its arguments, and whether it may print and exits."""
+
+    directory: str
+    keep: int
+    changed: str
+    adopt: bool
+    verbose: bool
+    exits: bool
+
+
+class ResumableFit:
+    """A `fit` from the time when `TrainingState` is told that it begins.
+
+    Args:
+        model: the model that trains.
+        params: what Keras tells its callbacks of the `fit`.
+        callbacks: the list that calls them.
+        others: those of them that have a place in the snapshots.
+        options: `Options`.
+
+    Raises:
+        ValueError: if another `fit` uses the folder.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        params: Mapping[str, Any],
+        callbacks: keras.callbacks.CallbackList,
+        others: Sequence[keras.callbacks.Callback],
+        options: Options,
+    ) -> None:
+        self._model = model
+        self._params = params
+        self._callbacks = callbacks
+        self._others = others
+        self._options = options
+        self._running = running_fit(model)
+        self._configured = configuration(model) if model.built else None
+        self._fingerprint: dict[str, Any] = {}
+        self._setup: dict[str, Any] = {}
+        self._states = CallbackStates(others)
+        self._preemption = Preemption()
+        self._place = Place(options.directory, others)
+        self._folder = SnapshotFolder(self._place.choose(model, options.adopt), options.keep)
+        self._resumed: tuple[Snapshot, Matches] | None = None
+        self._skipped: SkippedSteps | None = None
+        self._epoch = self._done = 0
+
+    @property
+    def was_left(self) -> bool:
+        """Whether it is over without having been told: a loop of the user's own has raised."""
+        return self._running is None or self._running.is_over
+
+    def begin(self) -> None:
+        """Continue from the last snapshot, if there is one."""
+        when_fit_fails(self._model, self._fail)
+        self._setup = setup_of(self._model, self._params.get("steps"))
+        begun = self._place.interrupted(self._model)
+        if begun and begun.left:
+            self._setup = edited_since(self._setup, begun.setup[OPTIMIZERS], begun.left)
+        path, state = self._folder.load()
+        if state is not None:
+            self._resumed = self._resume(path, state)
+        self._warn_of_interrupted()
+        warn_of_overwriting(self._others)
+        self._place.begin(self._model, self._setup)
+        if self._options.exits:
+            self._preemption.watch()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Begin an epoch, in its middle if it was begun before."""
+        resumed, self._resumed = self._resumed, None
+        begin_at(self._model, None)
+        self._epoch, self._done = epoch, 0
+        self._epoch_generators = generator_states()
+        if resumed is not None and resumed[0].batch:
+            self._skip(*resumed)
+
+    def end_step(self, done: int, every: int | None) -> bool:
+        """Count the steps of the epoch that are done; say whether a snapshot is due."""
+        before, self._done = self._done, done
+        is_time = every is not None and done // every > before // every
+        return is_time or self._preemption.received is not None
+
+    def save_step(self, model: keras.Model, logs: Mapping[str, Any]) -> None:
+        """Write a snapshot in the middle of an epoch, and end there if a signal says so."""
+        self._save(model, self._epoch, self._done, logs)
+        self._preemption.exit_if_received()
+
+    def end_epoch(self, model: keras.Model, epoch: int) -> None:
+        """Write a snapshot of a whole epoch, and end there if a signal says so."""
+        if self._skipped is not None:
+            self._skipped.check_is_over(epoch)
+        self._end_skipping()
+        self._save(model, epoch + 1, 0, {})
+        self._preemption.exit_if_received()
+
+    def finish(self, delete: bool) -> None:
+        """Count the training as finished."""
+        self._place.finish()
+        if delete:
+            self._folder.delete()
+        self.leave()
+        self._preemption.exit_if_received()
+
+    def leave(self) -> None:
+        """Take everything back that is only for the time of one `fit`."""
+        self._end_skipping()
+        self._preemption.stop()
+        self._place.leave()
+
+    def _fail(self) -> None:
+        self._place.interrupt(optimizer_settings(self._model))
+        self.leave()
+        if not isinstance(sys.exc_info()[1], SystemExit):
+            self._preemption.exit_if_received()
+
+    def _end_skipping(self) -> None:
+        begin_at(self._model, None)
+        if self._skipped is not None:
+            self._skipped.end()
+            self._skipped = None
+
+    def _save(self, model: keras.Model, epoch: int, batch: int, logs: Mapping[str, Any]) -> None:
+        # `model` was asked for anew: on JAX that gives its variables their present values.
+        self._fingerprint = self._fingerprint or fingerprint(model, self._configured)
+        snapshot = Snapshot(
+            model=self._fingerprint,
+            setup=self._setup,
+            epoch=epoch,
+            batch=batch,
+            ended=any(has_ended_training(callback) for callback in self._others),
+            logs=dict(logs),
+            variables=_deferred(state_variables(model)),
+            metrics=_deferred(model.metrics_variables) if batch else [],
+            numbers=hyperparameters_of(model),
+            callbacks=self._states.get(),
+            generators=generator_states(),
+            epoch_generators=self._epoch_generators if batch else {},
+        )
+        self._folder.save(vars(snapshot))
+
+    def _resume(self, path: str, state: Any) -> tuple[Snapshot, Matches]:
+        """Put a snapshot back, after a look for all that may be wrong with it."""
+        model, epochs = self._model, self._params["epochs"]
+        snapshot = self._checked(path, state)
+        edits, matches = Edits(snapshot.setup, self._setup), self._states.match(snapshot.callbacks)
+        has_ended = snapshot.ended or snapshot.epoch >= epochs
+        self._tell_of_edits(path, [*edits.sentences(), *matches.sentences()], has_ended)
+        if edits.of_epoch:
+            snapshot = replace(snapshot, batch=0, metrics=[])
+        snapshot.put_back(model, matches)
+        edits.apply(model)
+        begin_at(model, epochs if has_ended else snapshot.epoch)
+        self._tell_where(snapshot, has_ended)
+        return snapshot, matches
+
+    def _checked(self, path: str, state: Any) -> Snapshot:
+        """Return a snapshot that is one of this model."""
+        model = self._model
+        if not model.built:
+            raise invalid(
+                "model",
+                "built before a training is resumed: give it an `Input`, or call it once",
+                model.name,
+            )
+        build_optimizer(model)
+        self._fingerprint = fingerprint(model)
+        try:
+            snapshot = Snapshot.from_state(state)
+            unlike = difference(snapshot.model, self._fingerprint)
+            if unlike is None:
+                snapshot.check(model)
+        except ValueError as error:
+            raise ValueError(f"TrainingState cannot go on from {path}: {error}") from error
+        if unlike:
+            raise self._refusal("this model", unlike)
+        return snapshot
+
+    def _refusal(self, whose: str, difference: str) -> ValueError:
+        return ValueError(
+            f"`directory` must hold snapshots of {whose}, or nothing: {difference}. "
+            f"Received: directory={self._options.directory!r}"
+        )
+
+    def _tell_of_edits(self, path: str, sentences: Sequence[str], has_ended: bool) -> None:
+        changed = self._options.changed
+        if not sentences or changed == "script":
+            return
+        edited = f"since {path} was written, {'; '.join(sentences)}"
+        if changed == "error" or has_ended:
+            ended = ". That training has ended, and nothing would be trained" if has_ended else ""
+            raise self._refusal("this script", f'{edited}{ended}. Or pass `changed="script"`')
+        warnings.warn(
+            f"TrainingState: the script was edited: {edited}. What it says now counts from here "
+            "on, and an epoch that was begun with other steps is trained from its beginning.",
+            stacklevel=2,
+        )
+
+    def _tell_where(self, snapshot: Snapshot, has_ended: bool) -> None:
+        folder, epochs = self._folder.path, self._params["epochs"]
+        if has_ended:
+            fewer = f" of {epochs} that are asked for" if snapshot.epoch > epochs else ""
+            following = self._place.next_folder()
+            again = f" The next `fit` goes on with {following}." if following else ""
+            warnings.warn(
+                f"TrainingState: the training in {folder} has ended after epoch {snapshot.epoch}"
+                f"{fewer}. Its end is restored, and nothing is trained. Delete the folder to train "
+                f"anew.{again}",
+                stacklevel=2,
+            )
+        elif self._options.verbose:
+            print(
+                f"TrainingState: training goes on with step {snapshot.batch + 1} of epoch "
+                f"{snapshot.epoch + 1} of {epochs}, from {folder}."
+            )
+
+    def _warn_of_interrupted(self) -> None:
+        folder = self._place.left_alone()
+        if folder is not None:
+            warnings.warn(
+                f"TrainingState: the training in {folder} was interrupted, and was one of another "
+                f"model. This one has {self._folder.path}. To go on with the other, fit the same "
+                "model object, or pass `adopt=True`.",
+                stacklevel=2,
+            )
+
+    def _skip(self, snapshot: Snapshot, matches: Matches) -> None:
+        """Begin an epoch in its middle."""
+        model = self._model
+        snapshot.put_back(model, matches)
+        self._done, self._epoch_generators = snapshot.batch, snapshot.epoch_generators
+        set_generator_states(snapshot.epoch_generators)
+
+        def prepare(batch: Any) -> None:
+            # TensorFlow's trainer creates the metrics in the first step, which may trace layers.
+            if not snapshot.put_metrics_back(model):
+                symbolic_build(model, batch)
+                snapshot.put_back(model, matches)
+
+        self._skipped = SkippedSteps(
+            model,
+            self._callbacks,
+            snapshot.batch,
+            snapshot.logs,
+            prepare,
+            lambda: set_generator_states(snapshot.generators),
+        )
+
+
+def _deferred(variables: Iterable[Any]) -> list[Any]:
+    """Return the values, of which one at a time will be in the host's memory."""
+    return [Deferred(partial(keras.ops.convert_to_numpy, variable)) for variable in variables]

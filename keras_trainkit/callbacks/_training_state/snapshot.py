@@ -1,0 +1,175 @@
+"""What a snapshot holds, whether it can be one, and the way back from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from numbers import Number
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit import _validation
+from keras_trainkit._interruption import uninterrupted
+from keras_trainkit.callbacks._training_state.callback_states import Matches
+from keras_trainkit.callbacks._training_state.fingerprint import shown
+from keras_trainkit.callbacks._training_state.variables import (
+    assign,
+    assign_hyperparameters,
+    check_generator_states,
+    check_hyperparameters,
+    check_values,
+    set_generator_states,
+    state_variables,
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a training between two steps.
+
+    Attributes:
+        model: which model it is, see `fingerprint`.
+        setup: what `compile` and `fit` were given, see `setup_of`.
+        epoch: epochs that are done.
+        batch: steps of the next epoch that are done.
+        ended: whether early stopping has ended the training.
+        logs: what the last of these steps logged.
+        variables: values of `state_variables`.
+        metrics: values of the model's metrics in the middle of an epoch.
+        numbers: hyperparameters of each layer and optimizer that has some.
+        callbacks: callbacks with a state, see `CallbackStates`.
+        generators: states of the random generators.
+        epoch_generators: those at the beginning of the epoch in whose middle it is; else empty.
+    """
+
+    model: dict[str, Any]
+    epoch: int
+    batch: int
+    ended: bool
+    logs: dict[str, Any]
+    variables: list[Any]
+    metrics: list[Any]
+    numbers: list[dict[str, float]]
+    callbacks: list[dict[str, Any]]
+    generators: dict[str, Any]
+    epoch_generators: dict[str, Any]
+    setup: dict[str, Any]
+
+    @classmethod
+    def from_state(cls, state: Any) -> "Snapshot":
+        """Return what `vars` of a snapshot was, of this or an older version of the package.
+
+        Raises:
+            ValueError: if it cannot have been.
+        """
+        state = {"setup": {}, **_checked("the content", state, _is_dict)}
+        given = {one.name: _checked(one.name, state.get(one.name)) for one in fields(cls)}
+        if given["batch"] and not given["epoch_generators"]:
+            raise _validation.invalid("epoch_generators", "known in the middle of an epoch", {})
+        return cls(**given)
+
+    def check(self, model: keras.Model) -> None:
+        """Raise a ValueError unless all values can be those of the model."""
+        check_values(state_variables(model), self.variables)
+        check_hyperparameters(model, self.numbers)
+
+    def put_back(self, model: keras.Model, matches: Matches) -> None:
+        """Give everything its value; the callbacks first, which may refuse."""
+        with uninterrupted():
+            matches.apply()
+            assign(state_variables(model), self.variables)
+            self.put_metrics_back(model)
+            assign_hyperparameters(model, self.numbers)
+            set_generator_states(self.generators)
+
+    def put_metrics_back(self, model: keras.Model) -> bool:
+        """Give the metrics their values if the model has them already, and say whether it has."""
+        metrics = model.metrics_variables
+        has_them = len(metrics) == len(self.metrics)
+        if has_them:
+            assign(metrics, self.metrics)
+        return has_them
+
+
+def _checked(name: str, value: Any, check: Callable[[Any], bool] | None = None) -> Any:
+    if name == "callbacks" and _is_dict(value):
+        value = _of_older_version(value)
+    if name == "epoch_generators" and value is None:
+        value = {}  # So older versions wrote it.
+    if not (check or _CHECKS[name])(value):
+        raise _validation.invalid(name, "what TrainingState has written", _Shown(value))
+    return value
+
+
+class _Shown:
+    """A value that an error shows in few words."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return shown(self.value)
+
+
+def _of_older_version(states: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the callbacks of a snapshot that knew no settings, but `class/place`."""
+    return [
+        {"kind": str(name).partition("/")[0], "settings": None, "state": state}
+        for name, state in states.items()
+    ]
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_arrays(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, np.ndarray) for item in value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return _is_dict(value) and all(
+        isinstance(item, (Number, np.ndarray)) for item in value.values()
+    )
+
+
+def _are_hyperparameters(value: Any) -> bool:
+    return isinstance(value, list) and all(_are_numbers(item) for item in value)
+
+
+def _are_callbacks(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        _is_dict(one)
+        and isinstance(one.get("kind"), str)
+        and isinstance(one.get("settings"), (dict, type(None)))
+        and "state" in one
+        for one in value
+    )
+
+
+def _are_generators(value: Any) -> bool:
+    try:
+        check_generator_states(value)
+    except Exception:  # Python, NumPy and PyTorch refuse them in their own ways.
+        return False
+    return True
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "model": _is_dict,
+    "setup": _is_dict,
+    "epoch": _is_count,
+    "batch": _is_count,
+    "ended": lambda value: isinstance(value, bool),
+    "logs": _are_numbers,
+    "variables": _are_arrays,
+    "metrics": _are_arrays,
+    "numbers": _are_hyperparameters,
+    "callbacks": _are_callbacks,
+    "generators": _are_generators,
+    "epoch_generators": lambda value: value == {} or _are_generators(value),
+}
