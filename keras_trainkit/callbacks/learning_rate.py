@@ -186,9 +186,15 @@ class LearningRate(keras.callbacks.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the plans and the multiplier; a copy drives the model of its own `fit`."""
-        copied = {"_copied": self.multiplier * self._carried, "_carried": 1.0}
-        none = {"_rate": None, "_driven": [], "_position": None}
-        return {**forget_model(self), **copied, **none, "_running": contextlib.ExitStack()}
+        return {
+            **forget_model(self),
+            "_rate": None,
+            "_driven": [],
+            "_position": None,
+            "_running": contextlib.ExitStack(),
+            "_copied": self.multiplier * self._carried,
+            "_carried": 1.0,
+        }
 
 
 def _are_plans(also: Any) -> bool:

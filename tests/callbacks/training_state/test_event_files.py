@@ -70,6 +70,6 @@ def test_every_step_is_shown_once_after_several_kills(name, kills, tmp_path):
     folder = tmp_path / "killed"
     for kill in kills:
         with pytest.raises(CrashError):
-            training.run(folder, Crash(*kill), training.state(folder))
-    training.resumed(folder)
+            training.run(folder, Crash(*kill), training.state(folder, adopt=True))
+    training.run(folder, training.state(folder, adopt=True))
     np.testing.assert_equal(shown(folder), shown(tmp_path / "through"))
