@@ -1,13 +1,13 @@
 """Kills trainings.
 
-    python -m tests.callbacks.training_state.killing FOLDER SIGNAL TRAININGS SAVE_FREQ ...
+    python -m tests.callbacks.training_state.killing FOLDER SIGNALS TRAININGS SAVE_FREQ ...
 
-SIGNAL is SIGKILL, or SIGTERM, at which `TrainingState(on_signal="exit")` ends the process itself.
-Pairs of trainings have one `save_freq` after the other; none of them changes the result. Each is a
-fork of this process, which has imported everything and computed nothing. It gets the signal once or
-twice, at a random instant; every second training while a snapshot is being written. A line says how
-each training has ended, the last one how all have. The exit status is 1 if anything was not as it
-is promised.
+SIGNALS are SIGKILL, SIGTERM or "SIGKILL,SIGTERM": trainings take turns. At a SIGTERM it is
+`TrainingState(on_signal="exit")` that ends the process. No `save_freq` changes the result either.
+Each process is a fork of this one, which has imported everything and computed nothing. A training
+gets its signal once or twice, at a random instant or while a snapshot is being written. A line says
+how each has ended, the last ones how all have. The exit status is 1 if anything was not as it is
+promised.
 """
 
 import os
@@ -94,11 +94,10 @@ class Series:
 
     Args:
         root: folder for all of them.
-        number: of the signal.
     """
 
-    def __init__(self, root: pathlib.Path, number: int) -> None:
-        self.root, self.number = root, number
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
         self.draw = random.Random(0)
         self.reference = root / "reference"
         self.reference.mkdir()
@@ -106,12 +105,14 @@ class Series:
         os.waitpid(forked(lambda: resumable.train(str(self.reference))), 0)
         self.duration = time.monotonic() - began
 
-    def training(self, name: str, save_freq: int | str, in_writing: bool) -> Ending:
+    def training(self, name: str, number: int, save_freq: int | str, in_writing: bool) -> Ending:
         """Kill a training until it is through, and say how it has ended."""
         folder, ending = self.root / name, Ending()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        of_state = {"on_signal": "exit"} if self.number == signal.SIGTERM else {}
+        of_state = {"on_signal": "exit"} if number == signal.SIGTERM else {}
+        again = PER_EPOCH if save_freq == "epoch" else int(save_freq)
+        again = 0 if number == signal.SIGTERM else again
         while not (folder / resumable.RESULT).exists():
             trained = len(steps_of(folder))
             process = forked(partial(resumable.train, str(folder), save_freq, **of_state))
@@ -121,38 +122,34 @@ class Series:
                 instant = self.draw.uniform(0.2, 1.0) * self.duration
                 writes = self.draw.randint(1, 8)
                 ready = while_writing(folder, writes) if in_writing else after(instant)
-                killed, status = signalled(process, self.number, ready)
+                killed, status = signalled(process, number, ready)
                 ending.kills += killed
                 self.duration *= 1.0 if killed else 0.8
-            self.look_at_steps(folder, trained, save_freq, ending)
-            self.look_at_end(folder, status, ending)
+            look_at_steps(steps_of(folder), trained, again, ending)
+            self.look_at_end(folder, status, number, ending)
             if ending.wrong:
                 return ending
         ending.wrong += differences(self.reference / resumable.RESULT, folder / resumable.RESULT)
         return ending
 
-    def look_at_steps(
-        self, folder: pathlib.Path, trained: int, save_freq: int | str, ending: Ending
-    ) -> None:
-        """Count the steps that a process has trained again, of `trained` by those before it."""
-        steps = steps_of(folder)
-        if not 0 < trained < len(steps):
-            return
-        again = steps[trained - 1] + 1 - steps[trained]
-        allowed = PER_EPOCH if save_freq == "epoch" else save_freq
-        ending.lost.append(again)
-        if not 0 <= again <= (0 if self.number == signal.SIGTERM else allowed):
-            ending.wrong.append(f"{again} steps were trained again")
-
-    def look_at_end(self, folder: pathlib.Path, status: int, ending: Ending) -> None:
+    def look_at_end(self, folder: pathlib.Path, status: int, number: int, ending: Ending) -> None:
         """Check how a process has ended, and what its model held if that was by `SystemExit`."""
         code = os.waitstatus_to_exitcode(status)
-        if code == 128 + self.number:
+        if code == 128 + number:
             held = folder / resumable.HELD
             ending.wrong += mixtures(self.reference / resumable.PASSED, held)
             held.unlink()
-        elif code not in (0, -self.number):  # A signal may come before `fit` begins, or behind.
+        elif code not in (0, -number):  # A signal may come before `fit` begins, or behind.
             ending.wrong.append(f"exit status {code}")
+
+
+def look_at_steps(steps: list[int], trained: int, allowed: int, ending: Ending) -> None:
+    """Count the steps that a process has trained again, of `trained` by those before it."""
+    if 0 < trained < len(steps):
+        again = steps[trained - 1] + 1 - steps[trained]
+        ending.lost.append(again)
+        if not 0 <= again <= allowed:
+            ending.wrong.append(f"{again} steps were trained again")
 
 
 def steps_of(folder: pathlib.Path) -> list[int]:
@@ -179,25 +176,30 @@ def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
     return sorted(n for n in names if n not in a or n not in b or a[n].tobytes() != b[n].tobytes())
 
 
-def main(root: pathlib.Path, name: str, trainings: int, frequencies: list[int | str]) -> bool:
+def main(root: pathlib.Path, names: list[str], trainings: int, freqs: list[int | str]) -> bool:
     """Return whether everything was as it is promised."""
-    series = Series(root, getattr(signal, name))
-    endings = []
+    series = Series(root)
+    endings: dict[str, list[Ending]] = {name: [] for name in names}
     for i in range(trainings):
-        save_freq = frequencies[i // 2 % len(frequencies)]
-        endings.append(Ending())
-        while not (endings[-1].kills or endings[-1].wrong):  # It may be through before.
-            endings[-1] = series.training(str(i), save_freq, in_writing=i % 2 == 1)
-        print(f"{i}: save_freq {save_freq}, {endings[-1]}", flush=True)
-    kills, wrong = sum(e.kills for e in endings), sum(bool(e.wrong) for e in endings)
-    again = sum(sum(e.lost) for e in endings)
-    print(
-        f"{name}: {trainings} trainings, {kills} kills, {again} steps trained again, "
-        f"{wrong} trainings not as promised"
-    )
-    return not wrong
+        turn = i // len(names)
+        name, save_freq = names[i % len(names)], freqs[turn % len(freqs)]
+        in_writing = (i + turn + turn // 2) % 2 == 0
+        ending = Ending()
+        while not (ending.kills or ending.wrong):  # It may be through before.
+            ending = series.training(str(i), getattr(signal, name), save_freq, in_writing)
+        print(f"{i}: {name}, save_freq {save_freq}, {ending}", flush=True)
+        endings[name].append(ending)
+    for name, ended in endings.items():
+        kills, again = sum(e.kills for e in ended), sum(sum(e.lost) for e in ended)
+        wrong = sum(bool(e.wrong) for e in ended)
+        print(
+            f"{name}: {len(ended)} trainings, {kills} kills, {again} steps trained again, "
+            f"{wrong} not {AS_PROMISED}"
+        )
+    return not any(ending.wrong for ended in endings.values() for ending in ended)
 
 
 if __name__ == "__main__":
-    given = [int(freq) if freq.isdigit() else freq for freq in sys.argv[4:]]
-    sys.exit(not main(pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), given))
+    root, given, count, *rest = sys.argv[1:]
+    frequencies: list[int | str] = [int(freq) if freq.isdigit() else freq for freq in rest]
+    sys.exit(not main(pathlib.Path(root), given.split(","), int(count), frequencies))
