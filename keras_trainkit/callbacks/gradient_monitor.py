@@ -77,7 +77,9 @@ class GradientMonitor(keras.callbacks.Callback):
             step and fetches twice as often; it stops where there is no such state, and after ten
             halvings. Put the monitor in front of callbacks that swap weights at the end of an
             epoch. Steps that the optimizer leaves out are only recorded. Defaults to `"record"`.
-        log_dir: path of a folder for TensorBoard, or `None`. Defaults to `None`.
+        log_dir: path of a folder on this machine for TensorBoard, or `None`. Each `fit` begins a
+            file: of the step with which it goes on and later TensorBoard shows nothing of earlier
+            ones, so no step twice that is trained again after a kill. Defaults to `None`.
         fetch_every: integer >= 1, in calls of the train function. How often the statistics leave
             the device, `grad_norm` in the progress bar is renewed and non-finite numbers are
             noticed. Defaults to `32`.

@@ -43,9 +43,9 @@ class LearningRate(keras.callbacks.Callback):
         also: dict from str to schedules, or `None`. Other numbers: `"momentum"`, `"beta_1"`,
             `"weight_decay"`, ... of an optimizer of `keras_trainkit`, `"dropout.rate"` of its
             layer named `dropout`, also inside of another model. Defaults to `None`.
-        log_dir: str, path or `None`. Folder for TensorBoard, with what was set at up to 200
-            steps of each epoch (at all of the first, if the data has no length); TensorFlow is
-            not needed. Defaults to `None`.
+        log_dir: str, path or `None`. Folder on this machine for TensorBoard, with what was set at
+            up to 200 steps of each epoch (at all of the first, if the data has no length);
+            TensorFlow is not needed. Defaults to `None`.
 
     Attributes:
         multiplier: float. Actual rate divided by the schedule's; 1 until `ReduceLROnPlateau` or
