@@ -38,15 +38,13 @@ def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
     fit = running_fit(model)
     arguments = fit.arguments if fit else {}
     given = compiled_with(model)
-    return without_counters(
-        {
-            OPTIMIZERS: optimizer_settings(model),
-            **{name: described(given.get(name)) for name in _COMPILED},
-            **{name: described(arguments.get(name)) for name in _FITTED},
-            "steps": steps,
-            **{name: _data(arguments[name]) for name in _DATA if name in arguments},
-        }
-    )
+    return {
+        OPTIMIZERS: optimizer_settings(model),
+        **{name: described(given.get(name)) for name in _COMPILED},
+        **{name: described(arguments.get(name)) for name in _FITTED},
+        "steps": steps,
+        **{name: _data(arguments[name]) for name in _DATA if name in arguments},
+    }
 
 
 def optimizer_settings(model: keras.Model) -> list[Any]:
@@ -136,7 +134,10 @@ def described(value: Any) -> Any:
     if isinstance(value, functools.partial):
         return [described(value.func), described(value.args), described(value.keywords)]
     if hasattr(value, "get_config") and not isinstance(value, type):
-        return {"class": type(value).__name__, **described(_config(value))}
+        config = described(_config(value))
+        if isinstance(config.get("name"), str):
+            config["name"] = without_counters(config["name"])
+        return {"class": type(value).__name__, **config}
     return getattr(value, "__qualname__", type(value).__name__)
 
 

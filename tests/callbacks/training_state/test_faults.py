@@ -1,6 +1,5 @@
 """What fails around a snapshot costs one clear message, never the training or a wrong number."""
 
-import contextlib
 import errno
 import json
 import os
@@ -8,7 +7,6 @@ import pathlib
 import random
 import subprocess
 import tempfile
-import warnings
 import zipfile
 
 import keras
@@ -26,6 +24,7 @@ from tests.callbacks.training_state.crashes import (
     arrays,
     assert_same,
     compiled,
+    complaints,
     network,
 )
 from tests.contracts import array
@@ -40,15 +39,6 @@ def snapshots(folder):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in snapshots(folder)}
-
-
-@contextlib.contextmanager
-def complaints():
-    """Collect the messages of the package's warnings."""
-    messages = []
-    with warnings.catch_warnings(record=True, action="always", category=UserWarning) as record:
-        yield messages
-    messages.extend(str(warning.message) for warning in record)
 
 
 @pytest.fixture(scope="module")
