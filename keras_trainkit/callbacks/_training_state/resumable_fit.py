@@ -143,7 +143,7 @@ class ResumableFit:
     def end_epoch(self, model: keras.Model, epoch: int) -> None:
         """Write a snapshot of a whole epoch, and end there if a signal says so."""
         if self._skipped is not None:
-            self._skipped.check_is_over(epoch)
+            self._skipped.check_is_over()
         self._end_skipping()
         self._save(model, epoch + 1, 0, {})
         self._preemption.exit_if_received()
