@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-Handlers = dict[int, Callable[[int, Any], Any]]
+Handler = Callable[[int, Any], Any]
+Handlers = dict[int, Handler]
 
 
 @contextmanager
@@ -20,25 +21,30 @@ def uninterrupted() -> Iterator[None]:
         return
     pending: list[int] = []
     handlers: Handlers = {}
+
+    def keep(number: int, frame: Any) -> None:
+        pending.append(number)
+
     try:
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
             if callable(handler):
                 handlers[number] = handler
-                signal.signal(number, lambda number, _: pending.append(number))
+                signal.signal(number, keep)
         yield
     finally:
-        _deliver(handlers, pending)
+        _deliver(handlers, keep, pending)
 
 
-def _deliver(handlers: Handlers, pending: list[int]) -> None:
+def _deliver(handlers: Handlers, keep: Handler, pending: list[int]) -> None:
     """Put every handler back and call those whose signal came, although one or another raises."""
     try:
         for number, handler in list(handlers.items()):
-            signal.signal(number, handler)
+            if signal.getsignal(number) is keep:  # Else the block has put another one there.
+                signal.signal(number, handler)
             del handlers[number]
         while pending:
             signal.raise_signal(pending.pop(0))
     finally:
         if handlers or pending:
-            _deliver(handlers, pending)
+            _deliver(handlers, keep, pending)
