@@ -162,7 +162,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self._smoothing = Smoothing(self.smoothing)
         self._neighbours: Iterable[Any] = ()
         self._restored = False
-        self._epoch, self._batch = 0, -1
+        self._epoch = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -205,12 +205,12 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""
-        self._epoch, self._batch = epoch, -1
+        self._epoch, self._progress.batch = epoch, -1
         self._progress.first_step = self._progress.step
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember the step: unlike its end, no other thread may report its beginning."""
-        self._batch = batch
+        self._progress.batch = batch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check if it is time."""
@@ -228,9 +228,9 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check the epoch's value; keep the weights if it is the best, stop if patience is out."""
         if not self.every:
-            if self._batch >= 0:
+            if self._progress.batch >= 0:
                 per_call = getattr(self.model, "steps_per_execution", 1)
-                self._progress.step = self._steps_up_to(self._batch + per_call - 1)
+                self._progress.step = self._steps_up_to(self._progress.batch + per_call - 1)
             self._check(epoch, logs or {})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:

@@ -58,6 +58,7 @@ class Progress:
         wide: checks in a row in which the gap was wider than allowed, see `Limits`.
         sums, count: state of the moving averages, see `Smoothing`.
         first_step, step: training steps of this `fit` before this epoch, and so far.
+        batch: the step (0-based) of this epoch that began last, -1 before the first.
         reason, message, brief: why training ended; `brief` is empty if another ended it.
     """
 
@@ -74,6 +75,7 @@ class Progress:
     count: int = 0
     first_step: int = 0
     step: int = 0
+    batch: int = -1
     reason: str = "running"
     message: str = "No training has begun."
     brief: str = ""
@@ -91,6 +93,7 @@ class Progress:
     def begin(self) -> None:
         """Begin a `fit`: the best value and the patience may be those of another one."""
         self.stopped_epoch = self.first_step = self.step = 0
+        self.batch = -1
         self.end("running", "Training is running.")
 
     def end(self, reason: str, message: str, brief: str = "") -> None:
