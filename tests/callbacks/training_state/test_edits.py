@@ -151,6 +151,11 @@ OTHERS = {
         {"data": lambda: dict(zip("xy", data(2 * ROWS), strict=True)) | {"batch_size": BATCH}},
         r"`steps` was 6 and is 12; `x` was '\(24, 3\) float32, .*' and is '\(48, 3\) float32",
     ),
+    "labels in a list": (
+        {"data": lambda: {**arrays(), "y": arrays()["y"].astype("int64")}},
+        {"data": lambda: {**arrays(), "y": np.array([*arrays()["y"].tolist()[:-1], 0])}},
+        r"`y` was '\(24,\) int64, checksum \w{8}' and is '\(24,\) int64, checksum \w{8}'",
+    ),
     "arrays to a dataset": (
         {},
         {"data": lambda: {"x": Batches()}},

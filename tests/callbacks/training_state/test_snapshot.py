@@ -59,7 +59,9 @@ CRAFTED = {
     "a variable is text": put("text", "variables", 0),
     "a variable is missing": lambda state: state["variables"].pop(),
     "a variable of another shape": put(np.zeros((7, 7)), "variables", 0),
-    "a variable of text": put(np.array("text"), "variables", -1),
+    "a variable of text": lambda state: put(
+        np.full(state["variables"][0].shape, "text"), "variables", 0
+    )(state),
     "a number too large": put({"rate": 7.0}, "numbers", 0),
     "a number of another name": put({"rat": 0.5}, "numbers", 0),
     "numbers missing": lambda state: state["numbers"].pop(),
