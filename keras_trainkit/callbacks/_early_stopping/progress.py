@@ -80,13 +80,16 @@ class Progress:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Progress":
-        """Return what `dataclasses.asdict` made a dict of, among other entries."""
-        names = [one.name for one in fields(cls)]
-        given = {name: state[name] for name in names if name in state}
+        """Return what `dataclasses.asdict` made a dict of, among other entries.
+
+        Raises:
+            KeyError: if one is missing.
+        """
+        given = dict(state)
         if "steps" in state:  # Older snapshots hold two lists.
             given["first_step"], given["step"] = state["steps"]
             given["reason"], given["message"], given["brief"] = state["reason"]
-        return cls(**given)
+        return cls(**{one.name: given[one.name] for one in fields(cls)})
 
     def begin(self) -> None:
         """Begin a `fit`: the best value and the patience may be those of another one."""

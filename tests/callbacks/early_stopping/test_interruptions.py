@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit import _archive as archive
 from keras_trainkit import layers
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._early_stopping import best_state as best
+from keras_trainkit.callbacks._lock import LOCK
 from keras_trainkit.optimizers import NAG
-from tests.callbacks.stopped import Scores
+from tests.callbacks.stopped import Scores, kept_in
 from tests.contracts import array
 from tests.selection import full_on_torch
 
@@ -137,10 +137,9 @@ ERRORS = {press_ctrl_c: KeyboardInterrupt, raise_error: RuntimeError}
 
 
 def assert_whole(directory, weights):
-    """Compare the only file in a folder with weights."""
-    assert os.listdir(directory) == [best.BEST_FILE]
-    read = archive.read(directory / best.BEST_FILE)
-    for mine, expected in zip(read, weights, strict=True):
+    """Compare the only file in a folder, beside its lock, with weights."""
+    assert sorted(os.listdir(directory)) == [best.BEST_FILE, f"{best.BEST_FILE}{LOCK}"]
+    for mine, expected in zip(kept_in(directory / best.BEST_FILE), weights, strict=True):
         np.testing.assert_array_equal(mine, expected)
 
 
