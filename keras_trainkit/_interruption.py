@@ -1,7 +1,9 @@
 """Work that no signal must cut in two: Ctrl-C, and every other that Python code handles."""
 
+import itertools
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,8 +52,9 @@ class _HeldBack:
                 if signal.getsignal(number) == self._wait:
                     signal.signal(number, handler)
                 del self._handlers[number]
-            while self._pending:
-                signal.raise_signal(self._pending.pop(0))
+            # By one call: between taking a signal out and raising it, another one may raise.
+            numbers = map(self._pending.pop, itertools.repeat(0, len(self._pending)))
+            deque(map(signal.raise_signal, numbers), maxlen=0)
         finally:
             if self._handlers or self._pending:
                 self.__exit__()

@@ -1,5 +1,6 @@
 """A lock on a path that two trainings must not write at once."""
 
+import atexit
 import contextlib
 import os
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 LOCK = ".lock"
+_held: weakref.WeakSet["Lock"] = weakref.WeakSet()
 
 
 class Lock:
@@ -71,6 +73,7 @@ class Lock:
         except OSError as error:
             return self._unlocked(error)
         self._finalizer = weakref.finalize(self, _give_up, lock, self._file, locked)
+        _held.add(self)
         with contextlib.suppress(OSError):
             self._file.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         return True
@@ -87,6 +90,13 @@ class Lock:
                 stacklevel=2,
             )
         return True
+
+
+# A finalizer's own turn may come after that of the library, which leaves the files.
+@atexit.register
+def _release_all() -> None:
+    for lock in list(_held):
+        lock.release()
 
 
 def _give_up(lock: FileLock, file: Path, locked: os.stat_result) -> None:
