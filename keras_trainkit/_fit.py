@@ -21,7 +21,7 @@ from typing import Any
 import keras
 
 from keras_trainkit._interruption import uninterrupted
-from keras_trainkit._keras_internals import optimizers_of
+from keras_trainkit._keras_internals import end_jax_state, optimizers_of
 
 _WRAPPED = "wrapped_by_keras_trainkit"
 
@@ -51,6 +51,7 @@ class Fit:
         try:
             if kind is not None:
                 with uninterrupted():
+                    self.when_it_raises.callback(end_jax_state, self.model)
                     self.when_it_raises.close()
         finally:
             self.is_over = True

@@ -316,7 +316,7 @@ class EarlyStopping(keras.callbacks.Callback):
         kept = checked_copy(state, self.restore, self._kept, model)
         with uninterrupted():
             self._progress = progress
-            self._kept.set_state(kept)
+            self._kept.set_state(kept, model)
             self._served = None if model is None else weakref.ref(model)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -15,14 +15,14 @@ import warnings
 import filelock
 import pytest
 
+from keras_trainkit.callbacks import _lock
 from keras_trainkit.callbacks._lock import LOCK, Lock
 
 pytestmark = pytest.mark.host
 
 HOLDER = """
-import os, signal, sys
-from keras_trainkit.callbacks._lock import Lock
-lock = Lock(sys.argv[1])
+import runpy, sys
+lock = runpy.run_path(sys.argv[2])["Lock"](sys.argv[1])
 assert lock.acquire()
 print("held", flush=True)
 sys.stdin.readline()
@@ -37,7 +37,7 @@ def path(tmp_path):
 def another_process(path):
     """Start a process that holds the lock until it reads a line."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, path],
+        [sys.executable, "-c", HOLDER, path, _lock.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -16,8 +16,14 @@ from keras_trainkit._keras_internals import (
     optimizers_of,
     trained_variables,
 )
+from keras_trainkit._runtime_number import is_runtime_number
 from keras_trainkit.callbacks._early_stopping.copies import InMemory, OnDisk
-from keras_trainkit.callbacks._training_state.variables import assign, state_variables, values_of
+from keras_trainkit.callbacks._training_state.variables import (
+    assign,
+    repeat_hyperparameters,
+    state_variables,
+    values_of,
+)
 
 BEST_FILE = "best.npz"
 
@@ -34,6 +40,7 @@ class BestState:
         self._whole = whole
         self._directory = directory
         self._at_average = False
+        self._seeds: list[np.ndarray] = []
         self._copy = self._no_copy()
 
     @property
@@ -48,6 +55,7 @@ class BestState:
             return
         at_average = any(getattr(callback, HOLDS_AVERAGE, False) for callback in callbacks)
         self._at_average = at_average
+        self._note_seeds(model)
         if self._whole:
             self._copy.take(lambda: values_of(state_variables(model)))
         else:
@@ -85,6 +93,8 @@ class BestState:
             else:
                 end_training(model)
                 assign(model.weights, arrays)
+                give_back(model, self._seeds)
+            repeat_hyperparameters(model)
         return True
 
     def check_fit(self, model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
@@ -108,12 +118,17 @@ class BestState:
         """Return what a resumed training needs."""
         return {"arrays": self.arrays, "at_average": self._at_average}
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
+    def set_state(self, state: Mapping[str, Any], model: Any) -> None:
+        """Continue from a state, with this model if one is known."""
         self.forget()
         self._at_average = state["at_average"]
+        if isinstance(model, keras.Model):
+            self._note_seeds(model)
         if state["arrays"] is not None:
             self._copy.take(lambda: state["arrays"])
+
+    def _note_seeds(self, model: keras.Model) -> None:
+        self._seeds = [np.array(value) for value in values_of(taken_by_steps(model))]
 
     def _no_copy(self) -> InMemory | OnDisk:
         if self._directory is None:
@@ -134,6 +149,23 @@ def final_weights(model: keras.Model, at_average: bool) -> Iterator[np.ndarray]:
     for variable in model.weights:
         value = final.get(id(variable))
         yield keras.ops.convert_to_numpy(value() if value else variable)
+
+
+def taken_by_steps(model: keras.Model) -> list[Any]:
+    """Return what is no weight of which a step that fails while it runs takes the value: seeds."""
+    if keras.backend.backend() != "jax":
+        return []
+    weights = {id(weight) for weight in model.weights}
+    return [v for v in model.variables if id(v) not in weights and not is_runtime_number(v)]
+
+
+def give_back(model: keras.Model, values: Sequence[np.ndarray]) -> None:
+    """Give such variables a value where they have none; without one the model predicts nothing."""
+    for variable, value in zip(taken_by_steps(model), values, strict=False):
+        try:
+            keras.ops.convert_to_numpy(variable)
+        except RuntimeError:
+            variable.assign(value)
 
 
 def end_training(model: keras.Model, at_average: bool = False) -> None:

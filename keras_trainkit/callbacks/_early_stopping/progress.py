@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+REASONS = (
+    *("patience", "target", "divergence", "gap", "nonfinite"),  # Early stopping ended it.
+    *("end", "interrupted", "running"),
+)
+
 
 @dataclass(frozen=True)
 class StoppingReport:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_trainkit.callbacks._early_stopping.best_state import BestState
-from keras_trainkit.callbacks._early_stopping.progress import Progress
+from keras_trainkit.callbacks._early_stopping.progress import REASONS, Progress
 
 
 def checked_progress(state: Any, monitors: Sequence[str]) -> Progress:
@@ -85,6 +85,7 @@ _TEXTS = [one.name for one in fields(Progress) if one.type in (str, "str")]
 _REQUIREMENTS = {
     **dict.fromkeys(_COUNTS, _is_count),
     **dict.fromkeys(_TEXTS, _is_text),
+    "reason": lambda value, _: value in REASONS,
     "best": lambda value, _: value is None or _is_number(value),
     "references": lambda value, count: value is None or _are_numbers(value, count),
     "sums": lambda value, count: value == [] or _are_numbers(value, count),
