@@ -77,9 +77,10 @@ class EarlyStopping(keras.callbacks.Callback):
         every: int >= 1 or `None`. Check after every so many training steps, in place of the ends
             of epochs: a metric of validation by validating on the `validation_data` of `fit`, one
             of training by its mean over the epoch so far. Defaults to `None`.
-        directory: path or `None`. Folder for the best weights, in place of host memory.
-        reset_on_fit: bool. Begin anew at every `fit`; else best value, weights and patience last.
-            Defaults to `True`.
+        directory: path or `None`. Folder for the best weights, in place of host memory: in
+            `best.npz`, or where another training keeps its own there, in `best-2.npz` and so on.
+        reset_on_fit: bool. Begin anew at every `fit`; else best value, weights and patience last
+            from one `fit` of a model to the next. Defaults to `True`.
 
     Attributes:
         best: float or `None`. Best value so far (smoothed if asked for), of the first metric.
@@ -93,6 +94,7 @@ class EarlyStopping(keras.callbacks.Callback):
     Raises:
         ValueError: if an argument is outside its interval; at the end of the first epoch, if it
             has no such metric, or if `mode="auto"` and the direction is not known.
+        RuntimeError: if it is given to a second `fit` while the first one runs.
 
     Differs from Keras: weights are restored by default, and also when `fit` raises; a NaN is not
     kept as the best value; a wrong `mode`, a negative `min_delta` or an unknown metric is an error;

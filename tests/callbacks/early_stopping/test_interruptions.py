@@ -298,6 +298,33 @@ def test_never_restores_a_part_of_a_copy_that_failed(bench, stored, tmp_path, mo
     bench.assert_holds(1 if stored == "on disk" else 3)
 
 
+def end_at_sigterm(*_):
+    raise SystemExit(143)
+
+
+@pytest.mark.parametrize("restore", ["weights", "state"])
+@pytest.mark.parametrize("stored", ["in memory", "on disk"])
+@pytest.mark.parametrize("optimizer", ["Adam"])
+def test_finishes_a_restoration_that_sigterm_comes_into(
+    bench, stored, restore, tmp_path, monkeypatch
+):
+    """A job is often ended by Ctrl-C, and by SIGTERM as soon as that takes long."""
+    before = signal.signal(signal.SIGTERM, end_at_sigterm)
+    assign = best.assign
+    through = striking(lambda: os.kill(os.getpid(), signal.SIGTERM), 2)
+    monkeypatch.setattr(best, "assign", lambda those, values: assign(through(those), values))
+    directory = tmp_path if stored == "on disk" else None
+    stopping = EarlyStopping("score", mode="min", patience=9, restore=restore, directory=directory)
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            bench.fit(Scores(SCORES), stopping, Strike("on_epoch_end", 4, 0, press_ctrl_c))
+        assert signal.getsignal(signal.SIGTERM) is end_at_sigterm
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopping.report.restored
+    bench.assert_holds(3)
+
+
 @pytest.mark.parametrize("restore", ["weights", "state"])
 @pytest.mark.parametrize("interrupted", [False, True])
 @pytest.mark.parametrize("optimizer", ["NAG"])
