@@ -315,6 +315,8 @@ class EarlyStopping(keras.callbacks.Callback):
         """
         model = self.model
         progress = checked_progress(state, self.monitors)
+        if self.restore == "state" and isinstance(model, keras.Model):
+            build_optimizer(model)
         kept = checked_copy(state, self.restore, self._kept, model)
         with uninterrupted():
             self._progress = progress

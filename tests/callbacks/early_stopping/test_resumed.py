@@ -125,6 +125,16 @@ def test_refuses_weights_for_a_state_and_a_state_for_weights(one, other, told):
     assert callback.report.restored
 
 
+def test_takes_a_whole_state_before_the_optimizer_is_built():
+    state = trained(restore="state").get_state()
+    model = small_model()
+    model.compile(keras.optimizers.Adam(0.1), loss="mse")
+    callback = stopping(restore="state")
+    callback.set_model(model)
+    callback.set_state(state)
+    assert callback.best == SCORES[BEST]
+
+
 @pytest.mark.parametrize("shape", [(2,), (2, 3)])
 def test_refuses_the_weights_of_another_model(shape, tmp_path):
     callback = trained(directory=tmp_path)
