@@ -7,17 +7,38 @@ INTERRUPTED = "callbacks/early_stopping/test_requests.py callbacks/early_stoppin
 MUTANTS = (
     Mutant(
         "_fit.py",
-        "except BaseException:",
-        "except Exception:",
+        "if kind is not None:",
+        "if kind is not None and issubclass(kind, Exception):",
         "nothing is put back when Ctrl-C ends a fit",
         INTERRUPTED,
     ),
     Mutant(
         "_interruption.py",
-        "        if pending:\n",
-        "        if len(pending) > 1:\n",
+        "            deque(map(signal.raise_signal, numbers), maxlen=0)\n",
+        "",
         "a Ctrl-C is swallowed that came while weights were copied",
         "callbacks/early_stopping/test_interruptions.py",
+    ),
+    Mutant(
+        "_interruption.py",
+        "    with held, held, held:\n",
+        "    with held, held:\n",
+        "of several signals the last are swallowed",
+        "test_interruption.py",
+    ),
+    Mutant(
+        "_fit.py",
+        "with _set(_running, running), running, running, running:",
+        "with _set(_running, running), running:",
+        "nothing is put back when Ctrl-C comes a second time before it is held back",
+        "test_fit.py",
+    ),
+    Mutant(
+        "callbacks/_lock.py",
+        "thread_local=False, ",
+        "",
+        "another thread cannot release a lock",
+        "callbacks/test_lock.py",
     ),
     Mutant(
         "_patching.py",

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+REASONS = (
+    *("patience", "target", "divergence", "gap", "nonfinite"),  # Early stopping ended it.
+    *("end", "interrupted", "running"),
+)
+
 
 @dataclass(frozen=True)
 class StoppingReport:
@@ -82,13 +87,16 @@ class Progress:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Progress":
-        """Return what `dataclasses.asdict` made a dict of, among other entries."""
-        names = [one.name for one in fields(cls)]
-        given = {name: state[name] for name in names if name in state}
+        """Return what `dataclasses.asdict` made a dict of, among other entries.
+
+        Raises:
+            KeyError: if one is missing.
+        """
+        given = {"batch": -1, **state}  # Older snapshots do not hold it.
         if "steps" in state:  # Older snapshots hold two lists.
             given["first_step"], given["step"] = state["steps"]
             given["reason"], given["message"], given["brief"] = state["reason"]
-        return cls(**given)
+        return cls(**{one.name: given[one.name] for one in fields(cls)})
 
     def begin(self) -> None:
         """Begin a `fit`: the best value and the patience may be those of another one."""

@@ -82,6 +82,13 @@ def check_hyperparameters(model: keras.Model, values: list[dict[str, float]]) ->
             number.check(number.name, saved[number.name])
 
 
+def repeat_hyperparameters(model: keras.Model) -> None:
+    """Give their variables the numbers again, where a step that failed has taken them."""
+    for _, held in _hyperparameters(model):
+        for number in held:
+            number.variable.assign(number.value)
+
+
 def generator_states() -> dict[str, Any]:
     """Return the states of the global random generators as nested tuples and arrays."""
     states: dict[str, Any] = {"python": random.getstate(), "numpy": np.random.get_state()}
