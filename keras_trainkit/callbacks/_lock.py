@@ -50,7 +50,7 @@ class Lock:
         known = "another process"
         with contextlib.suppress(OSError, ValueError):
             known = self._file.read_text() or known
-        if os.access(self._file, os.W_OK):
+        if os.access(self._file, os.W_OK) or not self._file.exists():
             return known
         return f"{known} (or nobody: another user's {self._file} cannot be opened)"
 

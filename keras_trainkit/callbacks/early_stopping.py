@@ -250,12 +250,12 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""
-        self._epoch, self._progress.batch = epoch, -1
+        self._epoch, self._progress.begun = epoch, 0
         self._progress.first_step = self._progress.step
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember the step: unlike its end, no other thread may report its beginning."""
-        self._progress.batch = batch
+        self._progress.begun = batch + 1
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check if it is time."""
@@ -273,9 +273,9 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check the epoch's value; keep the weights if it is the best, stop if patience is out."""
         if not self.every:
-            if self._progress.batch >= 0:
+            if self._progress.begun:
                 per_call = getattr(self.model, "steps_per_execution", 1)
-                self._progress.step = self._steps_up_to(self._progress.batch + per_call - 1)
+                self._progress.step = self._steps_up_to(self._progress.begun + per_call - 2)
             self._check(epoch, logs or {})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:

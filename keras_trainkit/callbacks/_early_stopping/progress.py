@@ -63,7 +63,7 @@ class Progress:
         wide: checks in a row in which the gap was wider than allowed, see `Limits`.
         sums, count: state of the moving averages, see `Smoothing`.
         first_step, step: training steps of this `fit` before this epoch, and so far.
-        batch: the step (0-based) of this epoch that began last, -1 before the first.
+        begun: how many steps of this epoch have begun.
         reason, message, brief: why training ended; `brief` is empty if another ended it.
     """
 
@@ -80,7 +80,7 @@ class Progress:
     count: int = 0
     first_step: int = 0
     step: int = 0
-    batch: int = -1
+    begun: int = 0
     reason: str = "running"
     message: str = "No training has begun."
     brief: str = ""
@@ -92,7 +92,7 @@ class Progress:
         Raises:
             KeyError: if one is missing.
         """
-        given = {"batch": -1, **state}  # Older snapshots do not hold it.
+        given = {"begun": 0, **state}  # Older snapshots do not hold it.
         if "steps" in state:  # Older snapshots hold two lists.
             given["first_step"], given["step"] = state["steps"]
             given["reason"], given["message"], given["brief"] = state["reason"]
@@ -100,8 +100,7 @@ class Progress:
 
     def begin(self) -> None:
         """Begin a `fit`: the best value and the patience may be those of another one."""
-        self.stopped_epoch = self.first_step = self.step = 0
-        self.batch = -1
+        self.stopped_epoch = self.first_step = self.step = self.begun = 0
         self.end("running", "Training is running.")
 
     def end(self, reason: str, message: str, brief: str = "") -> None:
