@@ -64,8 +64,7 @@ def test_file_has_the_rights_of_every_other_file(tmp_path):
 def change(path, sample=full_history, **entries):
     """Write a sample with some entries of the file's content replaced, or taken out if `None`."""
     sample().save(path)
-    with open(path, "rb") as file:
-        content = archive.read_from(file, HOLDS) | entries
+    content = archive.read(str(path), HOLDS, compressed=True) | entries
     changed = {name: value for name, value in content.items() if value is not None}
     archive.write(str(path), changed, HOLDS)
 
