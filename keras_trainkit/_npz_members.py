@@ -116,12 +116,11 @@ class Members:
         """Raise if the member cannot have the size that it claims."""
         if info.compress_type not in self._methods:
             raise ValueError(f"{info.filename} is compressed by method {info.compress_type}")
-        stored = info.compress_type == zipfile.ZIP_STORED
-        largest = info.compress_size * (1 if stored else _LARGEST_RATIO)
-        if (
-            info.file_size > largest
-            or info.header_offset + _LOCAL_HEADER + info.compress_size > self._zip.start_dir
-        ):
+        room = self._zip.start_dir - info.header_offset - _LOCAL_HEADER
+        smallest, largest = info.compress_size, info.compress_size
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            smallest, largest = 0, info.compress_size * _LARGEST_RATIO
+        if info.compress_size > room or not smallest <= info.file_size <= largest:
             raise ValueError(f"{info.filename} cannot have {info.file_size} bytes")
 
 
@@ -151,5 +150,6 @@ def _fill(content: memoryview, member: Any) -> None:
         if not count:
             raise EOFError(f"{member.name} ends too early")
         at += count
+    # Whatever `zipfile` has compared before: it compares the checksum with who asks for more.
     if member.read(1):
         raise ValueError(f"{member.name} goes on behind its end")

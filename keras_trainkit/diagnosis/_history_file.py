@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, get_origin
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,11 @@ _ARRAYS = {
 }
 _FIELDS = (*_ARRAYS, "variables", "logs", "activations")
 _OF_ACTIVATIONS = {"epochs": "iu", "table": "biuf"}
+# JSON alone, which held the events of version 2, has no tuples.
+_FACTS = {
+    field.name: field.type if isinstance(field.type, type) else (tuple, list)
+    for field in fields(NonFinite)
+}
 _LOGS, _ACTIVATIONS = "logs/", "activations/"
 # What files of one array per field have to hold, by version, and what else they may.
 _FIRST = {"format", "version", "statistics", "steps", "epochs", "variables", "sizes", "table"}
@@ -66,7 +71,7 @@ def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     _check(content)
     read = {name: content[name] for name in _FIELDS}
     read["table"] = _widened(content["table"], len(statistics) - len(columns))
-    read["events"] = [_event(facts) for facts in content["events"]]
+    read["events"] = [NonFinite(**facts) for facts in content["events"]]
     return read
 
 
@@ -75,6 +80,7 @@ def _check(content: Mapping[str, Any]) -> None:
     optional = [name for name in ("histograms", "activations") if content[name] is None]
     _check_arrays(content, {name: _ARRAYS[name] for name in _ARRAYS if name not in optional})
     _check_text(content, "variables")
+    _check_events(content["events"])
     logs, activations = content["logs"], content["activations"]
     if not all(isinstance(log, np.ndarray) for log in logs.values()):
         raise ValueError("its logs are no arrays")
@@ -97,14 +103,15 @@ def _check_text(content: Mapping[str, Any], name: str) -> None:
         raise ValueError(f"its {name} are no names")
 
 
-def _event(facts: Mapping[str, Any]) -> NonFinite:
-    """Return the event with these facts, all of which are written."""
-    event = NonFinite(**facts)
-    for field in fields(event):
-        kind: Any = get_origin(field.type) or field.type
-        if field.name not in facts or not isinstance(getattr(event, field.name), kind):
-            raise ValueError(f"the {field.name} of an event is missing or no {kind.__name__}")
-    return event
+def _check_events(events: Any) -> None:
+    if not isinstance(events, list):
+        raise ValueError("its events are no list")
+    for facts in events:
+        for name, kind in _FACTS.items():
+            if not isinstance(facts[name], kind):
+                raise ValueError(f"the {name} of an event is {facts[name]!r:.80}")
+        if not all(isinstance(name, str) for name in facts["variables"]):
+            raise ValueError("the variables of an event are no names")
 
 
 def _old_content(members: Members) -> dict[str, Any]:

@@ -258,3 +258,107 @@ def test_an_error_says_what_is_wrong_with_the_file(tmp_path):
 def test_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         History.load(tmp_path / "none")
+
+
+FIELDS = [field.name for field in dataclasses.fields(History)]
+NO_FIELDS = [None, [], {}, "text", 7, [1, 2], np.array("text"), np.zeros((2, 2), "c8"), ("a", 1)]
+# A history may be without these, and a dict without logs is one of logs.
+MAY_BE = {"histograms": [None], "activations": [None], "logs": [{}], "events": [[]]}
+
+
+def refuses(path):
+    with pytest.raises(ValueError, match=r"^`path` must be an undamaged file written by History"):
+        History.load(path)
+
+
+def content_of(path):
+    full_history().save(path)
+    return archive.read(str(path), HOLDS, compressed=True)
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "version", "statistics"])
+def test_a_field_that_is_missing_or_another_thing_is_one_clear_error(name, tmp_path):
+    path = tmp_path / "run.npz"
+    content = content_of(path)
+    others = [content | {name: value} for value in NO_FIELDS if not may_be(name, value)]
+    for changed in ({key: content[key] for key in content if key != name}, *others):
+        archive.write(str(path), changed, HOLDS)
+        refuses(path)
+
+
+def may_be(name, value):
+    return any(
+        type(value) is type(allowed) and value == allowed for allowed in MAY_BE.get(name, ())
+    )
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [{"loss": 1.0}, {"loss": [1.0]}, {"loss": None, "epoch": np.arange(2)}, {"loss": {}}],
+)
+def test_logs_are_arrays(logs, tmp_path):
+    change(tmp_path / "run.npz", logs=logs)
+    refuses(tmp_path / "run.npz")
+
+
+FACTS = dataclasses.asdict(event())
+
+
+@pytest.mark.parametrize("fact", [*FACTS])
+@pytest.mark.parametrize("write", [change, change_old])
+def test_an_event_has_all_its_facts(write, fact, tmp_path):
+    path = tmp_path / "run.npz"
+    broken = [{name: FACTS[name] for name in FACTS if name != fact}]
+    broken += [FACTS | {fact: value} for value in (None, 1.5, {}) if value != FACTS[fact]]
+    for facts in broken:
+        events = [FACTS, facts]
+        write(path, events=events if write is change else json.dumps(events))
+        refuses(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["format", "version", "statistics", "events", "table", "noise", "activations/kinds", "steps"],
+)
+def test_an_old_file_has_all_its_parts_and_no_strange_one(name, tmp_path):
+    path = tmp_path / "run.npz"
+    change_old(path, **{name: None})
+    refuses(path)
+    with np.load(OLD_FILES / "history.npz") as old:
+        change_old(path, **{name: None, f"{name}s": old[name]})
+    refuses(path)
+    change_old(path, more=np.zeros(3))
+    refuses(path)
+
+
+ON_TORCH_IN_THE_LONG_FORM = [pytest.mark.backend("torch"), pytest.mark.short()]
+
+
+def flip(path, content, bit):
+    """Write the content with a bit flipped; return what is loaded, or None if it is refused."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(changed)
+    try:
+        return History.load(path)
+    except ValueError as error:
+        if not str(error).startswith("`path` must be an undamaged file"):
+            raise
+    return None
+
+
+@pytest.mark.parametrize("every", [211, pytest.param(1, marks=ON_TORCH_IN_THE_LONG_FORM)])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_flipped_bit_loses_nothing_silently(every, old, tmp_path):
+    """All bits that say how long something in the directory is, and some of all others."""
+    path = tmp_path / "run.npz"
+    record = full_history(layers=2, steps=3)
+    record.save(path)
+    content = (OLD_FILES / "history.npz" if old else path).read_bytes()
+    lengths, found = [], -1
+    while (found := content.find(b"PK\1\2", found + 1)) >= 0:
+        lengths += range(8 * (found + 28), 8 * (found + 34))
+    for bit in (*lengths, *range(0, 8 * len(content), every)):
+        loaded = flip(path, content, bit)
+        if loaded is not None:
+            assert_same_history(loaded, record)
