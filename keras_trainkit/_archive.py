@@ -116,7 +116,6 @@ def state_in(members: Members, holds: str) -> Any:
             f"was written in format {tree['version']!s:.80} of this package; this version reads "
             f"format {VERSION}. Use the version that wrote it, or delete it to begin anew"
         )
-
     return put_together(tree["state"], members.array)
 
 

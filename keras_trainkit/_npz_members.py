@@ -73,7 +73,7 @@ class Members:
     def __init__(self, file: Any, compressed: bool) -> None:
         self._file = file
         self._zip = zipfile.ZipFile(file)
-        self._methods = {zipfile.ZIP_STORED, *[zipfile.ZIP_DEFLATED][: int(compressed)]}
+        self._methods = {zipfile.ZIP_STORED} | ({zipfile.ZIP_DEFLATED} if compressed else set())
         self._unread = {info.filename: info for info in self._zip.infolist()}
         if len(self._unread) < len(self._zip.infolist()):
             raise ValueError("two of its members have one name")

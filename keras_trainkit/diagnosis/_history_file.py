@@ -69,10 +69,11 @@ def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     if columns != tuple(statistics[: len(columns)]):
         raise ValueError("its statistics are others")
     _check(content)
-    read = {name: content[name] for name in _FIELDS}
-    read["table"] = _widened(content["table"], len(statistics) - len(columns))
-    read["events"] = [NonFinite(**facts) for facts in content["events"]]
-    return read
+    return {
+        **{name: content[name] for name in _FIELDS},
+        "table": _widened(content["table"], len(statistics) - len(columns)),
+        "events": [NonFinite(**facts) for facts in content["events"]],
+    }
 
 
 def _check(content: Mapping[str, Any]) -> None:

@@ -99,7 +99,7 @@ def trained(folder: Path) -> GradientMonitor:
     x = np.linspace(-1, 1, 36, dtype="float32").reshape(12, 3)
     monitor = GradientMonitor()
     callbacks = [
-        EarlyStopping("loss", directory=folder / "best"),
+        EarlyStopping("loss", patience=9, directory=folder / "best"),
         EarlyStopping("loss", mode="max", patience=9),
         keras.callbacks.ReduceLROnPlateau("loss"),
         monitor,
