@@ -177,9 +177,9 @@ MUTANTS = (
         f"{FAULTS} {STATES}",
     ),
     Mutant(
-        "_archive.py",
-        "tuple(_put_together(item, arrays) for item in tree[_TUPLE])",
-        "[_put_together(item, arrays) for item in tree[_TUPLE]]",
+        "_archive_tree.py",
+        "tuple(put_together(item, find) for item in tree[_TUPLE])",
+        "[put_together(item, find) for item in tree[_TUPLE]]",
         "a tuple comes back as a list",
         STATES,
     ),
