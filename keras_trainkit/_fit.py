@@ -8,7 +8,9 @@ passes everything through, and what it notes lasts for that one call:
     `CallbackList.on_train_begin`   the list that is calling, which no callback is shown
 
 They stand there from the import on, and not from when a callback is made, because Python evaluates
-`model.fit` before the callbacks that are written inside of the call.
+`model.fit` before the callbacks that are written inside of the call. What it evaluates to may even
+be older than this import, which is the first where callbacks are unpickled in the call. So `fit` is
+wrapped in place, inside of the function that Keras has put around it.
 """
 
 import contextlib
@@ -148,6 +150,28 @@ def _wrap(owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Any]) 
         setattr(owner, name, wrapped)
 
 
-_wrap(keras.Model, "fit", _fit)
+def _wrap_in_place(owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Any]) -> None:
+    """Wrap a method also for those who hold it already, if a decorator is around it."""
+    method = getattr(owner, name)
+    if hasattr(method, _WRAPPED):
+        return
+    cell = _cell_of_innermost(method)
+    if cell is None:
+        return _wrap(owner, name, wrapper)
+    inner = cell.cell_contents
+    cell.cell_contents = functools.wraps(inner)(wrapper(inner))
+    setattr(method, _WRAPPED, True)
+
+
+def _cell_of_innermost(method: Any) -> Any:
+    """Return the cell in which the innermost decorator of a method holds what it decorates."""
+    found = None
+    while (inner := getattr(method, "__wrapped__", None)) is not None:
+        cells = [cell for cell in method.__closure__ or () if cell.cell_contents is inner]
+        found, method = cells[0] if cells else None, inner
+    return found
+
+
+_wrap_in_place(keras.Model, "fit", _fit)
 _wrap(keras.Model, "make_train_function", _make_train_function)
 _wrap(keras.callbacks.CallbackList, "on_train_begin", _on_train_begin)

@@ -5,10 +5,12 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_trainkit import _validation
 from keras_trainkit.diagnosis.history import (
     ACTIVATION_STATISTICS,
     LOWEST_EXPONENT,
@@ -18,24 +20,46 @@ from keras_trainkit.diagnosis.history import (
 
 STEPS_PER_EPOCH = 200
 
+# The step with which training goes on, by folders in which no file says so yet.
+_starts: dict[str, int] = {}
+
 
 class EventFile:
     """Writes numbers for TensorBoard, as one event per call.
 
-    The file is opened at the first write. A copy of an `EventFile`, also one made by pickle, writes
-    to a file of its own in the same folder.
+    The file is opened at the first write, and begins with the step with which its training goes on:
+    of that step and later TensorBoard then forgets what earlier files of the folder say, as what a
+    killed training wrote behind its last snapshot. It forgets that under all names. So of several
+    files of one training only the first says it, with the latest of their steps.
+
+    A copy of an `EventFile`, also one made by pickle, writes to a file of its own in the same
+    folder.
 
     Args:
         log_dir: str or path. A folder on this machine, made if missing.
 
     Raises:
+        ValueError: if `log_dir` is no such path.
         ImportError: if TensorBoard is not installed.
     """
 
     def __init__(self, log_dir: str | os.PathLike) -> None:
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = _validation.folder("log_dir", log_dir)
         self._protocol = _protocol()
         self._writer: Any = None
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """Begin a training, with another file."""
+        self.close()
+        self._has_begun = False
+        _starts.pop(self.log_dir, None)
+
+    def go_on_at(self, step: int) -> None:
+        """Say with which step the training goes on; only the first call in a training counts."""
+        if not self._has_begun:
+            self._has_begun = True
+            _starts[self.log_dir] = max(step, _starts.get(self.log_dir, step))
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Write numbers under their own names, NaN too."""
@@ -53,18 +77,36 @@ class EventFile:
 
     def add(self, step: int, values: list[dict[str, Any]]) -> None:
         """Write one event of messages `Summary.Value`, each as a dict."""
-        event, record_writer = self._protocol
         if not self._writer:
-            os.makedirs(self.log_dir, exist_ok=True)
-            # TensorBoard reads the files of a folder in the order of their names.
-            name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
-            self._writer = record_writer(open(os.path.join(self.log_dir, name), "xb"))  # noqa: SIM115
-            first = event(wall_time=time.time(), file_version="brain.Event:2")
-            self._writer.write(first.SerializeToString())
-        summary = {"value": values}
-        record = event(wall_time=time.time(), step=step, summary=summary)
-        self._writer.write(record.SerializeToString())
+            self._open()
+        self._write(step=step, summary={"value": values})
         self._writer.flush()
+
+    def _open(self) -> None:
+        """Open another file, and write what TensorBoard must read first."""
+        os.makedirs(self.log_dir, exist_ok=True)
+        # TensorBoard reads the files of a folder in the order of their names.
+        name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
+        self._writer = self._protocol.writer(open(os.path.join(self.log_dir, name), "xb"))  # noqa: SIM115
+        self._write(file_version="brain.Event:2")
+        start = _starts.pop(self.log_dir, None)
+        if start is not None:
+            self._write(step=start, session_log={"status": self._protocol.start})
+
+    def _write(self, **content: Any) -> None:
+        event = self._protocol.event(wall_time=time.time(), **content)
+        self._writer.write(event.SerializeToString())
+
+
+@dataclass
+class _Places:
+    """Steps: the first of the epoch, the next to be written, the latest, and the last written."""
+
+    first: int = 0
+    due: int = 0
+    latest: int = -1
+    written: int = -1
+    interval: int = 1
 
 
 class ScalarLog:
@@ -79,26 +121,49 @@ class ScalarLog:
 
     def __init__(self, log_dir: str | os.PathLike) -> None:
         self._file = EventFile(log_dir)
-        self._first = 0
+        self._places = _Places()
+
+    def begin(self) -> None:
+        """Begin a training."""
+        self._file.begin()
+        self._places = _Places()
 
     def begin_epoch(self, step: int, steps: float | None) -> None:
         """Begin at `step` an epoch of so many steps, or of None if that is unknown."""
-        self._interval = math.ceil(max(steps or step - self._first, 1) / STEPS_PER_EPOCH)
-        self._first = self._due = step
+        places = self._places
+        places.interval = math.ceil(max(steps or step - places.first, 1) / STEPS_PER_EPOCH)
+        places.first = step
+        # An epoch may begin within a step, whose gradients are accumulated over both.
+        places.due = max(step, places.written + 1)
+        self._file.go_on_at(step)
 
     def add(self, step: int, numbers: Mapping[str, float]) -> None:
         """Write the numbers, if it is their turn."""
-        if numbers and step >= self._due:
-            self._due = step + self._interval
-            self.write(step, numbers)
+        self._places.latest = step
+        if numbers and step >= self._places.due:
+            self._places.due = step + self._places.interval
+            self._write(numbers)
 
-    def write(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Write the numbers."""
-        self._file.write_scalars(step, numbers)
+    def end_epoch(self, numbers: Mapping[str, float]) -> None:
+        """Write numbers of the latest step."""
+        self._write(numbers)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def get_state(self) -> dict[str, int]:
+        """Return what a resumed training needs."""
+        return asdict(self._places)
+
+    def set_state(self, state: Mapping[str, int]) -> None:
+        """Go on from a state."""
+        self._places = _Places(**state)
+        self._file.go_on_at(self._places.written + 1)
+
+    def _write(self, numbers: Mapping[str, float]) -> None:
+        self._places.written = self._places.latest
+        self._file.write_scalars(self._places.latest, numbers)
 
 
 class RecordFile(EventFile):
@@ -155,16 +220,24 @@ class RecordFile(EventFile):
         self.write_scalars(step, scalars)
 
 
-def _protocol() -> tuple[Any, Any]:
-    """Return the class of an event and that of a writer, neither of which loads TensorFlow."""
+class Protocol(NamedTuple):
+    """What TensorBoard has for writers: two classes, and how an event says that they begin."""
+
+    event: Any
+    writer: Any
+    start: int
+
+
+def _protocol() -> Protocol:
+    """Return what is needed of TensorBoard, none of which loads TensorFlow."""
     try:
-        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.record_writer import RecordWriter
     except ImportError as error:
         raise ImportError(
             'Writing for TensorBoard needs it: pip install "keras_trainkit[tensorboard]"'
         ) from error
-    return Event, RecordWriter
+    return Protocol(Event, RecordWriter, SessionLog.START)
 
 
 def _scalars(history: History) -> Iterator[tuple[str, float]]:

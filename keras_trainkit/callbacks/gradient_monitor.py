@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_trainkit._backend import backend_module
+from keras_trainkit._fit import when_fit_fails
 from keras_trainkit._keras_internals import optimizers_of
 from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
@@ -165,6 +166,9 @@ class GradientMonitor(keras.callbacks.Callback):
         _check(model)
         self._record, self._shown = Record(self.max_steps), {}
         self._next_step = self._call_end = 0
+        if self._event_file:
+            self._event_file.begin()
+            when_fit_fails(model, self._event_file.close)
         watch = Watch.of(model.optimizer)
         self._response = Response(self.on_nonfinite, self.fetch_every, watch)
         backend = session_class()
@@ -187,6 +191,8 @@ class GradientMonitor(keras.callbacks.Callback):
         # Later the optimizer may count less (accumulation, a rollback), or more updates than steps.
         self._first_step = self._next_step or _iterations(self.model)
         self._record.begin_epoch(epoch)
+        if self._event_file:
+            self._event_file.go_on_at(self._first_step)
         if self._session:
             self._response.begin_epoch(self)
 
@@ -264,14 +270,14 @@ class GradientMonitor(keras.callbacks.Callback):
         """Take what was measured since the last time, and act on it if `fit` can be acted upon."""
         if not self._session:
             return
-        self._calls = 0
         steps = self._record.add(self._session.fetch(), self._session.recorder.variables)
-        self._shown = {} if self._session.has_failed else self._record.means() or self._shown
         for step in steps:
             self._response.look(step, self._first_step, self._record.names)
             if self._event_file:
                 self._event_file.write(step.step, self._record.names, step.rows, step.counts)
-        if in_training:
+        if in_training:  # Whoever else looks leaves the turns of the training as they are.
+            self._calls = 0
+            self._shown = {} if self._session.has_failed else self._record.means() or self._shown
             self._response.answer(self)
 
     def _probes_first_batch(self) -> bool:

@@ -9,6 +9,7 @@ import keras
 
 from keras_trainkit import _validation
 from keras_trainkit._fit import when_fit_fails
+from keras_trainkit._keras_internals import forget_model
 from keras_trainkit.callbacks._learning_rate.driven import (
     Driven,
     DrivenNumber,
@@ -94,13 +95,13 @@ class LearningRate(keras.callbacks.Callback):
         self._log = None if log_dir is None else ScalarLog(log_dir)
         self._rate: DrivenRate | None = None
         self._driven: list[Driven] = []
-        self._carried = 1.0
+        self._carried = self._copied = 1.0
         self._running = contextlib.ExitStack()
 
     @property
     def multiplier(self) -> float:
         """Actual rate divided by the schedule's."""
-        return self._rate.multiplier if self._rate else 1.0
+        return self._rate.multiplier if self._rate else self._copied
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Translate the schedules into steps of this training."""
@@ -108,6 +109,7 @@ class LearningRate(keras.callbacks.Callback):
         self._running.close()
         when_fit_fails(model, self._running.close)
         if self._log:
+            self._log.begin()
             self._running.callback(self._log.close)
         self._running.enter_context(state_in_reach(model))
         self._position = Position(model, self.params.get("steps"), self.params.get("epochs"))
@@ -140,7 +142,7 @@ class LearningRate(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set every number for the step that comes."""
-        self._step = step = self._step_of(batch)
+        step = self._step_of(batch)
         for driven in self._driven:
             driven.follow(step)
         if self._log:
@@ -156,7 +158,7 @@ class LearningRate(keras.callbacks.Callback):
         if self.schedule is None:
             numbers["learning_rate"] = as_float("learning_rate", self.model.optimizer.learning_rate)
             if self._log:
-                self._log.write(self._step, numbers)
+                self._log.end_epoch(numbers)
         if logs is not None:
             logs.update(numbers)
 
@@ -170,7 +172,8 @@ class LearningRate(keras.callbacks.Callback):
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
         rate = self._rate.get_state() if self._rate else None
-        return {"rate": rate, "origin": self._position.origin}
+        log = self._log.get_state() if self._log else None
+        return {"rate": rate, "origin": self._position.origin, "log": log}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
@@ -178,6 +181,20 @@ class LearningRate(keras.callbacks.Callback):
         self._carried = 1.0
         if self._rate and state["rate"]:
             self._rate.set_state(state["rate"])
+        if self._log and state["log"]:
+            self._log.set_state(state["log"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the plans and the multiplier; a copy drives the model of its own `fit`."""
+        return {
+            **forget_model(self),
+            "_rate": None,
+            "_driven": [],
+            "_position": None,
+            "_running": contextlib.ExitStack(),
+            "_copied": self.multiplier * self._carried,
+            "_carried": 1.0,
+        }
 
 
 def _are_plans(also: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._keras_internals import optimizers_of
+from keras_trainkit._keras_internals import forget_model, optimizers_of
 
 
 class SwapIterate(keras.callbacks.Callback):
@@ -72,6 +72,10 @@ class SwapIterate(keras.callbacks.Callback):
             visit = optimizer.at_iterate()
             visit.set_state(held)
             self._visits.append(visit)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the model and its visits, of which a copy has its own."""
+        return {**forget_model(self), "_visits": []}
 
     def _enter(self) -> None:
         for optimizer in self._optimizers():

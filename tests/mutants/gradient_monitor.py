@@ -214,8 +214,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_tensorboard.py",
-        "step >= self._due",
-        "step > self._due",
+        "step >= self._places.due",
+        "step > self._places.due",
         "the first step of an epoch is not written",
         "callbacks/learning_rate/test_learning_rate.py",
     ),

@@ -19,6 +19,8 @@ from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
 
 Directions = dict[tuple[int, ...], Any]
 
+_compiled_careful_norms = jax.jit(careful_norms)
+
 
 class JaxReductions(Reductions):
     """The operations of keras.ops, but for norms that look again only where they must."""
@@ -30,9 +32,11 @@ class JaxReductions(Reductions):
             return careful_norms(rows)
         norms = self.plain_norms(rows)
         safe = jax.numpy.all((norms > SAFE[0]) & (norms < SAFE[1]))
-        return jax.lax.cond(
-            safe, lambda r: (norms, jax.numpy.zeros_like(norms)), careful_norms, rows
-        )
+        zeros = jax.numpy.zeros_like(norms)
+        if isinstance(safe, jax.core.Tracer):
+            return jax.lax.cond(safe, lambda r: (norms, zeros), careful_norms, rows)
+        # In a step that runs eagerly a conditional would be compiled anew each time.
+        return (norms, zeros) if safe else _compiled_careful_norms(rows)
 
 
 class BackendSession(Session):

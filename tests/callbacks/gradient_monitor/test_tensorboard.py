@@ -4,12 +4,16 @@ import copy
 import os
 import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto.event_pb2 import SessionLog
 
-from keras_trainkit.callbacks._tensorboard import RecordFile
+from keras_trainkit.callbacks import GradientMonitor, LearningRate
+from keras_trainkit.callbacks._tensorboard import EventFile, RecordFile
 from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT, STATISTICS
 from tests.contracts import run_in_fresh_process
 
@@ -112,6 +116,57 @@ def test_no_file_before_the_first_write_and_another_after_close(events):
         assert read(events.log_dir)["x"][-1] == (step, step)
         events.close()
     assert len(os.listdir(events.log_dir)) == 2
+
+
+def test_a_training_begins_with_the_step_at_which_it_goes_on(events):
+    for first, value in ((0, 1), (3, 2), (6, 3), (4, 4)):
+        events.begin()
+        events.go_on_at(first)
+        events.go_on_at(first + 9)  # The epochs after the first.
+        for step in range(first, 8, 2):
+            events.write_scalars(step, {"x": value})
+    path = max(Path(events.log_dir).iterdir())
+    version, start, *_ = EventFileLoader(os.fspath(path)).Load()
+    assert version.file_version
+    assert (start.session_log.status, start.step) == (SessionLog.START, 4)
+    assert read(events.log_dir)["x"] == [(0, 1), (2, 1), (3, 2), (4, 4), (6, 4)]
+
+
+def test_two_files_of_a_training_forget_nothing_of_each_other(tmp_path):
+    files = [EventFile(tmp_path / "runs"), EventFile(tmp_path / "more" / ".." / "runs")]
+    for firsts in ((0, 0), (4, 2)):
+        for file in files:
+            file.begin()
+        for file, first in zip(files, firsts, strict=True):
+            file.go_on_at(first)
+        for tag, file, first in zip("ab", files, firsts, strict=True):
+            for step in range(first, 6):
+                file.write_scalars(step, {tag: step})
+    for file in files:
+        file.close()
+    found = read(tmp_path / "runs")
+    assert [step for step, _ in found["a"]] == list(range(6))
+    # TensorBoard forgets by steps alone: better twice than never.
+    assert [step for step, _ in found["b"]] == [0, 1, 2, 3, 2, 3, 4, 5]
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("make", [EventFile, GradientMonitor, LearningRate])
+def test_a_folder_stays_where_it_was_when_it_was_given(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", os.fspath(tmp_path / "home"))
+    made = [make(log_dir=path) for path in ("runs", Path("~/runs"))]
+    files = [vars(m).get("_event_file") or getattr(vars(m).get("_log"), "_file", m) for m in made]
+    monkeypatch.chdir("/")
+    for file in (*files, pickle.loads(pickle.dumps(files[0]))):
+        file.write_scalars(0, {"x": 0})
+        file.close()
+    assert len(os.listdir(tmp_path / "runs")) == 2
+    assert len(os.listdir(tmp_path / "home" / "runs")) == 1
+    for path in (3, b"runs", "", True, "gs://bucket/runs", "s3://bucket"):
+        message = "^`log_dir` must be the path of a folder"
+        with pytest.raises(ValueError, match=message):
+            make(log_dir=path)
 
 
 def test_copies_write_to_files_of_their_own(events):
