@@ -1,57 +1,36 @@
 """Nested state in one `.npz` file, whole or not at all: snapshots, best weights, histories.
 
-Lists, dicts and numbers go into the file as JSON, arrays beside it, and nothing is pickled. The zip
-format keeps a checksum of each, which reading compares. A file says what it holds.
+Lists, dicts and numbers go into the file as JSON, arrays beside it, and nothing is pickled. The
+JSON lists every array with its size and checksum; the zip format keeps checksums of them and of the
+JSON, which reading compares. A file says what it holds.
 """
 
 import contextlib
-import io
 import json
 import os
 import uuid
 import zipfile
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+
+from keras_trainkit._archive_tree import Deferred as Deferred
+from keras_trainkit._archive_tree import put_together, taken_apart
+from keras_trainkit._npz_members import Disk, Members, is_refusal
 
 STATE = "keras_trainkit.state"
 VERSION = 1
 UNFINISHED = ".part"
-UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-_ARRAY = "__array__"
-_TUPLE = "__tuple__"
-_PAIRS = "__pairs__"
 _TREE = "tree.npy"
 
 
 class DamagedError(Exception):
-    """The file cannot be read as it was written."""
+    """The file is not as it was written, or is another one."""
 
 
 class WrongVersionError(ValueError):
     """The file was written by a version of this package that counts its format otherwise."""
-
-
-@dataclass(frozen=True)
-class Deferred:
-    """An array that is fetched when its turn comes to be written."""
-
-    fetch: Callable[[], np.ndarray]
 
 
 def write(path: str, state: Any, holds: str = STATE, compressed: bool = False) -> None:
@@ -65,7 +44,7 @@ def write(path: str, state: Any, holds: str = STATE, compressed: bool = False) -
         compressed: whether the arrays are.
 
     Raises:
-        TypeError: if the state holds anything else.
+        TypeError: if the state holds anything else, or itself.
         OSError: if the file cannot be written; what was there before is untouched.
     """
     # `tempfile` would make a file that only its owner may read.
@@ -86,40 +65,76 @@ def write(path: str, state: Any, holds: str = STATE, compressed: bool = False) -
         raise
 
 
-def read(path: str) -> Any:
-    """Return the state.
+def read(path: str, holds: str = STATE, compressed: bool = False) -> Any:
+    """Return the state, as it was written or not at all.
+
+    Args:
+        path: path of the file.
+        holds: name of what the file should hold.
+        compressed: whether its arrays may be.
 
     Raises:
-        DamagedError: if the file is missing, cut off or changed, or holds something else.
+        OSError: if the disk refuses: the file is missing, or cannot be read at the moment.
+        DamagedError: if the file was read and is cut off or changed, or holds something else.
         WrongVersionError: if it was written in another version of the format.
+        MemoryError: if there is no room for what the file holds.
     """
-    try:
-        with open(path, "rb") as file:
-            return read_from(file)
-    except WrongVersionError as error:
-        raise WrongVersionError(f"{path} {error}") from error
-    except UNREADABLE as error:
-        raise DamagedError(f"{path} is damaged: {str(error) or type(error).__name__}") from error
+    with opened(path, _told, compressed) as members:
+        return state_in(members, holds)
 
 
-def read_from(file: BinaryIO, holds: str = STATE) -> Any:
-    """Return the state in an open file; one that is damaged raises any of `UNREADABLE`."""
-    with zipfile.ZipFile(file) as members:
-        content = {name: _array(members.read(name)) for name in members.namelist()}
-    tree = json.loads(content.pop(_TREE).tobytes())
+@contextlib.contextmanager
+def opened(
+    path: str | os.PathLike, told: Callable[[Any, Exception], Exception], compressed: bool
+) -> Iterator[Members]:
+    """Open a file for as long as its members are read and understood.
+
+    Errors of the disk and of the memory come out as they are. Every other one is the file's fault,
+    and comes out as what `told` makes of the path and the error.
+    """
+    with open(path, "rb") as file:
+        disk = Disk(file)
+        try:
+            yield Members(disk, compressed)
+        except MemoryError:
+            raise
+        except Exception as error:
+            refusal = disk.refusal or (error if is_refusal(error) else None)
+            if refusal:
+                refusal.filename = os.fspath(path)
+                raise refusal from None
+            raise told(path, error) from error
+
+
+def state_in(members: Members, holds: str) -> Any:
+    """Return the state in an open file; one that does not hold it raises any `Exception`."""
+    tree = json.loads(str(members.array(_TREE).data, "utf-8"))
     if tree["format"] != holds:
-        raise ValueError(f"its format is {tree['format']}")
+        raise ValueError(f"its format is {tree['format']!s:.80}")
     if tree["version"] != VERSION:
         raise WrongVersionError(
-            f"was written in format {tree['version']} of this package; this version reads format "
-            f"{VERSION}. Use the version that wrote it, or delete it to begin anew"
+            f"was written in format {tree['version']!s:.80} of this package; this version reads "
+            f"format {VERSION}. Use the version that wrote it, or delete it to begin anew"
         )
-    return _put_together(tree["state"], content)
+    return put_together(tree["state"], members.array)
 
 
 def check(state: Any) -> None:
     """Raise the TypeError that writing the state would raise."""
-    _taken_apart(state, lambda array: "")
+    taken_apart(state, lambda array: ("", 0, 0))
+
+
+def reason_of(error: Exception) -> str:
+    """Return in words why a file cannot be understood."""
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return f"{str(error) or type(error).__name__:.300}"
+
+
+def _told(path: Any, error: Exception) -> Exception:
+    if isinstance(error, WrongVersionError):
+        return WrongVersionError(f"{path} {error}")
+    return DamagedError(f"{path} is damaged: {reason_of(error)}")
 
 
 def _write_members(archive: zipfile.ZipFile, state: Any, holds: str) -> None:
@@ -129,59 +144,11 @@ def _write_members(archive: zipfile.ZipFile, state: Any, holds: str) -> None:
         with archive.open(name, "w", force_zip64=True) as member:
             np.lib.format.write_array(member, array, allow_pickle=False)
 
-    def keep(array: np.ndarray) -> str:
+    def keep(array: np.ndarray) -> tuple[str, int, int]:
         name = f"{len(archive.namelist())}.npy"
         write_member(name, array)
-        return name
+        info = archive.getinfo(name)
+        return name, info.file_size, info.CRC
 
-    tree = {"format": holds, "version": VERSION, "state": _taken_apart(state, keep)}
+    tree = {"format": holds, "version": VERSION, "state": taken_apart(state, keep)}
     write_member(_TREE, np.frombuffer(json.dumps(tree).encode(), "uint8"))
-
-
-def _taken_apart(state: Any, keep: Callable[[np.ndarray], str]) -> Any:
-    """Return the state as JSON can hold it; `keep` takes each array and returns its name."""
-    if isinstance(state, Deferred):
-        state = state.fetch()
-    if isinstance(state, np.ndarray):
-        if state.dtype.hasobject or state.dtype.names:
-            raise TypeError(f"an array of {state.dtype} cannot be saved")
-        plain = state.view(f"u{state.itemsize}") if state.dtype.kind == "V" else state
-        return {_ARRAY: keep(plain), "dtype": state.dtype.name}
-    if isinstance(state, np.generic):
-        state = state.item()
-    if isinstance(state, dict) and not all(isinstance(key, str) for key in state):
-        return {_PAIRS: [_taken_apart([*pair], keep) for pair in state.items()]}
-    if isinstance(state, dict):
-        return {key: _taken_apart(value, keep) for key, value in state.items()}
-    if isinstance(state, tuple):
-        return {_TUPLE: [_taken_apart(item, keep) for item in state]}
-    if isinstance(state, list):
-        return [_taken_apart(item, keep) for item in state]
-    if state is None or isinstance(state, (bool, int, float, str)):
-        return state
-    raise TypeError(f"a {type(state).__name__} cannot be saved")
-
-
-def _array(content: bytes) -> np.ndarray:
-    return np.load(io.BytesIO(content), allow_pickle=False)
-
-
-def _put_together(tree: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if isinstance(tree, list):
-        return [_put_together(item, arrays) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    if _ARRAY in tree:
-        array = arrays[tree[_ARRAY]]
-        return array if array.dtype.name == tree["dtype"] else _viewed(array, tree["dtype"])
-    if _TUPLE in tree:
-        return tuple(_put_together(item, arrays) for item in tree[_TUPLE])
-    if _PAIRS in tree:
-        return dict(_put_together(pair, arrays) for pair in tree[_PAIRS])
-    return {key: _put_together(value, arrays) for key, value in tree.items()}
-
-
-def _viewed(array: np.ndarray, dtype: str) -> np.ndarray:
-    import ml_dtypes  # noqa: F401  (Names bfloat16 and the float8 types for NumPy.)
-
-    return array.view(dtype)

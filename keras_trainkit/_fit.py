@@ -23,7 +23,7 @@ from typing import Any
 import keras
 
 from keras_trainkit._interruption import uninterrupted
-from keras_trainkit._keras_internals import optimizers_of
+from keras_trainkit._keras_internals import end_jax_state, optimizers_of
 
 _WRAPPED = "wrapped_by_keras_trainkit"
 
@@ -45,10 +45,21 @@ class Fit:
         self.when_it_raises = contextlib.ExitStack()
         self.is_over = False
 
-    def fail(self) -> None:
-        """Do what is to be done if it raises, the latest first; a second time there is nothing."""
-        with uninterrupted():
-            self.when_it_raises.close()
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        """End it; if it raises, do what is then to be done, the latest first.
+
+        A second time there is nothing left of that.
+        """
+        try:
+            if kind is not None:
+                with uninterrupted():
+                    self.when_it_raises.callback(end_jax_state, self.model)
+                    self.when_it_raises.close()
+        finally:
+            self.is_over = True
 
 
 _running: contextvars.ContextVar[Fit | None] = contextvars.ContextVar("running", default=None)
@@ -83,18 +94,9 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
 
     def wrapped(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
         running = Fit(model, _bound(signature, model, *args, **kwargs))
-        with _set(_running, running):
-            try:
-                try:
-                    return fit(model, *args, **kwargs)
-                except BaseException:
-                    running.fail()
-                    raise
-            except BaseException:
-                running.fail()  # A second Ctrl-C may come before the first call holds it back.
-                raise
-            finally:
-                running.is_over = True
+        # A second Ctrl-C may come before the first exit holds it back, and a third as soon.
+        with _set(_running, running), running, running, running:
+            return fit(model, *args, **kwargs)
 
     return wrapped
 

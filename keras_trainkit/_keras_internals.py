@@ -139,6 +139,17 @@ def write_jax_state(
         state[place[0]][place[1]] = value
 
 
+def end_jax_state(model: keras.Model) -> None:
+    """Write the last state of a failed `fit` on JAX into the model, and have `fit` forget it.
+
+    `fit` does both while it unwinds. What a second interruption leaves of that would go into the
+    model when the next `fit` fails.
+    """
+    if getattr(model, _JAX_STATE, None):
+        model.jax_state_sync()
+        setattr(model, _JAX_STATE, None)
+
+
 def held_by_jax_trainer(variable: keras.Variable) -> bool:
     """Say whether `variable` is empty because `fit` on JAX carries its value in its own hands."""
     # Until something reads `Callback.model` there is no value, and one assigned would be lost.

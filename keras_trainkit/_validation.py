@@ -33,7 +33,7 @@ def folder(name: str, value: Any) -> str:
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise invalid(name, "the path of a folder", value)
     path = os.fspath(value)
-    if not path:
+    if not path or "\0" in path:
         raise invalid(name, "the path of a folder", value)
     if _REMOTE.match(path):
         raise invalid(name, "the path of a folder on this machine", value)

@@ -53,8 +53,8 @@ def _belongs(item, config) -> bool:
         return False
     if _marked(item, "gate") and not config.getoption("gate"):
         return False
-    if _marked(item, "host") and not config.getoption("oldest"):
-        return backend == "torch"
+    if _marked(item, "host") and not config.getoption("oldest") and backend != "torch":
+        return False
     usual = _backends(item, "short")
     # What the usual backend cannot run is not left to it.
     return usual is None or backend in usual or bool(usual and able and not usual & able)

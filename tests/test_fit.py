@@ -1,5 +1,6 @@
 """When `fit` begins, ends and fails, and with whom: the wrappers around three methods of Keras."""
 
+import contextlib
 import copy
 import importlib
 import inspect
@@ -87,6 +88,72 @@ def test_a_failing_fit_does_what_was_asked_for_the_latest_first(error, moment):
         run(model, at("on_train_begin", ask), at(moment, fail))
     assert done == ["second", "first"]
     assert running_fit(model) is None
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_failing_fit_does_it_although_ctrl_c_comes_again_before_it_is_held_back(
+    presses, monkeypatch
+):
+    model, done, left = compiled(), [], [KeyboardInterrupt] * presses
+    held_back = _fit.uninterrupted
+
+    def pressed():
+        if left:
+            raise left.pop()
+        return held_back()
+
+    def fail():
+        when_fit_fails(model, lambda: done.append("done"))
+        raise ValueError
+
+    monkeypatch.setattr(_fit, "uninterrupted", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, at("on_train_begin", fail))
+    assert done == ["done"]
+
+
+def test_a_failing_fit_does_all_that_was_asked_for_although_a_part_fails():
+    model, done = compiled(), []
+
+    def fail():
+        when_fit_fails(model, lambda: done.append("last"))
+        when_fit_fails(model, [].pop)
+        when_fit_fails(model, lambda: done.append("first"))
+        raise ValueError
+
+    with pytest.raises(IndexError):
+        run(model, at("on_train_begin", fail))
+    assert done == ["first", "last"]
+
+
+@pytest.mark.parametrize("error", [None, ValueError])
+def test_a_fit_is_over_when_it_has_ended_or_failed(error):
+    model, seen = compiled(), []
+
+    def note():
+        seen.append((running_fit(model), running_fit(model).is_over))
+        if error:
+            raise error
+
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        run(model, at("on_train_end", note))
+    ((fit, was_over),) = seen
+    assert (was_over, fit.is_over) == (False, True)
+
+
+@pytest.mark.backend("jax")
+def test_what_a_second_interruption_leaves_of_the_state_goes_into_no_later_fit(monkeypatch):
+    model = compiled()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model.optimizer, "finalize_variable_values", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(model, at("on_train_batch_end", interrupt))
+    assert model._jax_state is None
+    assert np.isfinite(model.get_weights()[0]).all()
 
 
 def test_a_fit_that_ends_by_itself_does_nothing_of_it():

@@ -34,7 +34,8 @@ def test_they_are_in_every_part_and_on_every_backend():
         ("optimizers/adam.py", ["optimizers/test_adam.py", "optimizers"]),
         ("callbacks/_early_stopping/limits.py", ["callbacks/early_stopping"]),
         ("schedules/_time.py", ["schedules"]),
-        ("_archive.py", []),
+        ("_archive.py", ["test_archive.py"]),
+        ("_patching.py", []),
     ],
 )
 def test_a_file_has_the_tests_in_the_place_that_mirrors_its_own(file, tests):

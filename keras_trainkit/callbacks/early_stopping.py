@@ -3,15 +3,18 @@
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit._fit import calling_list, running_fit, when_fit_fails
+from keras_trainkit._fit import Fit, calling_list, running_fit, when_fit_fails
 from keras_trainkit._interruption import uninterrupted
+from keras_trainkit._keras_internals import forget_model
 from keras_trainkit.callbacks._early_stopping.best_state import BestState
 from keras_trainkit.callbacks._early_stopping.criteria import Criteria, Margin, Smoothing
 from keras_trainkit.callbacks._early_stopping.limits import Limits
@@ -28,6 +31,7 @@ from keras_trainkit.callbacks._early_stopping.progress import (
     StoppingReport,
     in_progress,
 )
+from keras_trainkit.callbacks._early_stopping.resumed import checked_copy, checked_progress
 from keras_trainkit.callbacks._early_stopping.validation import check_can_validate, validation_logs
 from keras_trainkit.callbacks._training_state.variables import build_optimizer
 
@@ -73,9 +77,10 @@ class EarlyStopping(keras.callbacks.Callback):
         every: int >= 1 or `None`. Check after every so many training steps, in place of the ends
             of epochs: a metric of validation by validating on the `validation_data` of `fit`, one
             of training by its mean over the epoch so far. Defaults to `None`.
-        directory: path or `None`. Folder for the best weights, in place of host memory.
-        reset_on_fit: bool. Begin anew at every `fit`; else best value, weights and patience last.
-            Defaults to `True`.
+        directory: path or `None`. Folder for the best weights, in place of host memory: in
+            `best.npz`, or where another training keeps its own there, in `best-2.npz` and so on.
+        reset_on_fit: bool. Begin anew at every `fit`; else best value, weights and patience last
+            from one `fit` of a model to the next. Defaults to `True`.
 
     Attributes:
         best: float or `None`. Best value so far (smoothed if asked for), of the first metric.
@@ -89,6 +94,7 @@ class EarlyStopping(keras.callbacks.Callback):
     Raises:
         ValueError: if an argument is outside its interval; at the end of the first epoch, if it
             has no such metric, or if `mode="auto"` and the direction is not known.
+        RuntimeError: if it is given to a second `fit` while the first one runs.
 
     Differs from Keras: weights are restored by default, and also when `fit` raises; a NaN is not
     kept as the best value; a wrong `mode`, a negative `min_delta` or an unknown metric is an error;
@@ -152,24 +158,29 @@ class EarlyStopping(keras.callbacks.Callback):
         self.start_from_epoch = _validation.integer("start_from_epoch", start_from_epoch, low=0)
         self.restore = _validation.one_of("restore", restore, ("weights", "state"))
         self.smoothing = _validation.real("smoothing", smoothing, low=0.0, high=1.0, high_open=True)
-        self._limits = Limits(target, divergence, max_gap, stop_on_nonfinite)
+        limits = Limits(target, divergence, max_gap, stop_on_nonfinite)
+        self.target, self.divergence = limits.target, limits.divergence
+        self.max_gap, self.stop_on_nonfinite = limits.max_gap, limits.stop_on_nonfinite
         if max_gap is not None and not self.monitors[0].startswith(VALIDATION):
             raise _validation.invalid("monitor", "a metric of validation for `max_gap`", monitor)
         self.every = None if every is None else _validation.integer("every", every, low=1)
         self.async_safe = every is None  # Else a step is only over when it has been checked.
-        self.directory = directory
+        self.directory = None if directory is None else _validation.folder("directory", directory)
         self.reset_on_fit = _validation.boolean("reset_on_fit", reset_on_fit)
         self._smoothing = Smoothing(self.smoothing)
         self._neighbours: Iterable[Any] = ()
+        self._fit: Callable[[], Fit | None] = _nobody
+        self._served: Callable[[], Any] | None = None
         self._restored = False
-        self._epoch, self._batch = 0, -1
+        self._epoch = 0
+        self._kept = BestState(self.restore == "state", self.directory)
         self._reset()
 
     def _reset(self) -> None:
         self.monitor_op: Any = None
         self._criteria: Criteria | None = None
         self._progress = Progress()
-        self._kept = BestState(self.restore == "state", self.directory)
+        self._kept.forget()
 
     wait = in_progress("wait")
     best = in_progress("best")
@@ -188,29 +199,63 @@ class EarlyStopping(keras.callbacks.Callback):
     def best_weights(self, weights: Any) -> None:
         self._kept.hold(weights)
 
+    def set_model(self, model: keras.Model) -> None:
+        """Serve a model, one at a time."""
+        self._check_is_free(running_fit(model))
+        super().set_model(model)
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Forget the last `fit`, unless told not to."""
-        if self.reset_on_fit:
+        model = self.model
+        fit = running_fit(model)
+        self._check_is_free(fit)
+        with uninterrupted():
+            self._begin(model, fit)
+        if self.every and self._validates:
+            check_can_validate(fit)
+        if self.restore == "state":
+            build_optimizer(model)
+
+    def _check_is_free(self, fit: Fit | None) -> None:
+        served = self._fit()
+        if served and not served.is_over and served is not fit:
+            raise RuntimeError(
+                "EarlyStopping serves one `fit` at a time, and the one that it serves is still "
+                "running. Give the other one an EarlyStopping of its own."
+            )
+
+    def _begin(self, model: keras.Model, fit: Fit | None) -> None:
+        if self.reset_on_fit or self._served_another(model):
             self._reset()
+        self._served = weakref.ref(model)
+        self._fit = weakref.ref(fit) if fit else _nobody
         self._progress.begin()
         self._restored = False
         self._epoch = 0
         callbacks = calling_list()
         self._neighbours = callbacks.callbacks if callbacks else []
-        if self.every and self._validates:
-            check_can_validate(running_fit(self.model))
-        if self.restore == "state":
-            build_optimizer(self.model)
-        when_fit_fails(self.model, self._on_failure)
+        when_fit_fails(model, self._on_failure)
+
+    def _served_another(self, model: keras.Model) -> bool:
+        """Say whether best value and weights are those of another model, with a warning."""
+        if self._served is None or self._served() is model:
+            return False
+        if self._progress.checks:
+            warnings.warn(
+                "EarlyStopping(reset_on_fit=False) begins anew: its best value and weights are "
+                "those of another model. Call `set_state(other.get_state())` to go on from them.",
+                stacklevel=2,
+            )
+        return True
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""
-        self._epoch, self._batch = epoch, -1
+        self._epoch, self._progress.begun = epoch, 0
         self._progress.first_step = self._progress.step
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember the step: unlike its end, no other thread may report its beginning."""
-        self._batch = batch
+        self._progress.begun = batch + 1
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check if it is time."""
@@ -228,9 +273,9 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check the epoch's value; keep the weights if it is the best, stop if patience is out."""
         if not self.every:
-            if self._batch >= 0:
+            if self._progress.begun:
                 per_call = getattr(self.model, "steps_per_execution", 1)
-                self._progress.step = self._steps_up_to(self._batch + per_call - 1)
+                self._progress.step = self._steps_up_to(self._progress.begun + per_call - 2)
             self._check(epoch, logs or {})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -258,12 +303,34 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs: nested numbers and arrays."""
-        return {**asdict(self._progress), "kept": self._kept.get_state()}
+        progress, kept = asdict(self._progress), self._kept.get_state()
+        return {**progress, "restore": self.restore, "kept": kept}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
-        self._progress = Progress.from_state(state)
-        self._kept.set_state(state["kept"])
+        """Continue from a state.
+
+        Raises:
+            ValueError: if it is not one of a callback with these arguments, or of another model;
+                nothing is changed then.
+        """
+        model = self.model
+        progress = checked_progress(state, self.monitors)
+        if self.restore == "state" and isinstance(model, keras.Model):
+            build_optimizer(model)
+        kept = checked_copy(state, self.restore, self._kept, model)
+        with uninterrupted():
+            self._progress = progress
+            self._kept.set_state(kept, model)
+            self._served = None if model is None else weakref.ref(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what belongs to a running `fit`, of which a copy has its own."""
+        served = None if self._served is None else _nobody
+        return {**forget_model(self), "_neighbours": (), "_fit": _nobody, "_served": served}
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.target, self.divergence, self.max_gap, self.stop_on_nonfinite)
 
     @property
     def _validates(self) -> bool:
@@ -281,6 +348,14 @@ class EarlyStopping(keras.callbacks.Callback):
         criteria = self._criteria or self._settled(logs)
         if criteria is None or len(values) < len(found) or epoch < self.start_from_epoch:
             return
+        with uninterrupted():
+            self._judge(
+                epoch, criteria, values, value_of(logs, self.monitors[0].removeprefix(VALIDATION))
+            )
+
+    def _judge(
+        self, epoch: int, criteria: Criteria, values: Sequence[float], in_training: float | None
+    ) -> None:
         progress = self._progress
         finite = all(math.isfinite(value) for value in values)
         compared = self._smoothing.averages(values, progress) if finite else tuple(values)
@@ -288,9 +363,7 @@ class EarlyStopping(keras.callbacks.Callback):
         progress.wait += 1
         improved = criteria.improves(compared, progress.references)
         if improved:
-            with uninterrupted():
-                self._keep(criteria, compared, values, epoch)
-        in_training = value_of(logs, self.monitors[0].removeprefix(VALIDATION))
+            self._keep(criteria, compared, values, epoch)
         passed = self._limits.passed(
             progress, criteria, values, compared, in_training, self.patience
         )
@@ -338,9 +411,18 @@ class EarlyStopping(keras.callbacks.Callback):
         self._neighbours = ()
 
     def _restore(self) -> None:
-        self._restored = self._kept.put_back(self.model)
+        with uninterrupted():
+            self._restored = self._kept.put_back(self.model)
+            if self._restored:
+                for other in self._neighbours:  # Of several the last one counts.
+                    if isinstance(other, EarlyStopping) and other is not self:
+                        other._restored = False
         if self._restored and self.verbose:
             print(
                 f"Restored the {self.restore} of epoch {self.best_epoch + 1}: "
                 f"{self.monitors[0]} {self.best:g}"
             )
+
+
+def _nobody() -> None:
+    """Stand for a weak reference to what is gone, or was never there."""

@@ -181,7 +181,7 @@ class LearningRate(keras.callbacks.Callback):
         self._carried = 1.0
         if self._rate and state["rate"]:
             self._rate.set_state(state["rate"])
-        if self._log and state["log"]:
+        if self._log and state.get("log"):  # Older snapshots have none.
             self._log.set_state(state["log"])
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Training that goes on where it was killed."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -128,14 +129,13 @@ class TrainingState(keras.callbacks.Callback):
             raise RuntimeError("TrainingState must be called by a `keras.callbacks.CallbackList`")
         if not self._is_last(callbacks.callbacks):
             return self._move_to_the_end(callbacks.callbacks)
-        if self._fit is not None and self._fit.was_left:
-            self._fit.leave()
         verbose = self.verbose == 1 or (self.verbose == AUTO and bool(self.params.get("verbose")))
         options = Options(
             self.directory, self.keep, self.changed, self.adopt, verbose, self.on_signal == EXIT
         )
         others = [c for c in callbacks.callbacks if not isinstance(c, TrainingState)]
-        self._fit = ResumableFit(self.model, self.params, callbacks, others, options)
+        with self._released():
+            self._fit = ResumableFit(self.model, self.params, callbacks, others, options)
         self._fit.begin()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -161,6 +161,21 @@ class TrainingState(keras.callbacks.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Leave what belongs to a running `fit`, of which a copy has its own."""
         return {**forget_model(self), "_fit": None}
+
+    @contextlib.contextmanager
+    def _released(self) -> Iterator[None]:
+        """Leave a `fit` that is over; serve one on that is running if another is refused in it."""
+        last = self._fit
+        if last is not None and last.was_left:
+            last.leave()
+            last = None
+        try:
+            yield
+        except ValueError:
+            if last is not None:
+                self.set_model(last.model)
+                self.set_params(last.params)
+            raise
 
     def _is_last(self, callbacks: list[keras.callbacks.Callback]) -> bool:
         behind = callbacks[callbacks.index(self) + 1 :]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainkit._archive import UNREADABLE
+from keras_trainkit import _archive as archive
 from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _export
 from keras_trainkit.diagnosis._history_file import read, write
@@ -257,19 +257,14 @@ class History:
         """Read a file that `save` wrote, of this or an older version.
 
         Raises:
+            OSError: if the disk refuses it: there is no such file, or it cannot be read.
             ValueError: if the file is damaged, is something else, or is of a newer version.
         """
-        with open(path, "rb") as file:
-            try:
-                fields = read(file, STATISTICS)
-                if fields.get("activations"):
-                    fields["activations"] = Activations(**fields["activations"])
-                return cls(**fields)
-            except UNREADABLE as error:
-                raise ValueError(
-                    f"`path` must be an undamaged file written by History.save. "
-                    f"Received: path={os.fspath(path)!r} ({error})"
-                ) from error
+        with archive.opened(path, _unreadable, compressed=True) as members:
+            fields = read(members, STATISTICS)
+            if fields["activations"] is not None:
+                fields["activations"] = Activations(**fields["activations"])
+            return cls(**fields)
 
     def to_csv(self, path: str | os.PathLike) -> None:
         """Write the frame of `to_pandas` to a CSV file; NaN is written `nan`."""
@@ -293,6 +288,13 @@ class History:
             {"variable": names, "size": self.sizes},
             {**cells, "update_ratio": self["update_ratio"]},
         )
+
+
+def _unreadable(path: str | os.PathLike, error: Exception) -> ValueError:
+    return ValueError(
+        f"`path` must be an undamaged file written by History.save. "
+        f"Received: path={os.fspath(path)!r} ({archive.reason_of(error)})"
+    )
 
 
 def check_shapes(record: object, axes: Mapping[str, Mapping[str, int]]) -> None:

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,7 @@ def test_file_has_the_rights_of_every_other_file(tmp_path):
 def change(path, sample=full_history, **entries):
     """Write a sample with some entries of the file's content replaced, or taken out if `None`."""
     sample().save(path)
-    with open(path, "rb") as file:
-        content = archive.read_from(file, HOLDS) | entries
+    content = archive.read(str(path), HOLDS, compressed=True) | entries
     changed = {name: value for name, value in content.items() if value is not None}
     archive.write(str(path), changed, HOLDS)
 
@@ -77,12 +77,19 @@ def change_old(path, **entries):
     np.savez(path, **{name: value for name, value in content.items() if value is not None})
 
 
-def test_file_of_version_1_can_be_read(tmp_path):
-    path, record = tmp_path / "run.npz", full_history(layers=2, steps=3)
+def write_version_1(path):
     columns = ["norm", "max_abs", "mean", "std", "zero_fraction", "nonfinite"]
     columns += ["weight_norm", "update_norm"]
-    old = {"version": 1, "statistics": columns, "table": record.table[:, :, :8]}
-    change_old(path, **old, signal=None, noise=None, events=None)
+    table = full_history(layers=2, steps=3).table[:, :, :8]
+    later = ("signal", "noise", "histograms", "events")
+    later += tuple(f"activations/{name}" for name in ("epochs", "layers", "kinds", "table"))
+    absent = dict.fromkeys(later)
+    change_old(path, version=1, statistics=columns, table=table, **absent)
+
+
+def test_file_of_version_1_can_be_read(tmp_path):
+    path, record = tmp_path / "run.npz", full_history(layers=2, steps=3)
+    write_version_1(path)
     loaded = History.load(path)
     np.testing.assert_array_equal(loaded.table[:, :, :8], record.table[:, :, :8])
     assert loaded.table.dtype == "float32"
@@ -259,3 +266,111 @@ def test_an_error_says_what_is_wrong_with_the_file(tmp_path):
 def test_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         History.load(tmp_path / "none")
+
+
+FIELDS = [field.name for field in dataclasses.fields(History)]
+NO_FIELDS = [None, [], {}, "text", 7, [1, 2], np.array("text"), np.zeros((2, 2), "c8"), ("a", 1)]
+# A history may be without these, and a dict without logs is one of logs.
+MAY_BE = {"histograms": [None], "activations": [None], "logs": [{}], "events": [[]]}
+
+
+def refuses(path):
+    with pytest.raises(ValueError, match=r"^`path` must be an undamaged file written by History"):
+        History.load(path)
+
+
+def content_of(path):
+    full_history().save(path)
+    return archive.read(str(path), HOLDS, compressed=True)
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "version", "statistics"])
+def test_a_field_that_is_missing_or_another_thing_is_one_clear_error(name, tmp_path):
+    path = tmp_path / "run.npz"
+    content = content_of(path)
+    others = [content | {name: value} for value in NO_FIELDS if not may_be(name, value)]
+    for changed in ({key: content[key] for key in content if key != name}, *others):
+        archive.write(str(path), changed, HOLDS)
+        refuses(path)
+
+
+def may_be(name, value):
+    return any(
+        type(value) is type(allowed) and value == allowed for allowed in MAY_BE.get(name, ())
+    )
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [{"loss": 1.0}, {"loss": [1.0]}, {"loss": None, "epoch": np.arange(2)}, {"loss": {}}],
+)
+def test_logs_are_arrays(logs, tmp_path):
+    change(tmp_path / "run.npz", logs=logs)
+    refuses(tmp_path / "run.npz")
+
+
+FACTS = dataclasses.asdict(event())
+
+
+@pytest.mark.parametrize("fact", [*FACTS])
+@pytest.mark.parametrize("write", [change, change_old])
+def test_an_event_has_all_its_facts(write, fact, tmp_path):
+    path = tmp_path / "run.npz"
+    broken = [{name: FACTS[name] for name in FACTS if name != fact}]
+    broken += [FACTS | {fact: value} for value in (None, 1.5, {}) if value != FACTS[fact]]
+    for facts in broken:
+        events = [FACTS, facts]
+        write(path, events=events if write is change else json.dumps(events))
+        refuses(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["format", "version", "statistics", "events", "table", "noise", "activations/kinds", "steps"],
+)
+def test_an_old_file_has_all_its_parts_and_no_strange_one(name, tmp_path):
+    path = tmp_path / "run.npz"
+    change_old(path, **{name: None})
+    refuses(path)
+    with np.load(OLD_FILES / "history.npz") as old:
+        change_old(path, **{name: None, f"{name}s": old[name]})
+    refuses(path)
+    change_old(path, more=np.zeros(3))
+    refuses(path)
+
+
+ON_TORCH_IN_THE_LONG_FORM = [pytest.mark.backend("torch"), pytest.mark.short()]
+
+
+def flip(path, content, bit):
+    """Write the content with a bit flipped; return what is loaded, or None if it is refused."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(changed)
+    try:
+        return History.load(path)
+    except ValueError as error:
+        if not str(error).startswith("`path` must be an undamaged file"):
+            raise
+    return None
+
+
+@pytest.mark.parametrize("every", [211, pytest.param(1, marks=ON_TORCH_IN_THE_LONG_FORM)])
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_flipped_bit_loses_nothing_silently(every, version, tmp_path):
+    """All bits that say how long something in the directory is, and some of all others."""
+    path = tmp_path / "run.npz"
+    if version == 1:
+        write_version_1(path)
+    elif version == 2:
+        shutil.copy(OLD_FILES / "history.npz", path)
+    else:
+        full_history(layers=2, steps=3).save(path)
+    content, record = path.read_bytes(), History.load(path)
+    lengths, found = [], -1
+    while (found := content.find(b"PK\1\2", found + 1)) >= 0:
+        lengths += range(8 * (found + 28), 8 * (found + 34))
+    for bit in (*lengths, *range(0, 8 * len(content), every)):
+        loaded = flip(path, content, bit)
+        if loaded is not None:
+            assert_same_history(loaded, record)

@@ -13,9 +13,16 @@ MUTANTS = (
     ),
     Mutant(
         "diagnosis/_history_file.py",
-        '"signal", "noise", ',
-        '"signal", ',
+        '    "noise": "iuf",\n',
+        "",
         "a saved history forgets the noise",
+        "diagnosis/test_file.py",
+    ),
+    Mutant(
+        "diagnosis/_history_file.py",
+        "    members.check_that_they_fill_the_file()\n",
+        "",
+        "an old file whose directory is cut off has lost its events",
         "diagnosis/test_file.py",
     ),
     Mutant(

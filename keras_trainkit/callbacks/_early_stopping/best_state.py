@@ -2,15 +2,13 @@
 
 import contextlib
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_trainkit import _archive as archive
 from keras_trainkit._interruption import uninterrupted
 from keras_trainkit._keras_internals import (
     HOLDS_AVERAGE,
@@ -18,7 +16,14 @@ from keras_trainkit._keras_internals import (
     optimizers_of,
     trained_variables,
 )
-from keras_trainkit.callbacks._training_state.variables import assign, state_variables, values_of
+from keras_trainkit._runtime_number import is_runtime_number
+from keras_trainkit.callbacks._early_stopping.copies import InMemory, OnDisk
+from keras_trainkit.callbacks._training_state.variables import (
+    assign,
+    repeat_hyperparameters,
+    state_variables,
+    values_of,
+)
 
 BEST_FILE = "best.npz"
 
@@ -33,10 +38,10 @@ class BestState:
 
     def __init__(self, whole: bool, directory: str | os.PathLike | None) -> None:
         self._whole = whole
+        self._directory = directory
         self._at_average = False
-        self._copy: InMemory | OnDisk = (
-            InMemory() if directory is None else OnDisk(os.path.join(directory, BEST_FILE))
-        )
+        self._seeds: list[np.ndarray] = []
+        self._copy = self._no_copy()
 
     @property
     def arrays(self) -> Any:
@@ -50,6 +55,7 @@ class BestState:
             return
         at_average = any(getattr(callback, HOLDS_AVERAGE, False) for callback in callbacks)
         self._at_average = at_average
+        self._note_seeds(model)
         if self._whole:
             self._copy.take(lambda: values_of(state_variables(model)))
         else:
@@ -57,111 +63,77 @@ class BestState:
 
     def hold(self, arrays: Any) -> None:
         """Take these arrays for the copy."""
+        self.forget()
         self._copy = InMemory()
         self._copy.arrays = arrays
 
+    def forget(self) -> None:
+        """Give the copy up, and with it the claim to a file."""
+        self._copy.forget()
+        self._copy = self._no_copy()
+        self._at_average = False
+
     def put_back(self, model: keras.Model) -> bool:
-        """Give the model what was kept, and leave it as `fit` would; return False without any."""
-        arrays = self.arrays
-        if arrays is None:
-            return False
-        if not isinstance(model, keras.Model):
-            model.set_weights(arrays)
-            return True
+        """Give the model what was kept, and leave it as `fit` would; return False without any.
+
+        Raises:
+            ValueError: if the model has other variables by now; none of them is changed then.
+        """
         with uninterrupted():
+            arrays = self.arrays
+            if arrays is None:
+                return False
+            if not isinstance(model, keras.Model):
+                model.set_weights(arrays)
+                return True
+            self.check_fit(model, arrays)
             if self._whole:
                 assign(state_variables(model), arrays)
                 end_training(model, self._at_average)
             else:
                 end_training(model)
                 assign(model.weights, arrays)
+                give_back(model, self._seeds)
+            repeat_hyperparameters(model)
         return True
+
+    def check_fit(self, model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
+        """Raise unless the arrays can be given to the model."""
+        variables = state_variables(model) if self._whole else model.weights
+        needed = [(variable.path, tuple(variable.shape)) for variable in variables]
+        given = [np.shape(array) for array in arrays]
+        if len(needed) != len(given):
+            raise ValueError(
+                f"The best {'state' if self._whole else 'weights'} must be {len(needed)} arrays, "
+                f"as many as the model has. Received: {len(given)} arrays"
+            )
+        for (path, shape), other in zip(needed, given, strict=True):
+            if shape != other:
+                raise ValueError(
+                    f"The best value of {path} must have the shape {shape}, as the model's has. "
+                    f"Received: shape={other}"
+                )
 
     def get_state(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
         return {"arrays": self.arrays, "at_average": self._at_average}
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a state."""
+    def set_state(self, state: Mapping[str, Any], model: Any) -> None:
+        """Continue from a state, with this model if one is known."""
+        self.forget()
         self._at_average = state["at_average"]
+        if isinstance(model, keras.Model):
+            self._note_seeds(model)
         if state["arrays"] is not None:
             self._copy.take(lambda: state["arrays"])
 
+    def _note_seeds(self, model: keras.Model) -> None:
+        self._seeds = [np.array(value) for value in values_of(taken_by_steps(model))]
 
-class InMemory:
-    """One copy of arrays, renewed in place: a second one never exists.
-
-    Attributes:
-        arrays: list of arrays, or None before the first `take`.
-    """
-
-    def __init__(self) -> None:
-        self.arrays: list[np.ndarray] | None = None
-
-    def take(self, arrays: Callable[[], Iterable[np.ndarray]]) -> None:
-        """Copy what `arrays` returns; a Ctrl-C waits until all are copied."""
-        with uninterrupted():
-            buffers, self.arrays = self.arrays or [], None  # After an error there is no copy.
-            count = 0
-            for array in arrays():
-                if count < len(buffers):
-                    buffers[count] = _refilled(buffers[count], array)
-                else:
-                    buffers.append(np.array(array))
-                count += 1
-                del array  # Before the next one is made.
-            self.arrays = buffers[:count]
-
-
-class OnDisk:
-    """One copy of arrays in a file, replaced as a whole.
-
-    Args:
-        path: path of the file. Its folder is made.
-    """
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = os.fspath(path)
-        self._memory: InMemory | None = None
-        self._written = False
-
-    def take(self, arrays: Callable[[], Iterable[np.ndarray]]) -> None:
-        """Write what `arrays` returns; keep it in memory where that is impossible."""
-        try:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            archive.write(self.path, list(arrays()))
-            self._written, self._memory = True, None
-        except OSError as error:
-            if self._memory is None:
-                warnings.warn(
-                    f"EarlyStopping cannot write {self.path}: {error.strerror or error}. "
-                    "The best weights are kept in memory.",
-                    stacklevel=2,
-                )
-            self._memory = self._memory or InMemory()
-            self._memory.take(arrays)
-
-    @property
-    def arrays(self) -> list[np.ndarray] | None:
-        """The arrays, read from the file at each access; None with a warning if it is damaged."""
-        if self._memory or not self._written:
-            return self._memory.arrays if self._memory else None
-        try:
-            return archive.read(self.path)
-        except archive.DamagedError as error:
-            warnings.warn(
-                f"EarlyStopping has lost the best weights: {error}. The model keeps those that it "
-                "has. Choose another `directory`, or none, if other programs write there.",
-                stacklevel=2,
-            )
-            return None
-
-
-def _refilled(buffer: np.ndarray, array: np.ndarray) -> np.ndarray:
-    if buffer.shape != array.shape or buffer.dtype != array.dtype:
-        return np.array(array)
-    np.copyto(buffer, array)
-    return buffer
+    def _no_copy(self) -> InMemory | OnDisk:
+        if self._directory is None:
+            return InMemory()
+        return OnDisk(os.path.join(self._directory, BEST_FILE))
 
 
 def final_weights(model: keras.Model, at_average: bool) -> Iterator[np.ndarray]:
@@ -177,6 +149,23 @@ def final_weights(model: keras.Model, at_average: bool) -> Iterator[np.ndarray]:
     for variable in model.weights:
         value = final.get(id(variable))
         yield keras.ops.convert_to_numpy(value() if value else variable)
+
+
+def taken_by_steps(model: keras.Model) -> list[Any]:
+    """Return what is no weight of which a step that fails while it runs takes the value: seeds."""
+    if keras.backend.backend() != "jax":
+        return []
+    weights = {id(weight) for weight in model.weights}
+    return [v for v in model.variables if id(v) not in weights and not is_runtime_number(v)]
+
+
+def give_back(model: keras.Model, values: Sequence[np.ndarray]) -> None:
+    """Give such variables a value where they have none; without one the model predicts nothing."""
+    for variable, value in zip(taken_by_steps(model), values, strict=False):
+        try:
+            keras.ops.convert_to_numpy(variable)
+        except RuntimeError:
+            variable.assign(value)
 
 
 def end_training(model: keras.Model, at_average: bool = False) -> None:

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+REASONS = (
+    *("patience", "target", "divergence", "gap", "nonfinite"),  # Early stopping ended it.
+    *("end", "interrupted", "running"),
+)
+
 
 @dataclass(frozen=True)
 class StoppingReport:
@@ -58,6 +63,7 @@ class Progress:
         wide: checks in a row in which the gap was wider than allowed, see `Limits`.
         sums, count: state of the moving averages, see `Smoothing`.
         first_step, step: training steps of this `fit` before this epoch, and so far.
+        begun: how many steps of this epoch have begun.
         reason, message, brief: why training ended; `brief` is empty if another ended it.
     """
 
@@ -74,23 +80,27 @@ class Progress:
     count: int = 0
     first_step: int = 0
     step: int = 0
+    begun: int = 0
     reason: str = "running"
     message: str = "No training has begun."
     brief: str = ""
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Progress":
-        """Return what `dataclasses.asdict` made a dict of, among other entries."""
-        names = [one.name for one in fields(cls)]
-        given = {name: state[name] for name in names if name in state}
+        """Return what `dataclasses.asdict` made a dict of, among other entries.
+
+        Raises:
+            KeyError: if one is missing.
+        """
+        given = {"begun": 0, **state}  # Older snapshots do not hold it.
         if "steps" in state:  # Older snapshots hold two lists.
             given["first_step"], given["step"] = state["steps"]
             given["reason"], given["message"], given["brief"] = state["reason"]
-        return cls(**given)
+        return cls(**{one.name: given[one.name] for one in fields(cls)})
 
     def begin(self) -> None:
         """Begin a `fit`: the best value and the patience may be those of another one."""
-        self.stopped_epoch = self.first_step = self.step = 0
+        self.stopped_epoch = self.first_step = self.step = self.begun = 0
         self.end("running", "Training is running.")
 
     def end(self, reason: str, message: str, brief: str = "") -> None:

@@ -40,12 +40,12 @@ def configuration(model: keras.Model) -> Any:
         config = json.dumps(model.get_config(), default=_serialized, sort_keys=True)
     except (NotImplementedError, TypeError, ValueError):
         return None  # A subclass that does not say how it is built: its shapes must do.
-    return without_counters(json.loads(config))
+    return json.loads(without_counters(config))
 
 
-def without_counters(state: Any) -> Any:
-    """Return nested state without the numbers that Keras appends to names."""
-    return json.loads(_COUNTER.sub("", json.dumps(state)))
+def without_counters(text: str) -> str:
+    """Return a name, or a text with names, without the numbers that Keras appends to them."""
+    return _COUNTER.sub("", text)
 
 
 def differences(place: str, theirs: Any, mine: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -73,5 +73,5 @@ def _serialized(value: Any) -> Any:
 
 
 def _described(variable: Any) -> list[Any]:
-    path = _COUNTER.sub("", getattr(variable, "path", variable.name))
+    path = without_counters(getattr(variable, "path", variable.name))
     return [path, [*variable.shape], str(keras.backend.standardize_dtype(variable.dtype))]

@@ -67,6 +67,9 @@ class ResumableFit:
         others: those of them that have a place in the snapshots.
         options: `Options`.
 
+    Attributes:
+        model, params: as given.
+
     Raises:
         ValueError: if another `fit` uses the folder.
     """
@@ -79,8 +82,8 @@ class ResumableFit:
         others: Sequence[keras.callbacks.Callback],
         options: Options,
     ) -> None:
-        self._model = model
-        self._params = params
+        self.model = model
+        self.params = params
         self._callbacks = callbacks
         self._others = others
         self._options = options
@@ -103,9 +106,9 @@ class ResumableFit:
 
     def begin(self) -> None:
         """Continue from the last snapshot, if there is one."""
-        when_fit_fails(self._model, self._fail)
-        self._setup = setup_of(self._model, self._params.get("steps"))
-        begun = self._place.interrupted(self._model)
+        when_fit_fails(self.model, self._fail)
+        self._setup = setup_of(self.model, self.params.get("steps"))
+        begun = self._place.interrupted(self.model)
         if begun and begun.left:
             self._setup = edited_since(self._setup, begun.setup[OPTIMIZERS], begun.left)
         path, state = self._folder.load()
@@ -113,14 +116,14 @@ class ResumableFit:
             self._resumed = self._resume(path, state)
         self._warn_of_interrupted()
         warn_of_overwriting(self._others)
-        self._place.begin(self._model, self._setup)
+        self._place.begin(self.model, self._setup)
         if self._options.exits:
             self._preemption.watch()
 
     def begin_epoch(self, epoch: int) -> None:
         """Begin an epoch, in its middle if it was begun before."""
         resumed, self._resumed = self._resumed, None
-        begin_at(self._model, None)
+        begin_at(self.model, None)
         self._epoch, self._done = epoch, 0
         self._epoch_generators = generator_states()
         if resumed is not None and resumed[0].batch:
@@ -140,7 +143,7 @@ class ResumableFit:
     def end_epoch(self, model: keras.Model, epoch: int) -> None:
         """Write a snapshot of a whole epoch, and end there if a signal says so."""
         if self._skipped is not None:
-            self._skipped.check_is_over(epoch)
+            self._skipped.check_is_over()
         self._end_skipping()
         self._save(model, epoch + 1, 0, {})
         self._preemption.exit_if_received()
@@ -160,13 +163,13 @@ class ResumableFit:
         self._place.leave()
 
     def _fail(self) -> None:
-        self._place.interrupt(optimizer_settings(self._model))
+        self._place.interrupt(optimizer_settings(self.model))
         self.leave()
         if not isinstance(sys.exc_info()[1], SystemExit):
             self._preemption.exit_if_received()
 
     def _end_skipping(self) -> None:
-        begin_at(self._model, None)
+        begin_at(self.model, None)
         if self._skipped is not None:
             self._skipped.end()
             self._skipped = None
@@ -192,7 +195,7 @@ class ResumableFit:
 
     def _resume(self, path: str, state: Any) -> tuple[Snapshot, Matches]:
         """Put a snapshot back, after a look for all that may be wrong with it."""
-        model, epochs = self._model, self._params["epochs"]
+        model, epochs = self.model, self.params["epochs"]
         snapshot = self._checked(path, state)
         edits, matches = Edits(snapshot.setup, self._setup), self._states.match(snapshot.callbacks)
         has_ended = snapshot.ended or snapshot.epoch >= epochs
@@ -207,7 +210,7 @@ class ResumableFit:
 
     def _checked(self, path: str, state: Any) -> Snapshot:
         """Return a snapshot that is one of this model."""
-        model = self._model
+        model = self.model
         if not model.built:
             raise invalid(
                 "model",
@@ -248,7 +251,7 @@ class ResumableFit:
         )
 
     def _tell_where(self, snapshot: Snapshot, has_ended: bool) -> None:
-        folder, epochs = self._folder.path, self._params["epochs"]
+        folder, epochs = self._folder.path, self.params["epochs"]
         if has_ended:
             fewer = f" of {epochs} that are asked for" if snapshot.epoch > epochs else ""
             following = self._place.next_folder()
@@ -277,7 +280,7 @@ class ResumableFit:
 
     def _skip(self, snapshot: Snapshot, matches: Matches) -> None:
         """Begin an epoch in its middle."""
-        model = self._model
+        model = self.model
         snapshot.put_back(model, matches)
         self._done, self._epoch_generators = snapshot.batch, snapshot.epoch_generators
         set_generator_states(snapshot.epoch_generators)

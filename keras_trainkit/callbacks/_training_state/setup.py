@@ -25,7 +25,6 @@ OPTIMIZERS = "optimizers"
 # What a position in the middle of an epoch stands for depends on these.
 _OF_EPOCH = ("steps", "batch_size")
 _SAMPLE = 16
-_MOST_LEAVES = 64
 
 
 def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
@@ -38,15 +37,13 @@ def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
     fit = running_fit(model)
     arguments = fit.arguments if fit else {}
     given = compiled_with(model)
-    return without_counters(
-        {
-            OPTIMIZERS: optimizer_settings(model),
-            **{name: described(given.get(name)) for name in _COMPILED},
-            **{name: described(arguments.get(name)) for name in _FITTED},
-            "steps": steps,
-            **{name: _data(arguments[name]) for name in _DATA if name in arguments},
-        }
-    )
+    return {
+        OPTIMIZERS: optimizer_settings(model),
+        **{name: described(given.get(name)) for name in _COMPILED},
+        **{name: described(arguments.get(name)) for name in _FITTED},
+        "steps": steps,
+        **{name: _data(arguments[name]) for name in _DATA if arguments.get(name) is not None},
+    }
 
 
 def optimizer_settings(model: keras.Model) -> list[Any]:
@@ -136,29 +133,37 @@ def described(value: Any) -> Any:
     if isinstance(value, functools.partial):
         return [described(value.func), described(value.args), described(value.keywords)]
     if hasattr(value, "get_config") and not isinstance(value, type):
-        return {"class": type(value).__name__, **described(_config(value))}
+        config = described(_config(value))
+        if isinstance(config.get("name"), str):
+            config["name"] = without_counters(config["name"])
+        return {"class": type(value).__name__, **config}
     return getattr(value, "__qualname__", type(value).__name__)
 
 
 def _config(value: Any) -> Mapping[str, Any]:
     try:
         return value.get_config()
-    except (NotImplementedError, TypeError, ValueError, RuntimeError):
-        return {}  # It does not tell.
+    except Exception:  # It does not tell, or not now.
+        return {}
 
 
 def _data(value: Any) -> Any:
     """Return the shapes of arrays and a checksum of some of their rows; of other data its class."""
     leaves = keras.tree.flatten(value)
-    if len(leaves) > _MOST_LEAVES:
+    if all(isinstance(leaf, (bool, int, float, str)) for leaf in leaves):
         leaves = [np.asarray(value)]
-    found = [_array(leaf) if hasattr(leaf, "shape") else type(leaf).__name__ for leaf in leaves]
+    found = [_array(leaf) for leaf in leaves]
     return found[0] if len(found) == 1 else found
 
 
 def _array(array: Any) -> str:
-    shape = tuple(array.shape)
-    rows = array[:: max(1, shape[0] // _SAMPLE)] if shape and shape[0] else array
-    values = np.asarray(keras.ops.convert_to_numpy(rows))
+    try:
+        shape = tuple(array.shape)
+        rows = array[:: max(1, shape[0] // _SAMPLE)] if shape and shape[0] else array
+        values = np.asarray(keras.ops.convert_to_numpy(rows))
+    except Exception:  # No array, or one of a kind that cannot be looked at in this way.
+        return type(array).__name__
+    if values.dtype.hasobject and not all(isinstance(x, (str, bytes)) for x in values.flat):
+        return f"{shape} {type(array).__name__}"
     content = repr(values.tolist()).encode() if values.dtype.hasobject else values.tobytes()
     return f"{shape} {values.dtype}, checksum {zlib.crc32(content):08x}"

@@ -50,17 +50,19 @@ class SkippedSteps(TrainFunction):
         batches = arguments[-1]
         if backend != "torch":  # There the trainer itself takes a call's batches, as a list.
             batches = list(itertools.islice(batches, self.model.steps_per_execution))
-        if self._prepare and batches:
+        if not batches:  # Where the trainer's own function would have noticed it.
+            self.check_is_over()
+        if self._prepare:
             self._prepare(batches[0])
             self._prepare = None
         return (self._logs, arguments[0]) if backend == "jax" else self._logs
 
-    def check_is_over(self, epoch: int) -> None:
+    def check_is_over(self) -> None:
         """Raise if the epoch has ended among the steps that were done: its data is another."""
         if self.model.train_function is self:
             raise ValueError(
                 f"`x` must give the steps that it gave before: a snapshot was written after step "
-                f"{self._steps} of epoch {epoch + 1}. Received: an epoch of {self._passed} steps"
+                f"{self._steps} of this epoch. Received: an epoch of {self._passed} steps"
             )
 
     def end(self) -> None:

@@ -11,6 +11,8 @@ from keras_trainkit import _backend
 from keras_trainkit._keras_internals import layers_of, optimizers_in, optimizers_of
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, is_runtime_number
 
+_TEXTS_AND_DATES = "SUMm"
+
 
 def state_optimizers(model: keras.Model) -> list[Any]:
     """Return the optimizers of a model: that of `compile`, and those in attributes of its own."""
@@ -44,12 +46,11 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
 
 
 def check_values(variables: Iterable[Any], values: Sequence[np.ndarray]) -> None:
-    """Raise a ValueError unless there is an array of its shape for every variable."""
+    """Raise a ValueError unless there is an array of numbers of its shape for every variable."""
     shapes = [tuple(variable.shape) for variable in variables]
     found = [value.shape for value in values]
-    if shapes != found:
-        place = next((i for i, (a, b) in enumerate(zip(shapes, found, strict=False)) if a != b), -1)
-        raise ValueError(f"{len(shapes)} arrays are needed, of which array {place} does not fit")
+    if shapes != found or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
+        raise ValueError(f"its {len(found)} arrays are not those of {len(shapes)} variables")
 
 
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
@@ -79,6 +80,13 @@ def check_hyperparameters(model: keras.Model, values: list[dict[str, float]]) ->
     for held, saved in zip(numbers, values, strict=True):
         for number in held:
             number.check(number.name, saved[number.name])
+
+
+def repeat_hyperparameters(model: keras.Model) -> None:
+    """Give their variables the numbers again, where a step that failed has taken them."""
+    for _, held in _hyperparameters(model):
+        for number in held:
+            number.variable.assign(number.value)
 
 
 def generator_states() -> dict[str, Any]:

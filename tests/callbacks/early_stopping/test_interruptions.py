@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit import _archive as archive
 from keras_trainkit import layers
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._early_stopping import best_state as best
+from keras_trainkit.callbacks._lock import LOCK
 from keras_trainkit.optimizers import NAG
-from tests.callbacks.stopped import Scores
+from tests.callbacks.stopped import Scores, kept_in
 from tests.contracts import array
 from tests.selection import full_on_torch
 
@@ -137,10 +137,9 @@ ERRORS = {press_ctrl_c: KeyboardInterrupt, raise_error: RuntimeError}
 
 
 def assert_whole(directory, weights):
-    """Compare the only file in a folder with weights."""
-    assert os.listdir(directory) == [best.BEST_FILE]
-    read = archive.read(directory / best.BEST_FILE)
-    for mine, expected in zip(read, weights, strict=True):
+    """Compare the only file in a folder, beside its lock, with weights."""
+    assert sorted(os.listdir(directory)) == [best.BEST_FILE, f"{best.BEST_FILE}{LOCK}"]
+    for mine, expected in zip(kept_in(directory / best.BEST_FILE), weights, strict=True):
         np.testing.assert_array_equal(mine, expected)
 
 
@@ -297,6 +296,33 @@ def test_never_restores_a_part_of_a_copy_that_failed(bench, stored, tmp_path, mo
     assert stopping.report.restored == (stored == "on disk")
     assert stopping.best_epoch == 1
     bench.assert_holds(1 if stored == "on disk" else 3)
+
+
+def end_at_sigterm(*_):
+    raise SystemExit(143)
+
+
+@pytest.mark.parametrize("restore", ["weights", "state"])
+@pytest.mark.parametrize("stored", ["in memory", "on disk"])
+@pytest.mark.parametrize("optimizer", ["Adam"])
+def test_finishes_a_restoration_that_sigterm_comes_into(
+    bench, stored, restore, tmp_path, monkeypatch
+):
+    """A job is often ended by Ctrl-C, and by SIGTERM as soon as that takes long."""
+    before = signal.signal(signal.SIGTERM, end_at_sigterm)
+    assign = best.assign
+    through = striking(lambda: os.kill(os.getpid(), signal.SIGTERM), 2)
+    monkeypatch.setattr(best, "assign", lambda those, values: assign(through(those), values))
+    directory = tmp_path if stored == "on disk" else None
+    stopping = EarlyStopping("score", mode="min", patience=9, restore=restore, directory=directory)
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            bench.fit(Scores(SCORES), stopping, Strike("on_epoch_end", 4, 0, press_ctrl_c))
+        assert signal.getsignal(signal.SIGTERM) is end_at_sigterm
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopping.report.restored
+    bench.assert_holds(3)
 
 
 @pytest.mark.parametrize("restore", ["weights", "state"])

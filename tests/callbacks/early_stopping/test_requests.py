@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit import _archive as archive
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._early_stopping.best_state import BEST_FILE
 from tests.callbacks.stopped import (
@@ -26,6 +25,7 @@ from tests.callbacks.stopped import (
     assert_holds,
     data,
     fit,
+    kept_in,
     simulate,
     small_model,
 )
@@ -302,7 +302,7 @@ def test_nan_is_no_improvement_and_never_in_the_best_file(thread, tmp_path):
     model, scores = small_model(), Scores([5.0, 3.0, NAN, NAN])
     fit(model, Breaks(), scores, stopping(directory=tmp_path), epochs=4)
     assert_holds(model, scores.weights[BEST])
-    assert_holds(model, archive.read(tmp_path / BEST_FILE))
+    assert_holds(model, kept_in(tmp_path / BEST_FILE))
 
 
 def test_a_first_epoch_of_nan_is_not_the_best():

@@ -12,6 +12,7 @@ import pytest
 from keras_trainkit import _archive as archive
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._early_stopping.best_state import BEST_FILE, BestState
+from keras_trainkit.callbacks._lock import LOCK
 from tests.callbacks.stopped import (
     BEST,
     SCORES,
@@ -19,6 +20,7 @@ from tests.callbacks.stopped import (
     Scores,
     assert_holds,
     fit,
+    kept_in,
     run,
     simulate,
     small_model,
@@ -46,7 +48,7 @@ class Files(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.names.append(os.listdir(self.folder))
-        self.read.append(archive.read(self.folder / BEST_FILE))
+        self.read.append(kept_in(self.folder / BEST_FILE))
 
 
 def test_keeps_the_best_weights_in_one_file_that_it_replaces(tmp_path):
@@ -54,7 +56,7 @@ def test_keeps_the_best_weights_in_one_file_that_it_replaces(tmp_path):
     model, scores, files = small_model(), Scores(SCORES), Files(folder)
     callback = stopping(directory=folder)
     fit(model, scores, callback, files)
-    assert files.names == [[BEST_FILE]] * 4
+    assert [sorted(names) for names in files.names] == [[BEST_FILE, f"{BEST_FILE}{LOCK}"]] * 4
     for read, epoch in zip(files.read, (0, 1, 1, 1), strict=True):
         for mine, expected in zip(read, scores.weights[epoch], strict=True):
             np.testing.assert_array_equal(mine, expected)

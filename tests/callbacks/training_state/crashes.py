@@ -1,5 +1,7 @@
 """Trainings that crash and are run again, beside the same ones that run through."""
 
+import contextlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,3 +193,12 @@ def assert_resumes(training, folder):
     assert resumed.steps == through.steps - training.saved
     assert_same(resumed, through)
     return resumed
+
+
+@contextlib.contextmanager
+def complaints():
+    """Collect the messages of the package's warnings."""
+    messages = []
+    with warnings.catch_warnings(record=True, action="always", category=UserWarning) as record:
+        yield messages
+    messages.extend(str(warning.message) for warning in record)

@@ -1,14 +1,13 @@
 """What fails around a snapshot costs one clear message, never the training or a wrong number."""
 
-import contextlib
 import errno
+import itertools
 import json
 import os
 import pathlib
 import random
 import subprocess
 import tempfile
-import warnings
 import zipfile
 
 import keras
@@ -26,6 +25,7 @@ from tests.callbacks.training_state.crashes import (
     arrays,
     assert_same,
     compiled,
+    complaints,
     network,
 )
 from tests.contracts import array
@@ -40,15 +40,6 @@ def snapshots(folder):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in snapshots(folder)}
-
-
-@contextlib.contextmanager
-def complaints():
-    """Collect the messages of the package's warnings."""
-    messages = []
-    with warnings.catch_warnings(record=True, action="always", category=UserWarning) as record:
-        yield messages
-    messages.extend(str(warning.message) for warning in record)
 
 
 @pytest.fixture(scope="module")
@@ -241,14 +232,14 @@ def test_tells_a_flipped_bit_in_every_byte_of_a_file(tmp_path):
 
 
 def test_tells_a_shape_that_has_become_smaller(tmp_path):
-    """What is behind the part that is read has to agree with the checksum as well."""
+    """A member holds nothing behind the part that is read."""
     path = tmp_path / "state.npz"
     archive.write(str(path), np.arange(60000))
     content = path.read_bytes()
     bit = 8 * (content.index(b"(60000,)") + 1) + 2
     path.write_bytes(flipped(content, bit))
     assert b"(20000,)" in path.read_bytes()
-    with pytest.raises(archive.DamagedError, match="Bad CRC-32"):
+    with pytest.raises(archive.DamagedError, match="bytes for the shape"):
         archive.read(str(path))
 
 
@@ -399,3 +390,126 @@ def test_ctrl_c_while_a_snapshot_is_written_leaves_the_last_one(tmp_path):
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+# Of what cannot be read now nothing is deleted, and no training begins anew.
+
+
+def unreachable(path, mode):
+    raise OSError(errno.ESTALE, "Stale file handle", str(path))
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("reads", ["the files", "the folder"])
+def test_a_snapshot_that_cannot_be_read_now_is_an_error_that_names_the_reason(
+    reads, left, monkeypatch
+):
+    files = contents(left)
+    model = network()
+    weights = model.get_weights()
+    with monkeypatch.context() as away:
+        if reads == "the files":
+            away.setattr(archive, "open", unreachable, raising=False)
+        else:
+            away.setattr(os, "listdir", lambda path: unreachable(path, "r"))
+        with pytest.raises(OSError, match="Stale file handle") as error:
+            model.fit(**arrays(), epochs=4, verbose=0, callbacks=[TRAINING.state(left)])
+    place = snapshots(left)[-1] if reads == "the files" else left / "state" / "fit-000"
+    assert (error.value.errno, error.value.filename) == (errno.ESTALE, str(place))
+    assert contents(left) == files
+    for mine, before in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(mine, before)
+    assert TRAINING.resumed(left).callbacks[0].epochs == [2, 3]
+
+
+@pytest.mark.short("torch")
+def test_another_user_may_read_what_the_umask_lets_him(left):
+    before = os.umask(0o027)
+    try:
+        TRAINING.resumed(left)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in snapshots(left)} == {0o640}
+
+
+def filling(monkeypatch, limits):
+    """Let the files that are written from now on find so much room each, the last one for ever."""
+    rooms = itertools.chain(limits, itertools.repeat(limits[-1]))
+
+    def opened(path, mode):
+        file = pathlib.Path(path).open(mode)  # noqa: SIM115
+        return Filling(file, next(rooms)) if "x" in mode else file
+
+    monkeypatch.setattr(archive, "open", opened, raising=False)
+
+
+@pytest.mark.short("torch")
+def test_makes_room_on_a_full_disk_by_keeping_one_snapshot_only(tmp_path, monkeypatch):
+    """There is room for two: with `keep=2` a third one never fits while two are there."""
+    training = Training(save_freq="epoch", epochs=6, crash=(5, None))
+    written = []
+
+    def opened(path, mode):
+        file = pathlib.Path(path).open(mode)  # noqa: SIM115
+        if "x" not in mode:
+            return file
+        others = [p for p in snapshots(tmp_path) if p.suffix == ".npz"]
+        written.append(len(others))
+        return Filling(file, 10**9 if len(others) < 2 else 3000)
+
+    monkeypatch.setattr(archive, "open", opened, raising=False)
+    with complaints() as messages:
+        training.crashed(tmp_path, keep=2)
+    assert messages == []
+    assert archive.read(str(snapshots(tmp_path)[-1]))["epoch"] == 5
+    assert max(written) == 2
+    monkeypatch.undo()
+    assert training.resumed(tmp_path).callbacks[0].epochs == [5]
+
+
+@pytest.mark.short("torch")
+def test_keeps_the_newest_where_not_even_a_second_one_fits(tmp_path, monkeypatch):
+    filling(monkeypatch, [10**9, 10**9, 3000])
+    with complaints() as messages:
+        Training(save_freq="epoch", epochs=6).run(tmp_path, TRAINING.state(tmp_path))
+    assert len(messages) == 1
+    assert [archive.read(str(path))["epoch"] for path in snapshots(tmp_path)] == [2]
+
+
+@pytest.mark.short("torch")
+def test_another_error_than_a_full_disk_costs_no_snapshot(left, monkeypatch):
+    before = contents(left)
+
+    def broken(path, mode):
+        if "x" in mode:
+            raise OSError(errno.EIO, "Input/output error")
+        return pathlib.Path(path).open(mode)
+
+    monkeypatch.setattr(archive, "open", broken, raising=False)
+    with complaints() as messages:
+        TRAINING.resumed(left)
+    assert len(messages) == 1
+    assert contents(left) == before
+
+
+@pytest.mark.short("torch")
+def test_warns_again_when_writing_fails_again_after_it_has_worked(tmp_path, monkeypatch):
+    folder = SnapshotFolder(str(tmp_path / "fit-000"), 2)
+    said = []
+    for room in (10**9, 10, 10, 10**9, 10, 10, 10**9):
+        with monkeypatch.context() as patch, complaints() as messages:
+            filling(patch, [room])
+            folder.save({"weights": [np.zeros(99)]})
+        said.append(len(messages))
+    assert said == [0, 1, 0, 0, 1, 0, 0]
+
+
+@pytest.mark.short("torch")
+def test_a_damaged_snapshot_is_left_for_whoever_can_mend_it(left):
+    before, last = snapshots(left)
+    content = last.read_bytes()
+    last.write_bytes(content[:1000])
+    with complaints():
+        TRAINING.resumed(left)
+    assert last.read_bytes() == content[:1000]
+    assert not before.exists()  # It was sound, and there are `keep` newer ones.
