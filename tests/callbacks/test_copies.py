@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_trainkit.callbacks import GradientMonitor, LearningRate, SwapIterate
+from keras_trainkit.callbacks import EarlyStopping, GradientMonitor, LearningRate, SwapIterate
 from keras_trainkit.layers import Dropout
 from keras_trainkit.optimizers import NAG
 from keras_trainkit.schedules import ConstantLearningRate, CosineDecay, ExponentialDecay
@@ -97,6 +97,10 @@ CALLBACKS = {
     ),
     "rollback": lambda folder: GradientMonitor(on_nonfinite="rollback"),
     "iterate": lambda folder: SwapIterate(),
+    "stopping": lambda folder: EarlyStopping(patience=3, restore="state"),
+    "stopping on disk": lambda folder: EarlyStopping(
+        "loss", patience=9, every=3, directory=folder / "best"
+    ),
 }
 
 
