@@ -20,10 +20,14 @@ class SnapshotFolder:
     Args:
         path: path of the folder. It is made when the first snapshot is written.
         keep: integer >= 1. How many snapshots are kept.
+
+    Attributes:
+        beginning: path of a file for what must be known until there is a snapshot.
     """
 
     def __init__(self, path: str, keep: int) -> None:
         self.path = path
+        self.beginning = os.path.join(path, "beginning.npz")
         self._keep = keep
         self._damaged: set[int] = set()
         self._complaint = ""

@@ -13,12 +13,12 @@ from keras_trainkit._archive import Deferred
 from keras_trainkit._fit import running_fit, when_fit_fails
 from keras_trainkit._keras_internals import begin_at, symbolic_build
 from keras_trainkit._validation import invalid
+from keras_trainkit.callbacks._training_state import csv_rows
 from keras_trainkit.callbacks._training_state.callback_states import (
     CallbackStates,
     Matches,
     has_ended_training,
 )
-from keras_trainkit.callbacks._training_state.csv_rows import warn_of_overwriting
 from keras_trainkit.callbacks._training_state.fingerprint import (
     configuration,
     difference,
@@ -112,10 +112,11 @@ class ResumableFit:
         if begun and begun.left:
             self._setup = edited_since(self._setup, begun.setup[OPTIMIZERS], begun.left)
         path, state = self._folder.load()
-        if state is not None:
+        if state is None:
+            csv_rows.begin(self._others, self._folder.beginning)
+        else:
             self._resumed = self._resume(path, state)
         self._warn_of_interrupted()
-        warn_of_overwriting(self._others)
         self._place.begin(self.model, self._setup)
         if self._options.exits:
             self._preemption.watch()

@@ -6,6 +6,7 @@ import keras
 import pytest
 
 from keras_trainkit.callbacks import TrainingState
+from keras_trainkit.callbacks._training_state import csv_rows
 from tests.callbacks.training_state.crashes import Training, arrays, network
 from tests.selection import full_on_torch
 
@@ -36,7 +37,7 @@ def rows(folder):
         return list(csv.reader(file))
 
 
-INSTANTS = {"second epoch": (1, None), "later epoch": (2, None), "in the middle": (2, 4)}
+INSTANTS = {"first epoch": (0, None), "later epoch": (2, None), "in the middle": (2, 4)}
 
 
 @pytest.mark.oldest
@@ -89,3 +90,40 @@ def test_says_that_the_rows_will_be_lost_without_append(tmp_path):
     logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     with pytest.warns(UserWarning, match="Pass it `append=True` to keep the rows"):
         network().fit(**arrays(), verbose=0, callbacks=[logger, TrainingState(tmp_path / "state")])
+
+
+def grown(tmp_path, before, rows):
+    """Return a file that had some rows when a training began, and some more by now."""
+    path = tmp_path / "log.csv"
+    path.write_text(before)
+    logger = keras.callbacks.CSVLogger(path, append=True)
+    state = csv_rows.written(logger)
+    path.write_text(before + rows)
+    return path, logger, state
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("before", ["", "epoch,loss\n0,1.5\n1,1.25\n"])
+@pytest.mark.parametrize(
+    ("rows", "is_cut"),
+    [
+        ("2,1.0\n", True),
+        ("2,1.0\n3,0.5\n", True),
+        ("2,1.0\n3,0.", True),  # The last one was being written.
+        ("0,1.0\n0,1.0\n1,0.5\n", False),  # Another training has written there since.
+        ("2,1.0\nnotes,mine\n", False),
+        ("", False),
+    ],
+)
+def test_only_rows_of_epochs_that_follow_each_other_are_removed(before, rows, is_cut, tmp_path):
+    header = "" if before else "epoch,loss\n"
+    path, logger, state = grown(tmp_path, before, header + rows)
+    csv_rows.cut_back(logger, state)
+    assert path.read_text() == (before if is_cut else before + header + rows)
+
+
+@pytest.mark.host
+def test_before_the_first_snapshot_no_more_than_one_row_can_be_its_own(tmp_path):
+    path, logger, state = grown(tmp_path, "", "epoch,loss\n0,1.5\n1,1.0\n")
+    csv_rows.cut_back(logger, state, most=1)
+    assert path.read_text() == "epoch,loss\n0,1.5\n1,1.0\n"
