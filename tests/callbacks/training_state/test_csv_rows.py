@@ -8,9 +8,8 @@ import pytest
 from keras_trainkit.callbacks import TrainingState
 from keras_trainkit.callbacks._training_state import csv_rows
 from tests.callbacks.training_state.crashes import Training, arrays, network
-from tests.selection import full_on_torch
 
-BEHIND = pytest.mark.short("torch")
+ON_TORCH = pytest.mark.short("torch")
 
 
 loggers = []
@@ -40,14 +39,9 @@ def rows(folder):
 INSTANTS = {"first epoch": (0, None), "later epoch": (2, None), "in the middle": (2, 4)}
 
 
+@ON_TORCH
 @pytest.mark.oldest
-@pytest.mark.parametrize(
-    "instant",
-    full_on_torch(
-        [pytest.param(instant, id=name) for name, instant in INSTANTS.items()],
-        keep=("later epoch",),
-    ),
-)
+@pytest.mark.parametrize("instant", INSTANTS.values(), ids=INSTANTS)
 def test_every_epoch_has_one_row_however_often_it_was_trained(instant, tmp_path):
     run = training(instant)
     run.run(tmp_path / "through")
@@ -56,7 +50,7 @@ def test_every_epoch_has_one_row_however_often_it_was_trained(instant, tmp_path)
     assert rows(tmp_path) == rows(tmp_path / "through")
 
 
-@BEHIND
+@ON_TORCH
 def test_a_snapshot_in_the_first_epoch_leaves_a_file_that_begins_with_its_header(tmp_path):
     run = training((0, None), save_freq=3)
     run.run(tmp_path / "through")
@@ -66,7 +60,7 @@ def test_a_snapshot_in_the_first_epoch_leaves_a_file_that_begins_with_its_header
     assert rows(tmp_path) == rows(tmp_path / "through")
 
 
-@BEHIND
+@ON_TORCH
 def test_a_file_that_is_another_one_is_left_alone(tmp_path):
     run = training((2, None))
     run.crashed(tmp_path)
@@ -76,7 +70,7 @@ def test_a_file_that_is_another_one_is_left_alone(tmp_path):
     assert (tmp_path / "log.csv").read_text().startswith(mine)
 
 
-@BEHIND
+@ON_TORCH
 def test_a_file_that_has_been_moved_away_is_begun_anew(tmp_path):
     run = training((2, None))
     run.crashed(tmp_path)
@@ -85,7 +79,7 @@ def test_a_file_that_has_been_moved_away_is_begun_anew(tmp_path):
     assert [row[0] for row in rows(tmp_path)] == ["epoch", "2", "3"]
 
 
-@BEHIND
+@ON_TORCH
 def test_says_that_the_rows_will_be_lost_without_append(tmp_path):
     logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     with pytest.warns(UserWarning, match="Pass it `append=True` to keep the rows"):

@@ -94,7 +94,7 @@ OPTIMIZERS = {
     ("before", "after", "sentence", "value", "expected"),
     full_on_torch(
         [pytest.param(*case, id=name) for name, case in OPTIMIZERS.items()],
-        keep=("our rate", "Keras's hyperparameter"),
+        keep=("our rate",),
     ),
 )
 def test_an_edited_number_takes_effect_and_is_said(
@@ -186,6 +186,7 @@ def test_every_other_edit_is_said(before, after, sentence, tmp_path):
         assert resumed(edited(**after), tmp_path).callbacks[0].epochs == [2, 3]
 
 
+@pytest.mark.short("torch")
 @pytest.mark.oldest
 def test_nothing_is_said_of_a_script_that_was_not_edited(tmp_path):
     through = BEFORE.run(tmp_path / "through")

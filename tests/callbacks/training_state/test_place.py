@@ -134,10 +134,8 @@ class Nested(keras.callbacks.Callback):
             self.error = str(caught.value)
 
 
-@pytest.mark.oldest
-@pytest.mark.parametrize(
-    "same_callback", [False, pytest.param(True, marks=pytest.mark.short("torch"))]
-)
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("same_callback", [False, True])
 def test_a_fit_inside_of_another_needs_a_folder_of_its_own(same_callback, tmp_path):
     through = TRAINING.run(tmp_path / "through")
     outer = TrainingState(tmp_path / "state")
@@ -177,7 +175,7 @@ class OtherProcess(keras.callbacks.Callback):
             self.said = run_in_fresh_process(OTHER_PROCESS, self.folder)
 
 
-@pytest.mark.oldest
+@pytest.mark.short("torch")
 def test_a_second_process_is_refused_as_long_as_the_first_trains(tmp_path):
     other = OtherProcess(tmp_path)
     fit(network(), tmp_path, other)
