@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from keras_trainkit._interruption import uninterrupted
+from keras_trainkit._interruption import _HeldBack, uninterrupted
 
 pytestmark = pytest.mark.host
 
@@ -95,6 +95,22 @@ def test_a_handler_that_raises_while_handlers_are_put_back_keeps_none_of_them_aw
         work()
     monkeypatch.undo()
     assert sorted(came) == sorted([INT] * presses + [TERM, USR1])
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_handlers_are_put_back_although_another_signal_comes_first(came, presses, monkeypatch):
+    put_back, left = _HeldBack.__exit__, [INT] * presses
+
+    def press_first(held, *error):
+        if left:
+            left.pop()
+            raise KeyboardInterrupt
+        put_back(held, *error)
+
+    monkeypatch.setattr(_HeldBack, "__exit__", press_first)
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        press(USR1)
+    assert came == [USR1]
 
 
 def test_a_block_in_a_block_waits_for_the_outer_one(came):

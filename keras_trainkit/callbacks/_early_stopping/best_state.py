@@ -26,6 +26,9 @@ from keras_trainkit.callbacks._training_state.variables import (
 )
 
 BEST_FILE = "best.npz"
+# What reading a variable on JAX raises where a step that failed has taken the array, and where
+# `fit` had just taken it to hand it to a step.
+TAKEN = (RuntimeError, TypeError)
 
 
 class BestState:
@@ -164,7 +167,7 @@ def give_back(model: keras.Model, values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(taken_by_steps(model), values, strict=False):
         try:
             keras.ops.convert_to_numpy(variable)
-        except RuntimeError:
+        except TAKEN:
             variable.assign(value)
 
 
@@ -178,8 +181,7 @@ def end_training(model: keras.Model, at_average: bool = False) -> None:
             average.assign(variable)
     optimizer = model.optimizer
     if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
-        # A step that failed while it ran has taken the optimizer's arrays on JAX.
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(*TAKEN):
             optimizer.finalize_variable_values(model.trainable_weights)
 
 

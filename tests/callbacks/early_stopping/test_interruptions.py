@@ -298,6 +298,37 @@ def test_never_restores_a_part_of_a_copy_that_failed(bench, stored, tmp_path, mo
     bench.assert_holds(1 if stored == "on disk" else 3)
 
 
+def delete(variable):
+    variable.value.delete()
+
+
+def take(variable):
+    variable._value = None
+
+
+@pytest.mark.backend("jax")
+@pytest.mark.parametrize("restore", ["weights", "state"])
+@pytest.mark.parametrize("lose", [delete, take])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_gives_the_best_weights_back_where_a_step_has_taken_all_values(bench, lose, restore):
+    """As where Ctrl-C comes while a step runs, or between two lines in front of it."""
+
+    def interrupt():
+        for variable in bench.variables:
+            lose(variable)
+        raise KeyboardInterrupt
+
+    stopping = EarlyStopping("score", mode="min", patience=9, restore=restore)
+    # `fit` may fail once more in its unwinding.
+    with pytest.raises((KeyboardInterrupt, *best.TAKEN)):
+        bench.fit(Scores(SCORES), stopping, Strike("on_epoch_end", 4, 0, interrupt))
+    assert stopping.report.restored
+    bench.assert_holds(3)
+    assert np.isfinite(bench.model.predict(data()[0], verbose=0)).all()
+    if restore == "state" and bench is not made("average"):
+        bench.assert_trains_on(stopping)  # On JAX Keras itself cannot go on under `use_ema`.
+
+
 def end_at_sigterm(*_):
     raise SystemExit(143)
 

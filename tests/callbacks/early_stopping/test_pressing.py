@@ -9,6 +9,9 @@ from tests.contracts import run_in_fresh_process
 ON_TORCH = keras.backend.backend() == "torch"
 
 
+# TensorFlow itself damages its memory, and aborts, at one of some 400 exceptions that a signal
+# raises, with early stopping and without. The script runs there by hand.
+@pytest.mark.backend("torch", "jax")
 @pytest.mark.parametrize(
     "trainings", [16 if ON_TORCH else 8, pytest.param(200, marks=pytest.mark.short())]
 )
