@@ -43,6 +43,7 @@ class Fit:
         self.model = model
         self.arguments = arguments
         self.when_it_raises = contextlib.ExitStack()
+        self.at_last = contextlib.ExitStack()
         self.is_over = False
 
     def __enter__(self) -> None:
@@ -55,7 +56,7 @@ class Fit:
         """
         try:
             if kind is not None:
-                with uninterrupted():
+                with uninterrupted(), self.at_last:
                     self.when_it_raises.callback(end_jax_state, self.model)
                     self.when_it_raises.close()
         finally:
@@ -72,8 +73,8 @@ def running_fit(model: keras.Model) -> Fit | None:
     return running if running is not None and running.model is model else None
 
 
-def when_fit_fails(model: keras.Model, action: Callable[[], None]) -> None:
-    """Call `action` if the running `fit` of `model` ends by an exception.
+def when_fit_fails(model: keras.Model, action: Callable[[], None], last: bool = False) -> None:
+    """Call `action` if the running `fit` of `model` ends by an exception; `last`: after the others.
 
     That may come from a step, the data, a validation or another callback, and Ctrl-C between any
     two lines; on JAX `fit` then still writes its last state into the model. Around `fit` is the one
@@ -81,7 +82,7 @@ def when_fit_fails(model: keras.Model, action: Callable[[], None]) -> None:
     """
     running = running_fit(model)
     if running is not None:
-        running.when_it_raises.callback(action)
+        (running.at_last if last else running.when_it_raises).callback(action)
 
 
 def calling_list() -> keras.callbacks.CallbackList | None:

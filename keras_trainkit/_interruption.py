@@ -1,6 +1,7 @@
 """Work that no signal must cut in two: Ctrl-C, and every other that Python code handles."""
 
 import itertools
+import os
 import signal
 import threading
 from collections import deque
@@ -34,6 +35,7 @@ class _HeldBack:
     def __init__(self) -> None:
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         self._pending: list[int] = []
+        self._process = os.getpid()
 
     def hold_back(self) -> None:
         """Stand in for every handler."""
@@ -59,5 +61,8 @@ class _HeldBack:
             if self._handlers or self._pending:
                 self.__exit__()
 
-    def _wait(self, number: int, _: Any) -> None:
-        self._pending.append(number)
+    def _wait(self, number: int, frame: Any) -> None:
+        if os.getpid() == self._process:
+            self._pending.append(number)
+        else:  # A fork has inherited the handler, and will not come to the end of the block.
+            self._handlers[number](number, frame)

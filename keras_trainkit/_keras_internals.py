@@ -6,6 +6,7 @@ optimizers a model has, and what its callbacks carry from epoch to epoch.
 """
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
@@ -64,6 +65,18 @@ def output_shape_of(layer: keras.layers.Lambda) -> Any:
 def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     """Keep the losses of the last step through a forward pass, whose call would clear them."""
     return patched(model, _clear_losses=lambda: None)
+
+
+def global_seed(create: bool = False) -> keras.Variable | None:
+    """Return the state of the generator for draws without a seed, None if there were none yet.
+
+    Nothing public reads it; `set_random_seed` only begins another one.
+    """
+    module = sys.modules[keras.random.SeedGenerator.__module__]
+    held = module.global_state.get_global_attribute(module.GLOBAL_SEED_GENERATOR)
+    if held is None and create:
+        held = module.global_seed_generator()
+    return held and held.state
 
 
 # `fit`.
@@ -225,14 +238,20 @@ def innermost_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
 
 
 def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:
-    """Yield optimizers among attributes, also those in lists and dicts, each once."""
+    """Yield optimizers among attributes, also those in nested lists and dicts, each once."""
     seen = set()
-    for value in values:
-        inner = value.values() if isinstance(value, dict) else value
-        for one in inner if isinstance(value, list | tuple | dict) else (value,):
-            if isinstance(one, keras.optimizers.Optimizer) and id(one) not in seen:
-                seen.add(id(one))
-                yield one
+    pending = list(values)[::-1]
+    while pending:
+        value = pending.pop()
+        if not isinstance(value, list | tuple | dict | keras.optimizers.Optimizer):
+            continue
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, keras.optimizers.Optimizer):
+            yield value
+        else:
+            pending.extend([*(value.values() if isinstance(value, dict) else value)][::-1])
 
 
 def given_learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:

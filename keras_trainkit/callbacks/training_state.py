@@ -125,11 +125,12 @@ class TrainingState(keras.callbacks.Callback):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Move behind all other callbacks; called there, continue from the last snapshot."""
         callbacks = calling_list()
-        if callbacks is None:
+        if callbacks is None or self not in callbacks.callbacks:
             raise RuntimeError("TrainingState must be called by a `keras.callbacks.CallbackList`")
         if not self._is_last(callbacks.callbacks):
             return self._move_to_the_end(callbacks.callbacks)
-        verbose = self.verbose == 1 or (self.verbose == AUTO and bool(self.params.get("verbose")))
+        of_fit = bool((self.params or {}).get("verbose"))
+        verbose = self.verbose == 1 or (self.verbose == AUTO and of_fit)
         options = Options(
             self.directory, self.keep, self.changed, self.adopt, verbose, self.on_signal == EXIT
         )
@@ -145,8 +146,7 @@ class TrainingState(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write a snapshot if it is time, or if a signal asks for a last one."""
         every = None if self.save_freq == EPOCH else self.save_freq
-        # Where training has been stopped here, the epoch's end comes next.
-        if self._fit.end_step(batch + 1, every) and not self.model.stop_training:
+        if self._fit.end_step(batch + 1, every):
             self._fit.save_step(self.model, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

@@ -7,6 +7,7 @@ state to the callback that has the same settings, or else to one that means the 
 import contextlib
 import inspect
 import warnings
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -72,10 +73,24 @@ class CallbackStates:
 
     Args:
         callbacks: all of its callbacks in their order, before the first step.
+        begun: what `as_begun` returned in an interrupted `fit` with which this one goes on. Some
+            of its callbacks may be the same objects, and count in what was an argument.
     """
 
-    def __init__(self, callbacks: Iterable[Callback]) -> None:
-        self._callbacks = [(c, Described.of(c)) for c in callbacks if _has_state(c)]
+    def __init__(
+        self,
+        callbacks: Iterable[Callback],
+        begun: Sequence[tuple[weakref.ref, Described]] = (),
+    ) -> None:
+        def described(callback: Callback) -> Described:
+            known = (one for reference, one in begun if reference() is callback)
+            return next(known, None) or Described.of(callback)
+
+        self._callbacks = [(c, described(c)) for c in callbacks if _has_state(c)]
+
+    def as_begun(self) -> list[tuple[weakref.ref, Described]]:
+        """Return the callbacks, which are not kept alive, and what they were at the beginning."""
+        return [(weakref.ref(callback), described) for callback, described in self._callbacks]
 
     def get(self) -> list[dict[str, Any]]:
         """Return the state of each, as nested lists, dicts, numbers and arrays."""
@@ -161,13 +176,16 @@ class Matches:
 
 def has_ended_training(callback: Callback) -> bool:
     """Say whether the callback has stopped training for good, as early stopping does."""
-    return getattr(callback, "stopped_epoch", 0) > 0 or getattr(callback, "has_stopped", False)
+    epoch = getattr(callback, "stopped_epoch", 0)
+    return (isinstance(epoch, int) and epoch > 0) or getattr(callback, "has_stopped", False) is True
 
 
 def _settings(callback: Callback) -> dict[str, Any]:
     own = vars(callback)
     names = [name for name in inspect.signature(type(callback)).parameters if name in own]
     values = {name: own[name] for name in names if name not in _INDIFFERENT}
+    if isinstance(values.get("min_delta"), (int, float)):
+        values["min_delta"] = abs(values["min_delta"])  # Keras gives it a sign while it trains.
     return {name: _as_json(value) for name, value in values.items() if _is_plain(value)}
 
 

@@ -10,6 +10,7 @@ import keras
 from keras_trainkit.callbacks._training_state.variables import state_optimizers, state_variables
 
 # An optimizer's variables hold the name of a layer and its weight in one: dense_2_kernel.
+_OF_BUILD = ("build_config", "build_input_shape")
 _COUNTER = re.compile(r"_\d+(?=_|\b)")
 
 
@@ -29,7 +30,7 @@ def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:
 
 def difference(snapshot: dict[str, Any], model: dict[str, Any]) -> str | None:
     """Return the first difference between two fingerprints in words, None if they are equal."""
-    for place, theirs, mine in differences("", snapshot, model):
+    for place, theirs, mine in differences("", _lasting(snapshot), _lasting(model)):
         return f"{place or 'the model'} is {shown(theirs)} there and {shown(mine)} here"
     return None
 
@@ -38,7 +39,7 @@ def configuration(model: keras.Model) -> Any:
     """Return the configuration of a model as it is now, None if it does not tell."""
     try:
         config = json.dumps(model.get_config(), default=_serialized, sort_keys=True)
-    except (NotImplementedError, TypeError, ValueError):
+    except Exception:
         return None  # A subclass that does not say how it is built: its shapes must do.
     return json.loads(without_counters(config))
 
@@ -65,7 +66,26 @@ def shown(value: Any) -> str:
     """Return a value in few words."""
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, float):
+        return f"{value:.7g}"  # Of float32 there are no more digits.
     return repr(value) if len(repr(value)) < 80 else "something else"
+
+
+def _lasting(config: Any) -> Any:
+    """Return a configuration without what is another in each process or with each batch.
+
+    The code of a lambda holds the line and the file where it stands.
+    """
+    if isinstance(config, list):
+        return [_lasting(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "__lambda__":
+        return {"class_name": "__lambda__"}
+    kept = {name: _lasting(item) for name, item in config.items() if name not in _OF_BUILD}
+    if isinstance(kept.get("batch_shape"), list):
+        kept["batch_shape"][0] = None
+    return kept
 
 
 def _serialized(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +19,13 @@ class Begun:
     Attributes:
         model: weak reference to the model that trains.
         setup: what the script gave to it, see `setup_of`.
+        callbacks: weak references to its callbacks, and what they were at its beginning.
         left: settings of the optimizers when it was interrupted.
     """
 
     model: weakref.ref
     setup: dict[str, Any]
+    callbacks: Sequence[tuple[weakref.ref, Any]]
     left: list[Any] | None = None
 
 
@@ -94,10 +96,15 @@ class Place:
         fits.has_warned = True
         return self._folder(max(fits.unfinished))
 
-    def begin(self, model: keras.Model, setup: dict[str, Any]) -> None:
+    def begin(
+        self,
+        model: keras.Model,
+        setup: dict[str, Any],
+        callbacks: Sequence[tuple[weakref.ref, Any]],
+    ) -> None:
         """Count the `fit`; one that was refused before does not count."""
         self._fits.count = max(self._fits.count, self._number + 1)
-        self._fits.unfinished[self._number] = Begun(weakref.ref(model), setup)
+        self._fits.unfinished[self._number] = Begun(weakref.ref(model), setup, callbacks)
 
     def interrupt(self, left: list[Any]) -> None:
         """Note the settings of the optimizers at an end by an exception."""

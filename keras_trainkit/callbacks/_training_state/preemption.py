@@ -1,5 +1,6 @@
 """Signals by which a scheduler says that it will take the machine away."""
 
+import os
 import signal
 import threading
 from typing import Any
@@ -22,6 +23,7 @@ class Preemption:
     def __init__(self) -> None:
         self.received: int | None = None
         self._handlers: dict[int, Any] = {}
+        self._process = 0
 
     def watch(self) -> None:
         """Begin to wait for one.
@@ -31,6 +33,7 @@ class Preemption:
         """
         if threading.current_thread() is not threading.main_thread():
             raise invalid("on_signal", "None where `fit` is not called in the main thread", "exit")
+        self._process = os.getpid()
         for number in SIGNALS:
             self._handlers[number] = signal.getsignal(number)
             signal.signal(number, self._note)
@@ -48,5 +51,8 @@ class Preemption:
             raise SystemExit(_EXIT_CODE_BASE + self.received)
 
     def _note(self, number: int, frame: Any) -> None:
-        self.received = number
         self.stop()
+        if os.getpid() == self._process:
+            self.received = number
+        else:  # A worker that loads data has inherited the handler.
+            signal.raise_signal(number)

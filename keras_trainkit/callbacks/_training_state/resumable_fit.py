@@ -1,6 +1,9 @@
 """One `fit` that writes snapshots and goes on from the last one."""
 
+import contextlib
+import math
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,7 +86,7 @@ class ResumableFit:
         options: Options,
     ) -> None:
         self.model = model
-        self.params = params
+        self.params = params or {}
         self._callbacks = callbacks
         self._others = others
         self._options = options
@@ -91,13 +94,16 @@ class ResumableFit:
         self._configured = configuration(model) if model.built else None
         self._fingerprint: dict[str, Any] = {}
         self._setup: dict[str, Any] = {}
-        self._states = CallbackStates(others)
         self._preemption = Preemption()
         self._place = Place(options.directory, others)
         self._folder = SnapshotFolder(self._place.choose(model, options.adopt), options.keep)
+        begun = self._place.interrupted(model)
+        self._states = CallbackStates(others, begun.callbacks if begun else ())
         self._resumed: tuple[Snapshot, Matches] | None = None
         self._skipped: SkippedSteps | None = None
         self._epoch = self._done = 0
+        self._is_saved = False
+        self._thread = threading.get_ident()
 
     @property
     def was_left(self) -> bool:
@@ -106,7 +112,7 @@ class ResumableFit:
 
     def begin(self) -> None:
         """Continue from the last snapshot, if there is one."""
-        when_fit_fails(self.model, self._fail)
+        when_fit_fails(self.model, self._fail, last=True)
         self._setup = setup_of(self.model, self.params.get("steps"))
         begun = self._place.interrupted(self.model)
         if begun and begun.left:
@@ -117,15 +123,15 @@ class ResumableFit:
         else:
             self._resumed = self._resume(path, state)
         self._warn_of_interrupted()
-        self._place.begin(self.model, self._setup)
         if self._options.exits:
             self._preemption.watch()
+        self._place.begin(self.model, self._setup, self._states.as_begun())
 
     def begin_epoch(self, epoch: int) -> None:
         """Begin an epoch, in its middle if it was begun before."""
         resumed, self._resumed = self._resumed, None
         begin_at(self.model, None)
-        self._epoch, self._done = epoch, 0
+        self._epoch, self._done, self._is_saved = epoch, 0, False
         self._epoch_generators = generator_states()
         if resumed is not None and resumed[0].batch:
             self._skip(*resumed)
@@ -133,12 +139,17 @@ class ResumableFit:
     def end_step(self, done: int, every: int | None) -> bool:
         """Count the steps of the epoch that are done; say whether a snapshot is due."""
         before, self._done = self._done, done
-        is_time = every is not None and done // every > before // every
-        return is_time or self._preemption.received is not None
+        due = every is not None and done // every > before // every
+        if self._is_cut_off:
+            # In another thread a state would be one of two instants.
+            return threading.get_ident() == self._thread
+        # Where training has been stopped for good, the end of the epoch comes next.
+        return (due or self._preemption.received is not None) and not self.model.stop_training
 
     def save_step(self, model: keras.Model, logs: Mapping[str, Any]) -> None:
         """Write a snapshot in the middle of an epoch, and end there if a signal says so."""
         self._save(model, self._epoch, self._done, logs)
+        self._is_saved = self._is_cut_off
         self._preemption.exit_if_received()
 
     def end_epoch(self, model: keras.Model, epoch: int) -> None:
@@ -146,16 +157,36 @@ class ResumableFit:
         if self._skipped is not None:
             self._skipped.check_is_over()
         self._end_skipping()
-        self._save(model, epoch + 1, 0, {})
+        if not self._is_saved:  # Else the next run goes on with the step behind the cut.
+            self._save(model, epoch + 1, 0, {})
+            if self._is_cut_off:
+                warnings.warn(
+                    f"TrainingState: epoch {epoch + 1} was stopped after step {self._done} from "
+                    "another thread. The next run leaves the rest of it out.",
+                    stacklevel=2,
+                )
         self._preemption.exit_if_received()
 
     def finish(self, delete: bool) -> None:
-        """Count the training as finished."""
+        """Count the training as finished in this process."""
         self._place.finish()
-        if delete:
+        goes_on = self.model.stop_training and not self._has_ended
+        if delete and not goes_on and self._preemption.received is None:
             self._folder.delete()
         self.leave()
         self._preemption.exit_if_received()
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether early stopping, or another callback for good, has ended the training."""
+        return any(has_ended_training(callback) for callback in self._others)
+
+    @property
+    def _is_cut_off(self) -> bool:
+        """Whether training is stopped for the time being, by steps of the epoch that are left."""
+        if not self.model.stop_training or self._has_ended:
+            return False
+        return self._done < (self.params.get("steps") or math.inf)
 
     def leave(self) -> None:
         """Take everything back that is only for the time of one `fit`."""
@@ -183,8 +214,8 @@ class ResumableFit:
             setup=self._setup,
             epoch=epoch,
             batch=batch,
-            ended=any(has_ended_training(callback) for callback in self._others),
-            logs=dict(logs),
+            ended=self._has_ended,
+            logs=_numbers(logs),
             variables=_deferred(state_variables(model)),
             metrics=_deferred(model.metrics_variables) if batch else [],
             numbers=hyperparameters_of(model),
@@ -196,10 +227,10 @@ class ResumableFit:
 
     def _resume(self, path: str, state: Any) -> tuple[Snapshot, Matches]:
         """Put a snapshot back, after a look for all that may be wrong with it."""
-        model, epochs = self.model, self.params["epochs"]
+        model, epochs = self.model, self.params.get("epochs")
         snapshot = self._checked(path, state)
         edits, matches = Edits(snapshot.setup, self._setup), self._states.match(snapshot.callbacks)
-        has_ended = snapshot.ended or snapshot.epoch >= epochs
+        has_ended = snapshot.ended or (epochs is not None and snapshot.epoch >= epochs)
         self._tell_of_edits(path, [*edits.sentences(), *matches.sentences()], has_ended)
         if edits.of_epoch:
             snapshot = replace(snapshot, batch=0, metrics=[])
@@ -222,13 +253,19 @@ class ResumableFit:
         self._fingerprint = fingerprint(model)
         try:
             snapshot = Snapshot.from_state(state)
-            unlike = difference(snapshot.model, self._fingerprint)
+            mine = self._fingerprint
+            if self._place.interrupted(model):  # A callback may have changed it in its training.
+                mine = {**mine, "configuration": snapshot.model.get("configuration")}
+            unlike = difference(snapshot.model, mine)
             if unlike is None:
                 snapshot.check(model)
         except ValueError as error:
             raise ValueError(f"TrainingState cannot go on from {path}: {error}") from error
         if unlike:
-            raise self._refusal("this model", unlike)
+            # A variable more or less may be that of an optimizer with other settings.
+            edits = Edits(snapshot.setup, self._setup).sentences(of_optimizers=True)
+            same = snapshot.model.get("optimizers") == mine["optimizers"]
+            raise self._refusal("this model", "; ".join([*(edits if same else ()), unlike]))
         return snapshot
 
     def _refusal(self, whose: str, difference: str) -> ValueError:
@@ -252,15 +289,27 @@ class ResumableFit:
         )
 
     def _tell_where(self, snapshot: Snapshot, has_ended: bool) -> None:
-        folder, epochs = self._folder.path, self.params["epochs"]
+        folder, epochs = self._folder.path, self.params.get("epochs", "unknown")
         if has_ended:
-            fewer = f" of {epochs} that are asked for" if snapshot.epoch > epochs else ""
+            begun = f" and step {snapshot.batch} of the next" if snapshot.batch else ""
+            fewer = (
+                f", of {epochs} that are asked for"
+                if [snapshot.epoch, begun] > [epochs, ""]
+                else ""
+            )
             following = self._place.next_folder()
             again = f" The next `fit` goes on with {following}." if following else ""
             warnings.warn(
                 f"TrainingState: the training in {folder} has ended after epoch {snapshot.epoch}"
-                f"{fewer}. Its end is restored, and nothing is trained. Delete the folder to train "
-                f"anew.{again}",
+                f"{begun}{fewer}. Its end is restored, and nothing is trained. Delete the folder "
+                f"to train anew.{again}",
+                stacklevel=2,
+            )
+        elif self._running is None:
+            warnings.warn(
+                f"TrainingState: begin this loop with step {snapshot.batch + 1} of epoch "
+                f"{snapshot.epoch + 1}, to which everything is put back. Only `fit` does so by "
+                "itself.",
                 stacklevel=2,
             )
         elif self._options.verbose:
@@ -300,6 +349,15 @@ class ResumableFit:
             prepare,
             lambda: set_generator_states(snapshot.generators),
         )
+
+
+def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers among what a step logged: they are shown while it is passed over."""
+    found = {}
+    for name, value in logs.items():
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            found[name] = float(value)
+    return found
 
 
 def _deferred(variables: Iterable[Any]) -> list[Any]:

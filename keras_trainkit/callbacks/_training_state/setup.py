@@ -1,6 +1,8 @@
 """What the script gave to `compile` and `fit`: a training is gone on with, and may be edited."""
 
 import functools
+import re
+import types
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,12 +20,21 @@ from keras_trainkit.callbacks._training_state.fingerprint import (
 from keras_trainkit.callbacks._training_state.variables import hyperparameters_of, state_optimizers
 
 _COMPILED = ("loss", "loss_weights", "metrics", "weighted_metrics")
-# What else would train other steps, as far as plain numbers can tell.
-_FITTED = ("batch_size", "class_weight", "shuffle", "validation_split", "steps_per_epoch")
-_DATA = ("x", "y", "sample_weight")
+# What else would train or measure otherwise, and what `fit` takes where it is not given.
+_FITTED: dict[str, Any] = {
+    "batch_size": 32,
+    "class_weight": None,
+    "shuffle": True,
+    "steps_per_epoch": None,
+    "initial_epoch": 0,
+    "validation_split": 0.0,
+    "validation_freq": 1,
+    "validation_steps": None,
+}
+_DATA = ("x", "y", "sample_weight", "validation_data")
 OPTIMIZERS = "optimizers"
 # What a position in the middle of an epoch stands for depends on these.
-_OF_EPOCH = ("steps", "batch_size")
+_OF_EPOCH = ("steps", "batch_size", *_COMPILED)
 _SAMPLE = 16
 
 
@@ -34,15 +45,18 @@ def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
         model: the model that trains, before its first step.
         steps: how many steps an epoch has, None if that is unknown.
     """
-    fit = running_fit(model)
-    arguments = fit.arguments if fit else {}
-    given = compiled_with(model)
-    return {
+    given, fit = compiled_with(model), running_fit(model)
+    setup = {
         OPTIMIZERS: optimizer_settings(model),
         **{name: described(given.get(name)) for name in _COMPILED},
-        **{name: described(arguments.get(name)) for name in _FITTED},
+    }
+    if fit is None:
+        return setup  # A loop of the user's own does not tell.
+    return {
+        **setup,
+        **{name: described(_given(fit.arguments, name)) for name in _FITTED},
         "steps": steps,
-        **{name: _data(arguments[name]) for name in _DATA if arguments.get(name) is not None},
+        **{name: _data(fit.arguments.get(name)) for name in _DATA},
     }
 
 
@@ -66,20 +80,21 @@ class Edits:
 
     def __init__(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         self._now = now
-        shared = {name: now.get(name) for name in before}
-        self._found = list(differences("", before, shared))
+        self._found = list(differences("", *_of_both(before, now)))
 
-    def sentences(self) -> list[str]:
-        """Return each difference in words."""
+    def sentences(self, of_optimizers: bool = False) -> list[str]:
+        """Return each difference in words, or each between the optimizers."""
         return [
             f"`{self._place(place)}` was {shown(theirs)} and is {shown(mine)}"
             for place, theirs, mine in self._found
+            if place.startswith(OPTIMIZERS) or not of_optimizers
         ]
 
     @property
     def of_epoch(self) -> bool:
         """Whether an epoch has other steps now."""
-        return any(place in _OF_EPOCH for place, _, _ in self._found)
+        places = (re.match(r"\w+", place) for place, _, _ in self._found)
+        return any(place is not None and place[0] in _OF_EPOCH for place in places)
 
     def apply(self, model: keras.Model) -> None:
         """Give the optimizers the numbers of the script that a snapshot has replaced."""
@@ -92,7 +107,7 @@ class Edits:
         for i, optimizer in enumerate(state_optimizers(model)):
             begin = f"{OPTIMIZERS}[{i}]."
             for place, _, mine in self._found:
-                if place.startswith(begin) and not isinstance(mine, (dict, str)):
+                if place.startswith(begin) and isinstance(mine, (int, float)):
                     yield optimizer, place.removeprefix(begin), mine
 
     def _place(self, place: str) -> str:
@@ -114,7 +129,8 @@ def edited_since(setup: dict[str, Any], before: list[Any], left: list[Any]) -> d
     if not len(before) == len(left) == len(now):
         return setup
     optimizers = [
-        {name: a.get(name) if value == b.get(name) else value for name, value in c.items()}
+        # One whose step failed on JAX may not tell all of its settings.
+        {**a, **{name: value for name, value in c.items() if value != b.get(name, a.get(name))}}
         for a, b, c in zip(before, left, now, strict=True)
     ]
     return {**setup, OPTIMIZERS: optimizers}
@@ -130,25 +146,71 @@ def described(value: Any) -> Any:
         return {str(key): described(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [described(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _array(value)
     if isinstance(value, functools.partial):
         return [described(value.func), described(value.args), described(value.keywords)]
-    if hasattr(value, "get_config") and not isinstance(value, type):
-        config = described(_config(value))
-        if isinstance(config.get("name"), str):
-            config["name"] = without_counters(config["name"])
-        return {"class": type(value).__name__, **config}
-    return getattr(value, "__qualname__", type(value).__name__)
+    if isinstance(value, types.FunctionType):
+        return _function(value)
+    if isinstance(value, type):
+        return value.__qualname__
+    config = described(_config(value))
+    if isinstance(config.get("name"), str):
+        config["name"] = without_counters(config["name"])
+    return {"class": type(value).__name__, **config}
 
 
 def _config(value: Any) -> Mapping[str, Any]:
+    """Return what an object says of itself, or else its plain attributes."""
     try:
         return value.get_config()
     except Exception:  # It does not tell, or not now.
-        return {}
+        own = getattr(value, "__dict__", {}).items()
+        plain = (str, bool, int, float)
+        return {name: one for name, one in own if name[0] != "_" and isinstance(one, plain)}
+
+
+def _function(function: types.FunctionType) -> list[Any]:
+    """Return the name of a function, the numbers and names in its code, and what it encloses."""
+    code = function.__code__
+    plain = [one for one in code.co_consts if isinstance(one, (str, bool, int, float))]
+    written = [one for one in plain if one not in (function.__doc__, function.__qualname__)]
+    enclosed = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    held = [one for one in enclosed if isinstance(one, (str, bool, int, float))]
+    return [function.__qualname__, [*written, *code.co_names], held]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _given(arguments: Mapping[str, Any], name: str) -> Any:
+    value = arguments.get(name)
+    return _FITTED[name] if value is None else value
+
+
+def _of_both(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[dict, dict]:
+    """Return what both setups tell: another version of Keras or of this package may tell more."""
+    theirs, mine = _shared(before, now)
+    optimizers = theirs.get(OPTIMIZERS, []), mine.get(OPTIMIZERS, [])
+    if len(optimizers[0]) == len(optimizers[1]):
+        pairs = [_shared(one, other) for one, other in zip(*optimizers, strict=True)]
+        theirs[OPTIMIZERS], mine[OPTIMIZERS] = [one for one, _ in pairs], [one for _, one in pairs]
+    return theirs, mine
+
+
+def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict, dict]:
+    names = [name for name in one if name in other]
+    return {name: one[name] for name in names}, {name: other[name] for name in names}
 
 
 def _data(value: Any) -> Any:
     """Return the shapes of arrays and a checksum of some of their rows; of other data its class."""
+    if value is None:
+        return None
     leaves = keras.tree.flatten(value)
     if all(isinstance(leaf, (bool, int, float, str)) for leaf in leaves):
         leaves = [np.asarray(value)]

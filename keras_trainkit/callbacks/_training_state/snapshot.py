@@ -85,7 +85,7 @@ class Snapshot:
     def put_metrics_back(self, model: keras.Model) -> bool:
         """Give the metrics their values if the model has them already, and say whether it has."""
         metrics = model.metrics_variables
-        has_them = len(metrics) == len(self.metrics)
+        has_them = [tuple(one.shape) for one in metrics] == [one.shape for one in self.metrics]
         if has_them:
             assign(metrics, self.metrics)
         return has_them

@@ -8,15 +8,21 @@ import keras
 import numpy as np
 
 from keras_trainkit import _backend
-from keras_trainkit._keras_internals import layers_of, optimizers_in, optimizers_of
+from keras_trainkit._keras_internals import global_seed, layers_of, optimizers_in, optimizers_of
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, is_runtime_number
 
 _TEXTS_AND_DATES = "SUMm"
 
 
 def state_optimizers(model: keras.Model) -> list[Any]:
-    """Return the optimizers of a model: that of `compile`, and those in attributes of its own."""
-    return list(optimizers_in([*optimizers_of(model), *vars(model).values()]))
+    """Return the optimizers of a model: that of `compile`, and those in attributes.
+
+    They may be its own, and those of the models inside it.
+    """
+    models = [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
+    return list(
+        optimizers_in(one for m in models for one in (*optimizers_of(m), *vars(m).values()))
+    )
 
 
 def state_variables(model: keras.Model) -> list[Any]:
@@ -92,12 +98,17 @@ def repeat_hyperparameters(model: keras.Model) -> None:
 def generator_states() -> dict[str, Any]:
     """Return the states of the global random generators as nested tuples and arrays."""
     states: dict[str, Any] = {"python": random.getstate(), "numpy": np.random.get_state()}
+    seed = global_seed()
+    if seed is not None:
+        states["keras"] = np.array(keras.ops.convert_to_numpy(seed))
     of_backend = _backend.generator_state()
     return states if of_backend is None else {**states, keras.backend.backend(): of_backend}
 
 
 def set_generator_states(states: dict[str, Any]) -> None:
     """Continue their streams from there."""
+    if "keras" in states:
+        assign([global_seed(create=True)], [states["keras"]])
     random.setstate(states["python"])
     np.random.set_state(states["numpy"])
     of_backend = states.get(keras.backend.backend())

@@ -61,7 +61,7 @@ CHANGED = {
         [ours],
         [lambda: ours("rising", "max")],
         "nobody takes the state of keras_trainkit.EarlyStopping(monitor='score', mode='min', "
-        "restore_best_weights=True, restore='weights', smoothing=0.0), and "
+        "restore_best_weights=True, restore='weights', smoothing=0), and "
         "keras_trainkit.EarlyStopping(monitor='rising', mode='max', ",
     ),
     "another direction": ([ours], [lambda: ours(mode="max")], "mode='max'"),

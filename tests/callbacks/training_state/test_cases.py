@@ -7,6 +7,8 @@ from keras.optimizers import SGD
 
 from keras_trainkit import optimizers, schedules
 from keras_trainkit.callbacks import EarlyStopping, LearningRate, SwapIterate
+from keras_trainkit.callbacks._training_state.place import forget_fits
+from keras_trainkit.callbacks._training_state.variables import state_optimizers
 from tests.callbacks.custom_steps import Guide, ListTaking, Pair
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
@@ -136,6 +138,20 @@ def average():
 
 
 VALIDATED = {"validation_data": data(8)}
+
+
+class Noise(keras.layers.Layer):
+    """Draws without a seed of its own."""
+
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x))
+
+
+def noisy():
+    layers = [keras.Input((3,)), Noise(), keras.layers.Dense(2, "softmax")]
+    return compiled(keras.Sequential(layers))
+
+
 CASES = {
     "shuffled arrays": Training(data=shuffled, backends=("jax", "torch")),
     "PyDataset": Training(data=batches_of_keras),
@@ -193,6 +209,7 @@ CASES = {
     "rate and momentum": Training(
         make=lambda: network(optimizers.NAG(0.1, momentum=0.9)), callbacks=one_cycle
     ),
+    "noise without a seed": Training(make=noisy, backends=("tensorflow", "torch")),
     "a callback with a state": Training(callbacks=lambda folder: [Tired()]),
     "Keras's backups beside": Training(
         callbacks=lambda folder: [keras.callbacks.BackupAndRestore(folder / "backup")]
@@ -248,4 +265,57 @@ def test_goes_on_after_several_crashes(tmp_path):
     resumed = training.resumed(tmp_path / "crashed")
     assert resumed.steps == 0
     assert resumed.callbacks[0].epochs == [3]
+    assert_same(resumed, through)
+
+
+@pytest.mark.short("torch")
+def test_finds_the_optimizers_of_parts_and_in_nested_attributes():
+    class Parts(keras.Model):
+        """Has three optimizers, and one of them twice."""
+
+        def __init__(self):
+            super().__init__()
+            self.part = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+            self.part.compile(SGD(0.1))
+            self.more = {"of": {"a": SGD(0.2)}, "same": [self.part.optimizer]}
+            self.more["itself"] = self.more
+
+    model = Parts()
+    model.compile(SGD(0.3))
+    found = [float(one.learning_rate) for one in state_optimizers(model)]
+    assert sorted(found) == pytest.approx([0.1, 0.2, 0.3])
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops for the time being, as at the end of the time of a job: once, in a step."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.instant = epoch, batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.instant:
+            self.model.stop_training = True
+
+
+@pytest.mark.oldest
+@pytest.mark.parametrize("save_freq", full_on_torch(["epoch", 1], keep=("epoch",)))
+@pytest.mark.parametrize(
+    "instant",
+    full_on_torch(
+        [pytest.param(i, id=f"{i}") for i in [(1, 2), (3, 1), (1, STEPS - 1)]], keep=["(1, 2)"]
+    ),
+)
+def test_a_stop_in_the_middle_of_an_epoch_loses_nothing_of_it(instant, save_freq, tmp_path):
+    training = Training(save_freq=save_freq)
+    through = training.run(tmp_path / "through")
+    state = training.state(tmp_path, delete_checkpoint=True)
+    stopped = training.run(tmp_path, Stop(*instant), state)
+    assert stopped.steps == instant[0] * STEPS + instant[1] + 1
+    forget_fits()
+    resumed = training.resumed(tmp_path)
+    assert resumed.steps == through.steps - stopped.steps
     assert_same(resumed, through)

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import keras
 import numpy as np
@@ -155,6 +156,26 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path):
 
 
 @pytest.mark.short("torch")
+def test_a_fork_is_ended_by_the_signal_as_without_it(tmp_path):
+    """`multiprocessing` ends its workers by SIGTERM, and waits for their end."""
+    statuses = []
+
+    class Fork(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            child = os.fork()
+            if child == 0:
+                while True:
+                    time.sleep(0.01)
+            os.kill(child, signal.SIGTERM)
+            statuses.append(os.WTERMSIG(os.waitpid(child, 0)[1]))
+
+    network().fit(
+        **arrays(), verbose=0, callbacks=[Fork(), TrainingState(tmp_path, on_signal="exit")]
+    )
+    assert statuses == [signal.SIGTERM]
+
+
+@pytest.mark.short("torch")
 def test_another_error_does_not_swallow_a_signal(tmp_path):
     class Fail(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -181,6 +202,7 @@ def test_outside_of_the_main_thread_it_is_refused(tmp_path):
     thread = threading.Thread(target=train)
     thread.start()
     thread.join()
+    assert not (tmp_path / "fit-000").exists()
     assert caught == [
         "`on_signal` must be None where `fit` is not called in the main thread. Received: "
         "on_signal='exit'"

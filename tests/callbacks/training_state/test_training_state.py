@@ -258,6 +258,50 @@ def test_only_the_epochs_that_are_left_are_trained(tmp_path):
     assert len(resumed.history.history["loss"]) == 10
 
 
+@pytest.mark.short("torch")
+def test_what_is_no_number_in_the_logs_of_a_step_is_left_out(tmp_path):
+    class Says(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            logs |= {"note": "high", "nothing": None, "tensor": keras.ops.ones(()), "list": [1]}
+
+    training = Training(callbacks=lambda folder: [Says()])
+    through = training.run(tmp_path / "through")
+    training.crashed(tmp_path)
+    assert training.resumed(tmp_path).steps == through.steps - training.saved
+
+
+@pytest.mark.short("torch")
+def test_says_in_a_loop_of_ones_own_where_to_begin(tmp_path):
+    TRAINING.crashed(tmp_path)
+    state = TRAINING.state(tmp_path)
+    callbacks = keras.callbacks.CallbackList([state], model=network(), add_history=True)
+    with pytest.warns(UserWarning, match="begin this loop with step 4 of epoch 3"):
+        callbacks.on_train_begin()
+
+
+@pytest.mark.short("torch")
+def test_other_callbacks_may_call_anything_what_early_stopping_does(tmp_path):
+    class Named(keras.callbacks.Callback):
+        stopped_epoch = None
+
+        def has_stopped(self):
+            return True
+
+    TRAINING.run(tmp_path, Named(), TRAINING.state(tmp_path), epochs=2)
+    forget_fits()
+    assert TRAINING.run(tmp_path, Named(), TRAINING.state(tmp_path)).callbacks[0].epochs == [2, 3]
+
+
+@pytest.mark.short("torch")
+def test_must_stand_in_the_list_itself(tmp_path):
+    class Composite(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            TrainingState(tmp_path).on_train_begin()
+
+    with pytest.raises(RuntimeError, match="must be called by a `keras"):
+        network().fit(**arrays(), verbose=0, callbacks=[Composite()])
+
+
 class Unsaveable(keras.callbacks.Callback):
     """Has a state that no file can hold."""
 
