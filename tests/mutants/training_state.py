@@ -31,8 +31,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_training_state/resumable_fit.py",
-        "with step {snapshot.batch + 1} of epoch ",
-        "with step {snapshot.batch} of epoch ",
+        "goes on with step {snapshot.batch + 1} of epoch ",
+        "goes on with step {snapshot.batch} of epoch ",
         "what is printed names the step before",
         STATES,
     ),
@@ -150,8 +150,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_training_state/preemption.py",
-        "        self.received = number\n        self.stop()\n",
-        "        self.received = number\n",
+        "        self.stop()\n        if os.getpid()",
+        "        if os.getpid()",
         "a second signal is swallowed",
         f"{PLACE}/test_signals.py",
     ),

@@ -362,12 +362,12 @@ def test_an_epoch_of_other_metrics_is_trained_from_its_beginning(before, after, 
 
     def of(metrics):
         def make():
-            loss = "mse" if callable(metrics[0]) else "sparse_categorical_crossentropy"
-            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
-            if not callable(metrics[0]):
-                return network(keras.optimizers.SGD(0.0), metrics=metrics)
-            given = [metric() for metric in metrics]
-            return compiled(model, keras.optimizers.SGD(0.0), loss=loss, metrics=given)
+            given = [metric() if callable(metric) else metric for metric in metrics]
+            binary = callable(metrics[0])
+            head = keras.layers.Dense(1, "sigmoid") if binary else keras.layers.Dense(2, "softmax")
+            loss = {"loss": "mse"} if binary else {}
+            model = keras.Sequential([keras.Input((3,)), head])
+            return compiled(model, keras.optimizers.SGD(0.0), metrics=given, **loss)
 
         return Training(make=make, crash=(2, 4), save_freq=3)
 
