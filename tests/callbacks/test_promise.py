@@ -29,8 +29,7 @@ PROMISE = {
     ],
     'SIGTERM with `on_signal="exit"`': [
         f"{STATE}/test_signals.py::test_loses_no_step_and_gives_the_best_weights_back",
-        f"{STATE}/test_kill.py::"
-        "test_a_training_that_is_asked_to_end_loses_no_step_and_leaves_the_best_weights",
+        f"{STATE}/test_kill.py::test_a_killed_training_ends_as_if_never_killed",
     ],
     "SIGTERM with a handler of yours that raises": [
         f"{STOPPING}/test_interruptions.py::test_finishes_a_restoration_that_sigterm_comes_into",

@@ -117,6 +117,7 @@ assert len(monitor.history.steps) == 12
 """
 
 
+@pytest.mark.short("torch")
 def test_callbacks_that_are_loaded_in_the_call_end_it_as_ever(tmp_path):
     run_in_fresh_process(SCRIPT + SAVED, tmp_path)
     run_in_fresh_process(SCRIPT + LOADED, tmp_path)

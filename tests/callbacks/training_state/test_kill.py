@@ -11,7 +11,12 @@ SIGNALS = ("SIGKILL", "SIGTERM")
 
 
 @pytest.mark.parametrize(
-    "trainings", [5 if ON_TORCH else 2, pytest.param(200, marks=pytest.mark.short())]
+    "trainings",
+    [
+        # Each process of JAX compiles anew.
+        pytest.param(5 if ON_TORCH else 2, marks=pytest.mark.short("torch", "tensorflow")),
+        pytest.param(200, marks=pytest.mark.short()),
+    ],
 )
 def test_a_killed_training_ends_as_if_never_killed(trainings, tmp_path):
     code = f"import runpy; runpy.run_module({killing.__name__!r}, run_name='__main__')"
