@@ -23,7 +23,7 @@ class TrainingState(keras.callbacks.Callback):
 
         the model's weights, seeds and metrics; the optimizer, and so the position of its schedule;
         hyperparameters assigned meanwhile; `History`; the state of every other callback;
-        the generators of Python, NumPy and PyTorch; the position in epochs and steps.
+        the generators of Python, NumPy, PyTorch and Keras; the position in epochs and steps.
 
     At the next `fit` with the same folder all of it is put back, and training goes on from there,
     bit for bit if the data comes in the same order: as arrays with `shuffle=False` (on JAX and
@@ -36,7 +36,8 @@ class TrainingState(keras.callbacks.Callback):
     `ReduceLROnPlateau`, `ModelCheckpoint`, `SwapEMAWeights`, `TensorBoard` and `History`, or have
     methods `get_state()`, which returns nested lists, dicts, numbers and arrays, and
     `set_state(state)`. `CSVLogger` needs its `append=True`. A stop by a callback of your own, as at
-    the end of the time of a job, is not the end of the training: the next run goes on.
+    the end of the time of a job, is not the end of the training: the next run goes on with the
+    next step.
 
     A snapshot is written beside the last one and then takes its place, so that a kill at any time
     leaves a whole one; checksums tell a damaged file, and the one before is taken, with a warning.

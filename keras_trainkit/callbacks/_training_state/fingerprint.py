@@ -10,8 +10,9 @@ import keras
 from keras_trainkit.callbacks._training_state.variables import state_optimizers, state_variables
 
 # An optimizer's variables hold the name of a layer and its weight in one: dense_2_kernel.
-_OF_BUILD = ("build_config", "build_input_shape")
 _COUNTER = re.compile(r"_\d+(?=_|\b)")
+# What the first batch leaves in a configuration.
+_OF_BUILD = ("build_config", "build_input_shape")
 
 
 def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from keras_trainkit import _validation
 from keras_trainkit._interruption import uninterrupted
 from keras_trainkit.callbacks._training_state.callback_states import Matches
 from keras_trainkit.callbacks._training_state.fingerprint import shown
+from keras_trainkit.callbacks._training_state.setup import OPTIMIZERS
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
     assign_hyperparameters,
@@ -123,6 +124,11 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _is_setup(value: Any) -> bool:
+    optimizers = value.get(OPTIMIZERS, []) if _is_dict(value) else None
+    return isinstance(optimizers, list) and all(map(_is_dict, optimizers))
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
@@ -161,7 +167,7 @@ def _are_generators(value: Any) -> bool:
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "model": _is_dict,
-    "setup": _is_dict,
+    "setup": _is_setup,
     "epoch": _is_count,
     "batch": _is_count,
     "ended": lambda value: isinstance(value, bool),

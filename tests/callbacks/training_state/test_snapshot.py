@@ -71,6 +71,7 @@ CRAFTED = {
     "a callback without a kind": put([{"settings": {}, "state": {}}], "callbacks"),
     "callbacks are text": put("none", "callbacks"),
     "a setup that is none": put([1], "setup"),
+    "a setup of optimizers that are none": put({"optimizers": ["adam"]}, "setup"),
     "a model that is none": put([1], "model"),
     "is a list": None,
 }
