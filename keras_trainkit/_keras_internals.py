@@ -73,7 +73,7 @@ def global_seed(create: bool = False) -> keras.Variable | None:
     Nothing public reads it; `set_random_seed` only begins another one.
     """
     module = sys.modules[keras.random.SeedGenerator.__module__]
-    held = module.global_state.get_global_attribute(module.GLOBAL_SEED_GENERATOR)
+    held = module.global_state.get_global_attribute("global_seed_generator")
     if held is None and create:
         held = module.global_seed_generator()
     return held and held.state
