@@ -108,8 +108,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_training_state/callback_states.py",
-        "if name not in known or not isinstance",
-        "if not isinstance",
+        "if name not in known or not isinstance(value, known[name]):",
+        "if name in known and not isinstance(value, known[name]):",
         "a snapshot sets any attribute of a callback",
         f"{PLACE}/test_callback_states.py",
     ),
