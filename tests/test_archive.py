@@ -16,6 +16,7 @@ import pytest
 from keras_trainkit import _archive as archive
 from keras_trainkit import _npz_members
 from tests.diagnosis.samples import full_history
+from tests.file_stand_in import FileStandIn
 from tests.fuzz_files.honest import exactly, load
 
 pytestmark = pytest.mark.host
@@ -114,20 +115,12 @@ def test_what_could_not_be_read_is_not_written(state, path):
     assert not os.path.exists(path)
 
 
-class Refusing:
+class Refusing(FileStandIn):
     """A file whose disk refuses the call of this number."""
 
     def __init__(self, file, number, code):
-        self.file, self.left, self.code = file, number, code
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.file.close()
+        super().__init__(file)
+        self.left, self.code = number, code
 
     def read(self, *arguments):
         return self.tried(self.file.read, *arguments)

@@ -30,7 +30,7 @@ MUTANTS = (
         STATES,
     ),
     Mutant(
-        "callbacks/_training_state/resumable_fit.py",
+        "callbacks/_training_state/notices.py",
         "goes on with step {snapshot.batch + 1} of epoch ",
         "goes on with step {snapshot.batch} of epoch ",
         "what is printed names the step before",
@@ -142,7 +142,7 @@ MUTANTS = (
         f"{PLACE}/test_edits.py",
     ),
     Mutant(
-        "callbacks/_training_state/resumable_fit.py",
+        "callbacks/_training_state/notices.py",
         'if changed == "error" or has_ended:',
         'if changed == "error":',
         "the end of another training is given for that of this one",

@@ -8,8 +8,9 @@ import contextlib
 import inspect
 import warnings
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import keras
@@ -17,9 +18,17 @@ import keras
 from keras_trainkit import _archive as archive
 from keras_trainkit._keras_internals import STATE_OF_CALLBACKS
 from keras_trainkit.callbacks._training_state import csv_rows
-from keras_trainkit.callbacks._training_state.fingerprint import differences, shown
+from keras_trainkit.callbacks._training_state.fingerprint import (
+    differences,
+    edit_in_words,
+    shown,
+)
+from keras_trainkit.callbacks._training_state.setup import PLAIN, described
 
 Callback: TypeAlias = keras.callbacks.Callback
+# How a state is read, and how it is set.
+Access: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]
+Known: TypeAlias = dict[str, tuple[type, ...]]
 # Arguments of a callback's constructor: with another value in one of these its state would be that
 # of another callback, and in one of those it would be the same.
 _MEANING = {
@@ -28,7 +37,6 @@ _MEANING = {
 }
 _INDIFFERENT = ("verbose", "directory", "log_dir", "filepath", "filename")
 _PACKAGES = ("keras", "keras_trainkit")
-_PLAIN = (str, bool, int, float, type(None))
 
 
 @dataclass(frozen=True)
@@ -82,23 +90,23 @@ class CallbackStates:
         callbacks: Iterable[Callback],
         begun: Sequence[tuple[weakref.ref, Described]] = (),
     ) -> None:
-        def described(callback: Callback) -> Described:
+        def as_made(callback: Callback) -> Described:
             known = (one for reference, one in begun if reference() is callback)
             return next(known, None) or Described.of(callback)
 
-        self._callbacks = [(c, described(c)) for c in callbacks if _has_state(c)]
+        self._callbacks = [(c, as_made(c)) for c in callbacks if _access(c)]
 
     def as_begun(self) -> list[tuple[weakref.ref, Described]]:
         """Return the callbacks, which are not kept alive, and what they were at the beginning."""
-        return [(weakref.ref(callback), described) for callback, described in self._callbacks]
+        return [(weakref.ref(callback), here) for callback, here in self._callbacks]
 
     def get(self) -> list[dict[str, Any]]:
         """Return the state of each, as nested lists, dicts, numbers and arrays."""
         found = []
-        for callback, described in self._callbacks:
+        for callback, here in self._callbacks:
             state = _state_of(callback)
             if state is not None and _can_be_saved(callback, state):
-                found.append({**vars(described), "state": state})
+                found.append({**vars(here), "state": state})
         return found
 
     def match(self, stored: Sequence[dict[str, Any]]) -> "Matches":
@@ -107,11 +115,11 @@ class CallbackStates:
         mine = list(self._callbacks)
         pairs: list[Pair] = []
         for fits in (Described.equals, Described.means):
-            for callback, described in list(mine):
-                i = next((i for i, one in enumerate(there) if fits(described, one[0])), None)
+            for callback, here in list(mine):
+                i = next((i for i, one in enumerate(there) if fits(here, one[0])), None)
                 if i is not None:
-                    pairs.append(Pair(callback, described, *there.pop(i)))
-                    mine.remove((callback, described))
+                    pairs.append(Pair(callback, here, *there.pop(i)))
+                    mine.remove((callback, here))
         return Matches(pairs, [one for _, one in mine], [one for one, _ in there])
 
 
@@ -146,7 +154,7 @@ class Matches:
             if pair.there.settings is not None:
                 name = type(pair.callback).__name__
                 for place, theirs, mine in differences("", pair.there.settings, pair.here.settings):
-                    found.append(f"`{name}.{place}` was {shown(theirs)} and is {shown(mine)}")
+                    found.append(edit_in_words(f"{name}.{place}", theirs, mine))
         for one in self.lost:
             new = [str(other) for other in self.new if other.kind == one.kind]
             anew = f", and {', '.join(new)} begins anew" if new else ""
@@ -186,17 +194,13 @@ def _settings(callback: Callback) -> dict[str, Any]:
     values = {name: own[name] for name in names if name not in _INDIFFERENT}
     if isinstance(values.get("min_delta"), (int, float)):
         values["min_delta"] = abs(values["min_delta"])  # Keras gives it a sign while it trains.
-    return {name: _as_json(value) for name, value in values.items() if _is_plain(value)}
+    return {name: described(value) for name, value in values.items() if _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(_is_plain(item) for item in value)
-    return isinstance(value, _PLAIN)
-
-
-def _as_json(value: Any) -> Any:
-    return [_as_json(item) for item in value] if isinstance(value, (list, tuple)) else value
+    return value is None or isinstance(value, PLAIN)
 
 
 def _can_be_saved(callback: Callback, state: Any) -> bool:
@@ -212,44 +216,41 @@ def _can_be_saved(callback: Callback, state: Any) -> bool:
     return True
 
 
-def _has_own_state(callback: Any) -> bool:
-    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
-
-
-def _known_state(callback: Callback) -> dict[str, tuple[type, ...]]:
+def _access(callback: Any) -> Access | None:
+    """Return the way to the state of a callback, None if it has no state."""
+    if hasattr(callback, "get_state") and hasattr(callback, "set_state"):
+        return callback.get_state, callback.set_state
+    if isinstance(callback, keras.callbacks.CSVLogger):
+        return partial(csv_rows.written, callback), partial(csv_rows.cut_back, callback)
     kinds = [kind.__name__ for kind in type(callback).__mro__]
-    return next((STATE_OF_CALLBACKS[kind] for kind in kinds if kind in STATE_OF_CALLBACKS), {})
+    known = next((STATE_OF_CALLBACKS[kind] for kind in kinds if kind in STATE_OF_CALLBACKS), None)
+    if known is None:
+        return None
+    return partial(_attributes, callback, known), partial(_assign, callback, known)
 
 
-def _has_state(callback: Callback) -> bool:
-    return (
-        _has_own_state(callback)
-        or bool(_known_state(callback))
-        or isinstance(callback, keras.callbacks.CSVLogger)
-    )
+def _attributes(callback: Callback, known: Known) -> dict[str, Any]:
+    return {name: vars(callback)[name] for name in known if name in vars(callback)}
+
+
+def _assign(callback: Callback, known: Known, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        if name not in known or not isinstance(value, known[name]):
+            raise ValueError(f"{name!r} is {shown(value)} there")
+    for name, value in state.items():
+        setattr(callback, name, value)
 
 
 def _state_of(callback: Callback) -> Any:
-    """Return None if the callback has no state."""
-    if _has_own_state(callback):
-        return callback.get_state()
-    if isinstance(callback, keras.callbacks.CSVLogger):
-        return csv_rows.written(callback)
-    return {n: vars(callback)[n] for n in _known_state(callback) if n in vars(callback)}
+    """Return None if the callback has no state, or none now."""
+    access = _access(callback)
+    return access and access[0]()
 
 
 def _set_state(callback: Callback, state: Any) -> None:
-    if _has_own_state(callback):
-        callback.set_state(state)
-    elif isinstance(callback, keras.callbacks.CSVLogger):
-        csv_rows.cut_back(callback, state)
-    else:
-        known = _known_state(callback)
-        for name, value in state.items():
-            if name not in known or not isinstance(value, known[name]):
-                raise ValueError(f"{name!r} is {shown(value)} there")
-        for name, value in state.items():
-            setattr(callback, name, value)
+    access = _access(callback)
+    if access:
+        access[1](state)
 
 
 def _restore(callback: Callback, state: Any) -> None:

@@ -63,6 +63,11 @@ def differences(place: str, theirs: Any, mine: Any) -> Iterator[tuple[str, Any, 
         yield place, theirs, mine
 
 
+def edit_in_words(place: str, theirs: Any, mine: Any) -> str:
+    """Return what a script said at a place before it was edited, and what it says now."""
+    return f"`{place}` was {shown(theirs)} and is {shown(mine)}"
+
+
 def shown(value: Any) -> str:
     """Return a value in few words."""
     if isinstance(value, list):

@@ -128,11 +128,6 @@ class Place:
         return os.path.join(self._path, f"fit-{number:03d}")
 
 
-def forget_fits() -> None:
-    """Find every folder as a new process does."""
-    _fits.clear()
-
-
 def _trials(callbacks: Iterable[keras.callbacks.Callback]) -> list[str]:
     """Return the name of the trial of KerasTuner to which these callbacks belong, if any."""
     tuning = (callback for callback in callbacks if type(callback).__name__ == "TunerCallback")

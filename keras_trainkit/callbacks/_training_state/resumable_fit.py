@@ -16,7 +16,7 @@ from keras_trainkit._archive import Deferred
 from keras_trainkit._fit import running_fit, when_fit_fails
 from keras_trainkit._keras_internals import begin_at, symbolic_build
 from keras_trainkit._validation import invalid
-from keras_trainkit.callbacks._training_state import csv_rows
+from keras_trainkit.callbacks._training_state import csv_rows, notices
 from keras_trainkit.callbacks._training_state.callback_states import (
     CallbackStates,
     Matches,
@@ -97,8 +97,9 @@ class ResumableFit:
         self._preemption = Preemption()
         self._place = Place(options.directory, others)
         self._folder = SnapshotFolder(self._place.choose(model, options.adopt), options.keep)
-        begun = self._place.interrupted(model)
-        self._states = CallbackStates(others, begun.callbacks if begun else ())
+        # The same `fit` as this process has begun it before.
+        self._begun = self._place.interrupted(model)
+        self._states = CallbackStates(others, self._begun.callbacks if self._begun else ())
         self._resumed: tuple[Snapshot, Matches] | None = None
         self._skipped: SkippedSteps | None = None
         self._epoch = self._done = 0
@@ -114,15 +115,15 @@ class ResumableFit:
         """Continue from the last snapshot, if there is one."""
         when_fit_fails(self.model, self._fail, last=True)
         self._setup = setup_of(self.model, self.params.get("steps"))
-        begun = self._place.interrupted(self.model)
-        if begun and begun.left:
-            self._setup = edited_since(self._setup, begun.setup[OPTIMIZERS], begun.left)
+        if self._begun and self._begun.left:
+            before = self._begun.setup[OPTIMIZERS]
+            self._setup = edited_since(self._setup, before, self._begun.left)
         path, state = self._folder.load()
         if state is None:
             csv_rows.begin(self._others, self._folder.beginning)
         else:
             self._resumed = self._resume(path, state)
-        self._warn_of_interrupted()
+        notices.warn_of_another(self._place.left_alone(), self._folder.path)
         if self._options.exits:
             self._preemption.watch()
         self._place.begin(self.model, self._setup, self._states.as_begun())
@@ -231,7 +232,13 @@ class ResumableFit:
         snapshot = self._checked(path, state)
         edits, matches = Edits(snapshot.setup, self._setup), self._states.match(snapshot.callbacks)
         has_ended = snapshot.ended or (epochs is not None and snapshot.epoch >= epochs)
-        self._tell_of_edits(path, [*edits.sentences(), *matches.sentences()], has_ended)
+        notices.tell_of_edits(
+            self._options.changed,
+            self._options.directory,
+            path,
+            [*edits.sentences(), *matches.sentences()],
+            has_ended,
+        )
         if edits.of_epoch:
             snapshot = replace(snapshot, batch=0, metrics=[])
         snapshot.put_back(model, matches)
@@ -239,6 +246,15 @@ class ResumableFit:
         begin_at(model, epochs if has_ended else snapshot.epoch)
         self._tell_where(snapshot, has_ended)
         return snapshot, matches
+
+    def _tell_where(self, snapshot: Snapshot, has_ended: bool) -> None:
+        folder, epochs = self._folder.path, self.params.get("epochs", "unknown")
+        if has_ended:
+            notices.warn_of_end(folder, snapshot, epochs, self._place.next_folder())
+        elif self._running is None:
+            notices.warn_of_loop(snapshot)
+        elif self._options.verbose:
+            notices.print_place(folder, snapshot, epochs)
 
     def _checked(self, path: str, state: Any) -> Snapshot:
         """Return a snapshot that is one of this model."""
@@ -250,11 +266,11 @@ class ResumableFit:
                 model.name,
             )
         build_optimizer(model)
-        self._fingerprint = fingerprint(model)
+        self._fingerprint = fingerprint(model, self._configured)
         try:
             snapshot = Snapshot.from_state(state)
             mine = self._fingerprint
-            if self._place.interrupted(model):  # A callback may have changed it in its training.
+            if self._begun:  # A callback may have changed it in its training.
                 mine = {**mine, "configuration": snapshot.model.get("configuration")}
             unlike = difference(snapshot.model, mine)
             if unlike is None:
@@ -265,68 +281,9 @@ class ResumableFit:
             # A variable more or less may be that of an optimizer with other settings.
             edits = Edits(snapshot.setup, self._setup).sentences(of_optimizers=True)
             same = snapshot.model.get("optimizers") == mine["optimizers"]
-            raise self._refusal("this model", "; ".join([*(edits if same else ()), unlike]))
+            found = "; ".join([*(edits if same else ()), unlike])
+            raise notices.refusal(self._options.directory, "this model", found)
         return snapshot
-
-    def _refusal(self, whose: str, difference: str) -> ValueError:
-        return ValueError(
-            f"`directory` must hold snapshots of {whose}, or nothing: {difference}. "
-            f"Received: directory={self._options.directory!r}"
-        )
-
-    def _tell_of_edits(self, path: str, sentences: Sequence[str], has_ended: bool) -> None:
-        changed = self._options.changed
-        if not sentences or changed == "script":
-            return
-        edited = f"since {path} was written, {'; '.join(sentences)}"
-        if changed == "error" or has_ended:
-            ended = ". That training has ended, and nothing would be trained" if has_ended else ""
-            raise self._refusal("this script", f'{edited}{ended}. Or pass `changed="script"`')
-        warnings.warn(
-            f"TrainingState: the script was edited: {edited}. What it says now counts from here "
-            "on, and an epoch that was begun with other steps is trained from its beginning.",
-            stacklevel=2,
-        )
-
-    def _tell_where(self, snapshot: Snapshot, has_ended: bool) -> None:
-        folder, epochs = self._folder.path, self.params.get("epochs", "unknown")
-        if has_ended:
-            begun = f" and step {snapshot.batch} of the next" if snapshot.batch else ""
-            fewer = (
-                f", of {epochs} that are asked for"
-                if [snapshot.epoch, begun] > [epochs, ""]
-                else ""
-            )
-            following = self._place.next_folder()
-            again = f" The next `fit` goes on with {following}." if following else ""
-            warnings.warn(
-                f"TrainingState: the training in {folder} has ended after epoch {snapshot.epoch}"
-                f"{begun}{fewer}. Its end is restored, and nothing is trained. Delete the folder "
-                f"to train anew.{again}",
-                stacklevel=2,
-            )
-        elif self._running is None:
-            warnings.warn(
-                f"TrainingState: begin this loop with step {snapshot.batch + 1} of epoch "
-                f"{snapshot.epoch + 1}, to which everything is put back. Only `fit` does so by "
-                "itself.",
-                stacklevel=2,
-            )
-        elif self._options.verbose:
-            print(
-                f"TrainingState: training goes on with step {snapshot.batch + 1} of epoch "
-                f"{snapshot.epoch + 1} of {epochs}, from {folder}."
-            )
-
-    def _warn_of_interrupted(self) -> None:
-        folder = self._place.left_alone()
-        if folder is not None:
-            warnings.warn(
-                f"TrainingState: the training in {folder} was interrupted, and was one of another "
-                f"model. This one has {self._folder.path}. To go on with the other, fit the same "
-                "model object, or pass `adopt=True`.",
-                stacklevel=2,
-            )
 
     def _skip(self, snapshot: Snapshot, matches: Matches) -> None:
         """Begin an epoch in its middle."""

@@ -14,7 +14,7 @@ from keras_trainkit._fit import running_fit
 from keras_trainkit._keras_internals import compiled_with
 from keras_trainkit.callbacks._training_state.fingerprint import (
     differences,
-    shown,
+    edit_in_words,
     without_counters,
 )
 from keras_trainkit.callbacks._training_state.variables import hyperparameters_of, state_optimizers
@@ -36,6 +36,7 @@ OPTIMIZERS = "optimizers"
 # What a position in the middle of an epoch stands for depends on these.
 _OF_EPOCH = ("steps", "batch_size", *_COMPILED)
 _SAMPLE = 16
+PLAIN = (str, bool, int, float)
 
 
 def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class Edits:
     def sentences(self, of_optimizers: bool = False) -> list[str]:
         """Return each difference in words, or each between the optimizers."""
         return [
-            f"`{self._place(place)}` was {shown(theirs)} and is {shown(mine)}"
+            edit_in_words(self._place(place), theirs, mine)
             for place, theirs, mine in self._found
             if place.startswith(OPTIMIZERS) or not of_optimizers
         ]
@@ -138,7 +139,7 @@ def edited_since(setup: dict[str, Any], before: list[Any], left: list[Any]) -> d
 
 def described(value: Any) -> Any:
     """Return what tells a setting from another: its numbers, or its name."""
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if value is None or isinstance(value, PLAIN):
         return value
     if isinstance(value, np.generic):
         return value.item()
@@ -166,17 +167,16 @@ def _config(value: Any) -> Mapping[str, Any]:
         return value.get_config()
     except Exception:  # It does not tell, or not now.
         own = getattr(value, "__dict__", {}).items()
-        plain = (str, bool, int, float)
-        return {name: one for name, one in own if name[0] != "_" and isinstance(one, plain)}
+        return {name: one for name, one in own if name[0] != "_" and isinstance(one, PLAIN)}
 
 
 def _function(function: types.FunctionType) -> list[Any]:
     """Return the name of a function, the numbers and names in its code, and what it encloses."""
     code = function.__code__
-    plain = [one for one in code.co_consts if isinstance(one, (str, bool, int, float))]
+    plain = [one for one in code.co_consts if isinstance(one, PLAIN)]
     written = [one for one in plain if one not in (function.__doc__, function.__qualname__)]
     enclosed = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
-    held = [one for one in enclosed if isinstance(one, (str, bool, int, float))]
+    held = [one for one in enclosed if isinstance(one, PLAIN)]
     return [function.__qualname__, [*written, *code.co_names], held]
 
 

@@ -63,8 +63,14 @@ class Snapshot:
         Raises:
             ValueError: if it cannot have been.
         """
-        state = {"setup": {}, **_checked("the content", state, _is_dict)}
-        given = {one.name: _checked(one.name, state.get(one.name)) for one in fields(cls)}
+        if not _is_dict(state):
+            raise _unlike("the content", state)
+        state = _as_of_today(state)
+        names = [one.name for one in fields(cls)]
+        for name in names:
+            if not _CHECKS[name](state.get(name)):
+                raise _unlike(name, state.get(name))
+        given = {name: state[name] for name in names}
         if given["batch"] and not given["epoch_generators"]:
             raise _validation.invalid("epoch_generators", "known in the middle of an epoch", {})
         return cls(**given)
@@ -92,14 +98,21 @@ class Snapshot:
         return has_them
 
 
-def _checked(name: str, value: Any, check: Callable[[Any], bool] | None = None) -> Any:
-    if name == "callbacks" and _is_dict(value):
-        value = _of_older_version(value)
-    if name == "epoch_generators" and value is None:
-        value = {}  # So older versions wrote it.
-    if not (check or _CHECKS[name])(value):
-        raise _validation.invalid(name, "what TrainingState has written", _Shown(value))
-    return value
+def _as_of_today(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a snapshot of an older version holds as this version writes it."""
+    today = {"setup": {}, **state}
+    if today.get("epoch_generators") is None:
+        today["epoch_generators"] = {}
+    if _is_dict(today.get("callbacks")):  # They had no settings, but a name: `class/place`.
+        today["callbacks"] = [
+            {"kind": str(name).partition("/")[0], "settings": None, "state": one}
+            for name, one in today["callbacks"].items()
+        ]
+    return today
+
+
+def _unlike(name: str, value: Any) -> ValueError:
+    return _validation.invalid(name, "what TrainingState has written", _Shown(value))
 
 
 class _Shown:
@@ -110,14 +123,6 @@ class _Shown:
 
     def __repr__(self) -> str:
         return shown(self.value)
-
-
-def _of_older_version(states: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the callbacks of a snapshot that knew no settings, but `class/place`."""
-    return [
-        {"kind": str(name).partition("/")[0], "settings": None, "state": state}
-        for name, state in states.items()
-    ]
 
 
 def _is_dict(value: Any) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from keras_trainkit import layers
 from keras_trainkit.callbacks import TrainingState
-from keras_trainkit.callbacks._training_state.place import forget_fits
+from keras_trainkit.callbacks._training_state import place
 from tests.callbacks.monitored import data
 from tests.contracts import array
 
@@ -86,6 +86,11 @@ def compiled(model, optimizer="adam", **compile_arguments):
 def arrays():
     x, y = data(ROWS)
     return {"x": x, "y": y, "batch_size": BATCH, "shuffle": False}
+
+
+def forget_fits():
+    """Let folders be found as a new process finds them."""
+    place._fits.clear()
 
 
 def no_callbacks(folder):

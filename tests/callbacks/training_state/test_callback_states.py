@@ -9,13 +9,13 @@ import pytest
 from keras_trainkit import _archive as archive
 from keras_trainkit.callbacks import EarlyStopping, GradientMonitor
 from keras_trainkit.callbacks._training_state.callback_states import CallbackStates
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
     SCORES,
     Training,
     arrays,
     complaints,
+    forget_fits,
     network,
 )
 from tests.contracts import array

@@ -7,7 +7,6 @@ from keras.optimizers import SGD
 
 from keras_trainkit import optimizers, schedules
 from keras_trainkit.callbacks import EarlyStopping, LearningRate, SwapIterate
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from keras_trainkit.callbacks._training_state.variables import state_optimizers
 from tests.callbacks.custom_steps import Guide, ListTaking, Pair
 from tests.callbacks.monitored import data
@@ -21,6 +20,7 @@ from tests.callbacks.training_state.crashes import (
     assert_resumes,
     assert_same,
     compiled,
+    forget_fits,
     network,
 )
 from tests.selection import full_on_torch

@@ -6,7 +6,6 @@ import pytest
 
 from keras_trainkit import optimizers, schedules
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -22,6 +21,7 @@ from tests.callbacks.training_state.crashes import (
     assert_same,
     compiled,
     complaints,
+    forget_fits,
     network,
 )
 from tests.contracts import array

@@ -7,9 +7,8 @@ import keras_tuner
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
-from tests.callbacks.training_state.crashes import arrays, compiled
+from tests.callbacks.training_state.crashes import arrays, compiled, forget_fits
 from tests.contracts import run_in_fresh_process
 from tests.selection import full_on_torch
 

@@ -18,7 +18,6 @@ import pytest
 from keras_trainkit import _archive as archive
 from keras_trainkit import layers
 from keras_trainkit.callbacks._training_state.folder import SnapshotFolder
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.training_state.crashes import (
     STEPS,
     Training,
@@ -26,9 +25,11 @@ from tests.callbacks.training_state.crashes import (
     assert_same,
     compiled,
     complaints,
+    forget_fits,
     network,
 )
 from tests.contracts import array
+from tests.file_stand_in import FileStandIn
 from tests.selection import full_on_torch
 
 TRAINING = Training(crash=(2, None), save_freq="epoch")
@@ -61,26 +62,29 @@ def left(crashed, tmp_path):
     return tmp_path / "left"
 
 
-class Filling:
+class Filling(FileStandIn):
     """A file on a disk that is full after so many bytes."""
 
     def __init__(self, file, room):
-        self.file, self.room = file, room
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.file.close()
+        super().__init__(file)
+        self.room = room
 
     def write(self, content):
         self.room -= len(content)
         if self.room < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return self.file.write(content)
+
+
+def filling(monkeypatch, limits):
+    """Let the files that are written from now on find so much room each, the last one for ever."""
+    rooms = itertools.chain(limits, itertools.repeat(limits[-1]))
+
+    def opened(path, mode):
+        file = pathlib.Path(path).open(mode)  # noqa: SIM115
+        return Filling(file, next(rooms)) if "x" in mode else file
+
+    monkeypatch.setattr(archive, "open", opened, raising=False)
 
 
 def mount(path):
@@ -112,12 +116,7 @@ def full_disk(request, tmp_path, monkeypatch):
     """Return a folder where the second snapshot does not fit, and a function that makes room."""
     disk = tmp_path / "disk"
     if request.param == "simulated":
-        rooms = iter([10**9])
-
-        def opened(path, mode):
-            return Filling(pathlib.Path(path).open(mode), next(rooms, 3000))
-
-        monkeypatch.setattr(archive, "open", opened, raising=False)
+        filling(monkeypatch, [10**9, 3000])
         yield disk, monkeypatch.undo
     else:
         assert mount(disk)
@@ -430,17 +429,6 @@ def test_another_user_may_read_what_the_umask_lets_him(left):
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in snapshots(left)} == {0o640}
-
-
-def filling(monkeypatch, limits):
-    """Let the files that are written from now on find so much room each, the last one for ever."""
-    rooms = itertools.chain(limits, itertools.repeat(limits[-1]))
-
-    def opened(path, mode):
-        file = pathlib.Path(path).open(mode)  # noqa: SIM115
-        return Filling(file, next(rooms)) if "x" in mode else file
-
-    monkeypatch.setattr(archive, "open", opened, raising=False)
 
 
 @pytest.mark.short("torch")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import TrainingState
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.training_state.crashes import (
     STEPS,
     Calls,
@@ -20,6 +19,7 @@ from tests.callbacks.training_state.crashes import (
     arrays,
     assert_same,
     complaints,
+    forget_fits,
     network,
 )
 from tests.contracts import array, run_in_fresh_process

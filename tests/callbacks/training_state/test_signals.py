@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from keras_trainkit.callbacks._training_state.preemption import SIGNALS
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -19,6 +18,7 @@ from tests.callbacks.training_state.crashes import (
     Training,
     arrays,
     assert_same,
+    forget_fits,
     network,
 )
 from tests.contracts import run_in_fresh_process

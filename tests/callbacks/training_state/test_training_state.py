@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import EarlyStopping, TrainingState
-from keras_trainkit.callbacks._training_state.place import forget_fits
 from tests.callbacks.monitored import data
 from tests.callbacks.stopped import Scores
 from tests.callbacks.training_state.crashes import (
@@ -24,6 +23,7 @@ from tests.callbacks.training_state.crashes import (
     arrays,
     assert_same,
     compiled,
+    forget_fits,
     network,
 )
 from tests.contracts import array

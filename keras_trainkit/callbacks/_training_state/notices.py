@@ -1,0 +1,80 @@
+"""What TrainingState says of a training that goes on, or that does not."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from keras_trainkit.callbacks._training_state.snapshot import Snapshot
+
+
+def refusal(directory: str, whose: str, difference: str) -> ValueError:
+    """Return the error for a snapshot of something else."""
+    return ValueError(
+        f"`directory` must hold snapshots of {whose}, or nothing: {difference}. "
+        f"Received: directory={directory!r}"
+    )
+
+
+def tell_of_edits(
+    changed: str, directory: str, path: str, sentences: Sequence[str], has_ended: bool
+) -> None:
+    """Warn of what was edited since the file at `path` was written, or raise a ValueError.
+
+    Args:
+        changed: argument of TrainingState.
+        directory: the same.
+        path: path of the snapshot.
+        sentences: each edit in words.
+        has_ended: whether nothing would be trained.
+    """
+    if not sentences or changed == "script":
+        return
+    edited = f"since {path} was written, {'; '.join(sentences)}"
+    if changed == "error" or has_ended:
+        ended = ". That training has ended, and nothing would be trained" if has_ended else ""
+        raise refusal(directory, "this script", f'{edited}{ended}. Or pass `changed="script"`')
+    _warn(
+        f"the script was edited: {edited}. What it says now counts from here on, and an epoch that "
+        "was begun with other steps is trained from its beginning."
+    )
+
+
+def warn_of_another(folder: str | None, here: str) -> None:
+    """Say that an interrupted training in a folder, if there is one, is left alone."""
+    if folder is not None:
+        _warn(
+            f"the training in {folder} was interrupted, and was one of another model. This one has "
+            f"{here}. To go on with the other, fit the same model object, or pass `adopt=True`."
+        )
+
+
+def warn_of_end(folder: str, snapshot: Snapshot, epochs: Any, following: str | None) -> None:
+    """Say that a training has ended, and with which folder the next `fit` goes on."""
+    begun = f" and step {snapshot.batch} of the next" if snapshot.batch else ""
+    is_longer = [snapshot.epoch, begun] > [epochs, ""]
+    fewer = f", of {epochs} that are asked for" if is_longer else ""
+    again = f" The next `fit` goes on with {following}." if following else ""
+    _warn(
+        f"the training in {folder} has ended after epoch {snapshot.epoch}{begun}{fewer}. Its end "
+        f"is restored, and nothing is trained. Delete the folder to train anew.{again}"
+    )
+
+
+def warn_of_loop(snapshot: Snapshot) -> None:
+    """Say where a loop of the user's own has to begin."""
+    _warn(
+        f"begin this loop with step {snapshot.batch + 1} of epoch {snapshot.epoch + 1}, to which "
+        "everything is put back. Only `fit` does so by itself."
+    )
+
+
+def print_place(folder: str, snapshot: Snapshot, epochs: Any) -> None:
+    """Say where training goes on."""
+    print(
+        f"TrainingState: training goes on with step {snapshot.batch + 1} of epoch "
+        f"{snapshot.epoch + 1} of {epochs}, from {folder}."
+    )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(f"TrainingState: {message}", stacklevel=2)
