@@ -82,6 +82,14 @@ def integer(name: str, value: Any, *, low: int | None = None) -> int:
     return int(value)
 
 
+def seed(name: str, value: Any) -> int | None:
+    """Return `value` as an int >= 0 of any size, or None if it is None, or raise.
+
+    `folded` makes of it what every backend's generator holds.
+    """
+    return None if value is None else integer(name, value, low=0)
+
+
 def boolean(name: str, value: Any) -> bool:
     """Return `value` if it is a bool, or raise."""
     if not isinstance(value, bool):

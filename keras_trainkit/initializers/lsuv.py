@@ -13,6 +13,7 @@ import numpy as np
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor, float64_if_readable, float64_of
 from keras_trainkit._validation import boolean, integer, invalid, positive
+from keras_trainkit._validation import seed as checked_seed
 from keras_trainkit.initializers._kernels import Kernel, kernels_of
 
 
@@ -111,6 +112,7 @@ def lsuv(
     """
     positive("tolerance", tolerance)
     integer("max_iterations", max_iterations, low=1)
+    seed = checked_seed("seed", seed)
     fits = _fits(model, boolean("orthonormalize", orthonormalize), seed)
     reached: list[_Fit] = []
     # What the forward pass assigns inside this scope, the kernels too, is gone when it ends.
@@ -176,7 +178,7 @@ def _fits(model: keras.Model, orthonormalize: bool, seed: int | None) -> list[_F
     if seed is None:
         # Of the generators that `set_random_seed` sets, this one is the same on every backend.
         seed = random.getrandbits(32)
-    generator = np.random.default_rng(integer("seed", seed, low=0))
+    generator = np.random.default_rng(seed)
     return [_Fit(ks, [orthonormal(k, generator) for k in ks]) for ks in by_layer.values()]
 
 

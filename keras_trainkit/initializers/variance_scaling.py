@@ -6,7 +6,9 @@ from typing import Any, TypeAlias
 
 import keras
 
+from keras_trainkit import _validation
 from keras_trainkit._register import register
+from keras_trainkit._seeds import LIMIT, folded
 from keras_trainkit._tensors import Tensor
 from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit.initializers._fans import KERNELS, compute_fans
@@ -40,8 +42,9 @@ class VarianceScaling(keras.initializers.VarianceScaling):
         mode: `"fan_in"`, `"fan_out"` or `"fan_avg"`. Defaults to `"fan_in"`.
         distribution: `"truncated_normal"`, `"untruncated_normal"` or `"uniform"`. Defaults to
             `"truncated_normal"`.
-        seed: int, `keras.random.SeedGenerator` or `None`. With `None` the seed comes from the
-            generator that `keras.utils.set_random_seed` sets, and the config keeps `None`.
+        seed: int >= 0, `keras.random.SeedGenerator` or `None`. From 2^31 on a hash of it is taken,
+            as no more fits into the generators of some backends. With `None` the seed comes from
+            the generator that `keras.utils.set_random_seed` sets, and the config keeps `None`.
             MultiHeadAttention gives every projection a copy made from the config: leave `None`
             there, or use `initialize`: an integer gives its projections equal weights. Defaults to
             `None`.
@@ -87,7 +90,7 @@ class VarianceScaling(keras.initializers.VarianceScaling):
         kernel: str = "conv",
         groups: int = 1,
     ) -> None:
-        super().__init__(scale, mode, distribution, seed)
+        super().__init__(scale, mode, distribution, _checked(seed))
         if (input_axes is None) != (output_axes is None):
             given = (input_axes, output_axes)
             raise invalid("(input_axes, output_axes)", "both sequences or both None", given)
@@ -97,7 +100,6 @@ class VarianceScaling(keras.initializers.VarianceScaling):
         self.groups = integer("groups", groups, low=1)
         if groups > 1 and kernel != "conv":
             raise invalid("groups", f"1 if `kernel` is {kernel!r}", groups)
-        # Given a stream, as by EinsumDense, the initializer continues it.
         if isinstance(self.seed, int) and not isinstance(self.seed, SeedStream):
             self.seed = SeedStream(self.seed)
 
@@ -138,10 +140,18 @@ class VarianceScaling(keras.initializers.VarianceScaling):
         }
 
 
+def _checked(seed: Any) -> Seed:
+    """Return a seed that Keras's initializers take, or raise."""
+    # Given a stream, as by EinsumDense, the initializer continues it; a dict is a generator's.
+    if isinstance(seed, (SeedStream, keras.random.SeedGenerator, dict)):
+        return seed
+    return _validation.seed("seed", seed)
+
+
 class SeedStream(int):
     """An integer seed that yields another sub-seed for every draw.
 
-        s_0 = seed,   s_n = (seed + n * 0x9E3779B9) mod 2^31     (Weyl sequence, n = 1, 2, ..)
+        s_n = (seed + n * 0x9E3779B9) mod 2^31                   (Weyl sequence, n = 0, 1, ..)
 
     It is an `int`, so that whoever reads `initializer.seed` finds the seed; whoever is given the
     object itself, as EinsumDense gives it to the initializer that it makes, continues the stream.
@@ -151,7 +161,7 @@ class SeedStream(int):
 
     def next(self) -> int:
         """Return the sub-seed of this draw."""
-        sub_seed = (int(self) + self.draws * STEP) % 2**31 if self.draws else int(self)
+        sub_seed = (folded(int(self)) + self.draws * STEP) % LIMIT
         if not _is_rehearsal():
             self.draws += 1
         return sub_seed

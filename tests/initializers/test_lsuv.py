@@ -147,6 +147,10 @@ def test_reaches_unit_variance_under_mixed_precision(policy):
         ({"max_iterations": 0}, "`max_iterations` must be an integer >= 1. Rec.*=0"),
         ({"orthonormalize": 1}, "`orthonormalize` must be a bool. Received: orthonormalize=1"),
         ({"seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
+        (
+            {"seed": 1.0, "orthonormalize": False},
+            "`seed` must be an integer >= 0. Received: seed=1.0",
+        ),
     ],
     ids=str,
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit import initializers
+from keras_trainkit._seeds import folded
 from keras_trainkit.initializers.variance_scaling import TRUNCATED_STD, SeedStream
 from tests.contracts import array, assert_round_trips, run_in_fresh_process
 from tests.references.initializers import VARIANCE
@@ -41,7 +42,7 @@ def test_config_makes_an_equal_copy(rule):
         {"seed": 3},
         {"seed": 0, "input_axes": [0], "output_axes": [1, 2]},
         {"kernel": "depthwise"},
-        {"seed": -1, "groups": 4},
+        {"seed": 2**40, "groups": 4},
     ):
         copied = assert_round_trips(rule(**arguments))
         assert arguments.items() <= copied.get_config().items()
@@ -114,6 +115,9 @@ def test_exact_copies_go_on_where_the_original_stands(duplicate):
             {"groups": 2, "kernel": "depthwise"},
             "`groups` must be 1 if `kernel` is 'depthwise'. Received: groups=2",
         ),
+        ({"seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
+        ({"seed": 4.0}, "`seed` must be an integer >= 0. Received: seed=4.0"),
+        ({"seed": True}, "`seed` must be an integer >= 0. Received: seed=True"),
         (
             {"input_axes": (0,)},
             "`(input_axes, output_axes)` must be both sequences or both None. "
@@ -126,6 +130,30 @@ def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the text is compared whole
         initializers.HeNormal(**arguments)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("seed", [np.int64(4), np.uint8(4)])
+def test_integers_of_numpy_are_seeds(seed):
+    initializer = initializers.HeNormal(seed=seed)
+    assert type(initializer.get_config()["seed"]) is int
+    np.testing.assert_array_equal(array(initializer(SHAPE)), array(initializers.HeNormal(4)(SHAPE)))
+
+
+@pytest.mark.parametrize("rule", [initializers.TorchUniform, initializers.HeNormal])
+def test_seeds_of_any_size_draw_on_every_backend(rule):
+    seeds = (5, 2**31 - 1, 2**31, 2**31 + 5, 2**32 - 1, 2**32, 2**32 + 5, 2**63, 2**128)
+    drawn = {seed: array(rule(seed=seed)(SHAPE)) for seed in seeds}
+    assert len({values.tobytes() for values in drawn.values()}) == len(seeds)
+    copied = rule.from_config(rule(seed=2**63).get_config())
+    np.testing.assert_array_equal(array(copied(SHAPE)), drawn[2**63])
+
+
+@pytest.mark.host
+def test_large_seeds_fold_to_what_every_generator_holds():
+    assert [folded(seed) for seed in (0, 7, 2**31 - 1)] == [0, 7, 2**31 - 1]
+    large = [folded(2**31 + i) for i in range(1000)] + [folded(2**200)]
+    assert len(set(large)) == 1001
+    assert all(0 <= seed < 2**31 for seed in large)
 
 
 @pytest.mark.host
