@@ -4,12 +4,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-def new_axes() -> "Axes":
-    """Return the axes of a new figure that pyplot does not know."""
-    # pyplot would keep the figure until somebody closes it, show it in the next `plt.show()`, and
-    # ask for a display where there is none.
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(10.0, 4.0), layout="constrained").subplots()
+
+def axes_or_new(ax: "Axes | None") -> "Axes":
+    """Return the axes, or without any those of a new figure."""
+    return new_figure(10.0, 4.0).subplots() if ax is None else ax
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return a new figure of pyplot's, of a size in inches.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError("Plots need matplotlib: pip install matplotlib") from error
+    from matplotlib import pyplot
+
+    from keras_trainkit._matplotlib import ShownFigure
+
+    size = (width, height)
+    return pyplot.figure(FigureClass=ShownFigure, figsize=size, layout="constrained")

@@ -8,6 +8,7 @@ import gc
 import importlib.metadata
 import os
 import signal
+import sys
 
 import pytest
 
@@ -108,6 +109,15 @@ def same_start(backend):
     keras.config.set_dtype_policy("float32")
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(autouse=True)
+def figures_closed(backend):
+    """Close the figures that a test leaves with pyplot, which warns of many."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot:
+        pyplot.close("all")
 
 
 @pytest.fixture

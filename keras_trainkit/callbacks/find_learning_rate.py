@@ -65,7 +65,7 @@ class LearningRateRange(curve.Curve):
         """Draw the losses, the smoothed curve, the suggestion and the diverging region.
 
         Args:
-            ax: matplotlib axes. Defaults to those of a new figure.
+            ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
         """
         return plot_range(
             self.learning_rates,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis.history import History, short_names
 
 if TYPE_CHECKING:
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 POINTS = 100
 LABELS = 24
+
+
+def recorded(history: Any) -> History:
+    """Return the history if there is something to draw, or raise."""
+    if not (isinstance(history, History) and history.steps.size):
+        requirement = "a History with at least one step, such as `GradientMonitor.history`"
+        raise invalid("history", requirement, history)
+    return history
 
 
 def blocks(history: History) -> list[np.ndarray]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from keras_trainkit._plotting import new_axes
+from keras_trainkit._plotting import axes_or_new
 from keras_trainkit._validation import invalid, one_of
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.history import BINS, LOWEST_EXPONENT, History, short_names
@@ -32,12 +32,12 @@ def plot_heat_map(history: History, ax: "Axes | None" = None) -> "Axes":
 
     Args:
         history: `History` with at least one step.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
     """
+    edges, norms, nonfinite = heat_map(_axes.recorded(history))
+    ax = axes_or_new(ax)
     from matplotlib.colors import ListedColormap, LogNorm
 
-    ax = ax or new_axes()
-    edges, norms, nonfinite = heat_map(history)
     names = short_names(history.layers)
     rows = np.arange(len(names) + 1) - 0.5
     if np.isfinite(norms).any():
@@ -67,17 +67,17 @@ def plot_histograms(
     Args:
         history: `History` with histograms.
         variable: string, path of a variable with a histogram. Defaults to the first.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
 
     Raises:
         ValueError: if no histogram was recorded, or none of this variable.
     """
-    recorded = variables_with_histograms(history)
+    recorded = variables_with_histograms(_axes.recorded(history))
     if not recorded:
         raise invalid("history", "one with histograms", history)
     variable = one_of("variable", recorded[0] if variable is None else variable, recorded)
-    ax = ax or new_axes()
     shares = histogram_shares(history, variable)
+    ax = axes_or_new(ax)
     exponents = LOWEST_EXPONENT + np.arange(BINS + 1)
     edges = _axes.block_edges(history)
     image = ax.pcolormesh(edges, exponents, shares.T, cmap="Blues", vmin=0.0)

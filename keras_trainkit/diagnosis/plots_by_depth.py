@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_trainkit._plotting import new_axes
+from keras_trainkit._plotting import axes_or_new
 from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.history import Activations, History
@@ -20,11 +20,12 @@ def plot_gradient_depth(history: History, ax: "Axes | None" = None) -> "Axes":
 
     Args:
         history: `History` with at least one step.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
     """
-    ax = ax or new_axes()
+    epochs = _first_and_last(_axes.recorded(history).epochs)
+    ax = axes_or_new(ax)
     depth = np.arange(len(history.layers))
-    for epoch, color in zip(_first_and_last(history.epochs), COLORS, strict=False):
+    for epoch, color in zip(epochs, COLORS, strict=False):
         low, middle, high = norms_by_depth(history, epoch)
         ax.fill_between(depth, low, high, color=color, alpha=0.2, linewidth=0)
         ax.plot(depth, middle, "o-", color=color, markersize=4, label=f"epoch {epoch + 1}")
@@ -43,15 +44,15 @@ def plot_activations(history: History, ax: "Axes | None" = None) -> "Axes":
 
     Args:
         history: `History` with activations.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
 
     Raises:
         ValueError: if no activations were recorded.
     """
-    activations = history.activations
+    activations = _axes.recorded(history).activations
     if activations is None or not activations.table.size:
         raise invalid("history", "one with activations", history)
-    ax = ax or new_axes()
+    ax = axes_or_new(ax)
     bars = ax.twinx()
     depth = np.arange(len(activations.layers))
     epochs = _first_and_last(activations.epochs)

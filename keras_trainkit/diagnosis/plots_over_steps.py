@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_trainkit._plotting import new_axes
+from keras_trainkit._plotting import axes_or_new
 from keras_trainkit.diagnosis import _axes
 from keras_trainkit.diagnosis.history import History, short_names
 
@@ -20,7 +20,7 @@ def plot_gradient_norms(history: History, ax: "Axes | None" = None) -> "Axes":
 
     Args:
         history: `History` with at least one step.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
     """
     ax = _draw(history, "norm", ax)
     ax.set(title="Gradient norm per layer", ylabel="norm of gradient")
@@ -32,7 +32,7 @@ def plot_update_ratios(history: History, ax: "Axes | None" = None) -> "Axes":
 
     Args:
         history: `History` with at least one step.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
     """
     ax = _draw(history, "update_ratio", ax)
     ax.axhspan(*HEALTHY_RATIO, color="tab:green", alpha=0.2, linewidth=0, zorder=0)
@@ -54,10 +54,10 @@ def isolated(curve: np.ndarray) -> np.ndarray:
 
 
 def _draw(history: History, statistic: str, ax: "Axes | None") -> "Axes":
+    steps, curves = layer_curves(_axes.recorded(history), statistic)
+    ax = axes_or_new(ax)
     import matplotlib
 
-    ax = ax or new_axes()
-    steps, curves = layer_curves(history, statistic)
     names = short_names(history.layers)
     colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.92, len(names)))
     for name, color, curve in zip(names, colors, curves.T, strict=True):

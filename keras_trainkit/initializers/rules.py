@@ -171,7 +171,9 @@ class TorchUniform(FixedRule):
         w, b ~ U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))
 
     To start where PyTorch starts. A bias takes the fan-in of its layer's kernel, which the bias's
-    own shape does not tell: give it as `fan_in`, or let `initialize` ask the layer.
+    own shape does not tell: give it as `fan_in`, or let `initialize` ask the layers of a model:
+
+        initialize(model, TorchUniform(), bias_initializer=TorchUniform())
 
     Args:
         seed, input_axes, output_axes, kernel, groups: as in `VarianceScaling`.
@@ -219,7 +221,9 @@ class TorchUniform(FixedRule):
         if self.fan_in is None and len(shape) < 2:
             raise ValueError(
                 "`fan_in` must be given for a bias, whose shape does not tell the inputs of its "
-                f"layer. Received: shape={tuple(shape)}, fan_in=None"
+                "layer; or let `keras_trainkit.initializers.initialize(model, TorchUniform(), "
+                "bias_initializer=TorchUniform())` ask the layers of a built model. "
+                f"Received: shape={tuple(shape)}, fan_in=None"
             )
         fan_in, fan_out = super().fans(shape)
         return self.fan_in or fan_in, fan_out

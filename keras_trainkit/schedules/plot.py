@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._plotting import new_axes
+from keras_trainkit._plotting import axes_or_new
 from keras_trainkit.schedules._schedule import Schedule, checked_schedule
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def plot_schedule(
 
     Args:
         schedule: a schedule of this package.
-        ax: matplotlib axes to draw on, or `None` for a figure of its own. Defaults to `None`.
+        ax: matplotlib axes to draw on, or `None` for a new figure of pyplot's. Defaults to `None`.
         steps: int >= 1 or `None`. Steps to draw. Defaults to `steps_per_epoch * epochs`, or else
             to a little more than the schedule's length.
         steps_per_epoch: number > 0 or `None`. Optimizer steps in an epoch, where durations are in
@@ -52,7 +52,7 @@ def plot_schedule(
         schedule = schedule.bind(steps_per_epoch, epochs)
     schedule.require_steps()
     t = _drawn(schedule, steps, steps_per_epoch, epochs)
-    ax = ax or new_axes()
+    ax = axes_or_new(ax)
     ax.plot(t / (steps_per_epoch or 1), schedule(t), label=schedule.name)
     ax.set_xlabel("epoch" if steps_per_epoch else "step")
     ax.set_ylabel(schedule.quantity)

@@ -39,10 +39,10 @@ def panels(figure):
 def test_plot_returns_the_axes_it_was_given_or_new_ones(plot):
     ax = Figure().subplots()
     assert plot(full_history(), ax=ax) is ax
+    assert plt.get_fignums() == []
     assert plot(full_history()) is not ax
     assert (ax.get_yscale() == "log") is (plot in LOGARITHMIC)
     assert ax.get_title()
-    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize("steps", [1, 5, 500])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_trainkit._plotting import new_axes
+from keras_trainkit._plotting import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,9 +27,9 @@ def plot_range(
         smoothed: array of shape `(points,)`.
         diverged: bool. Whether the loss rises for good from the lowest smoothed point on.
         suggestion: float. NaN draws none.
-        ax: matplotlib axes. Defaults to those of a new figure.
+        ax: matplotlib axes. Defaults to those of a new figure of pyplot's.
     """
-    ax = ax or new_axes()
+    ax = axes_or_new(ax)
     ax.set_xscale("log")
     ax.plot(learning_rates, losses, ".", color="tab:blue", alpha=0.3, label="loss of a step")
     ax.plot(learning_rates, smoothed, color="tab:blue", linewidth=1.8, label="smoothed")
