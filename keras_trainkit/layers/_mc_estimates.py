@@ -57,25 +57,29 @@ def _distribution_of(layer: keras.Layer | None) -> str | None:
 
 
 class Estimate:
-    """Estimates from one sampled prediction of one output after another, in constant memory."""
+    """Estimates from one sampled prediction of one output after another.
 
-    def __init__(self, distribution: str | None, from_logits: bool) -> None:
+    Args:
+        distribution: "categorical", "bernoulli" or None, what the output is.
+        from_logits: bool. Whether it comes as logits.
+        keep: bool. Whether to keep all predictions; the memory is constant otherwise.
+    """
+
+    def __init__(self, distribution: str | None, from_logits: bool, keep: bool) -> None:
         self.distribution = distribution
         self.from_logits = from_logits
+        self._samples: list[np.ndarray] | None = [] if keep else None
         self._predictions = PooledMoments()
         self._entropies = PooledMoments()
 
     def add(self, output: np.ndarray) -> None:
         """Take in one more sample."""
-        if self.distribution is None:
-            self._predictions.add(output)
-            return
-        p = _probabilities(output, self.distribution) if self.from_logits else output
-        if (p < 0).any() or (p > 1).any():
-            requirement = "None, or come with `from_logits=True`, for outputs outside [0, 1]"
-            raise invalid("distribution", requirement, self.distribution)
-        self._predictions.add(p)
-        self._entropies.add(_entropy(p, self.distribution))
+        if self.distribution is not None:
+            output = self._checked_probabilities(output, self.distribution)
+            self._entropies.add(_entropy(output, self.distribution))
+        self._predictions.add(output)
+        if self._samples is not None:
+            self._samples.append(output)
 
     def result(self) -> dict[str, Any]:
         """Return the estimates by the names of `MCPrediction`'s attributes."""
@@ -84,12 +88,21 @@ class Estimate:
             entropy = _entropy(mean, self.distribution)
             # Not negative by Jensen's inequality, which rounding may break by some 1e-17.
             information = np.maximum(entropy - self._entropies.mean, 0)
+        kept = {} if self._samples is None else {"samples": np.stack(self._samples)}
         return {
             "mean": mean,
             "variance": self._predictions.variance,
             "entropy": entropy,
             "mutual_information": information,
+            **kept,
         }
+
+    def _checked_probabilities(self, output: np.ndarray, distribution: str) -> np.ndarray:
+        p = _probabilities(output, distribution) if self.from_logits else output
+        if (p < 0).any() or (p > 1).any():
+            requirement = "None, or come with `from_logits=True`, for outputs outside [0, 1]"
+            raise invalid("distribution", requirement, distribution)
+        return p
 
 
 def _probabilities(logits: np.ndarray, distribution: str) -> np.ndarray:

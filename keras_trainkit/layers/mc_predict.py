@@ -1,7 +1,7 @@
 """Monte-Carlo dropout: predictions with their uncertainty."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,12 +10,14 @@ from keras import ops
 
 from keras_trainkit._backend import compiled
 from keras_trainkit._tensors import Tensor, float64_of
-from keras_trainkit._validation import integer, invalid
+from keras_trainkit._validation import boolean, integer, invalid
+from keras_trainkit._validation import seed as checked_seed
 from keras_trainkit.layers._mc_estimates import (
     Estimate,
     check_distribution,
     output_distributions,
 )
+from keras_trainkit.layers._mc_prediction import MCPrediction
 from keras_trainkit.layers._model_pass import batches, inference_pass, layers_inside
 from keras_trainkit.layers.dropout import Dropout, fixed_rate
 
@@ -29,28 +31,6 @@ DROPOUT = (
 SEED_STATE = "seed_generator_state"
 
 
-@dataclass(frozen=True)
-class MCPrediction:
-    """Monte-Carlo estimates of a model's prediction and its uncertainty.
-
-    Every attribute is a float64 array or, for a model with several outputs, has the structure of
-    the outputs.
-
-    Attributes:
-        mean: mean of the sampled predictions, of the shape that `predict` returns.
-        variance: their population variance (divided by `samples`), of the same shape.
-        entropy: predictive entropy in nats: one number per distribution, so without the class
-            axis for categorical outputs. `None` for outputs that are no probabilities.
-        mutual_information: the part of `entropy` that comes from the uncertainty about the
-            weights, in nats, of the same shape. `None` where `entropy` is.
-    """
-
-    mean: Any
-    variance: Any
-    entropy: Any
-    mutual_information: Any
-
-
 def mc_predict(
     model: keras.Model,
     x: Any,
@@ -59,6 +39,9 @@ def mc_predict(
     batch_size: int = 32,
     distribution: str | None = "auto",
     from_logits: bool = False,
+    *,
+    return_samples: bool = False,
+    shared_masks: bool = False,
 ) -> MCPrediction:
     """Predict with dropout switched on, many times, and return mean and uncertainty.
 
@@ -75,16 +58,16 @@ def mc_predict(
     model: of a regression, the noise of the data comes on top of it (Gal & Ghahramani's 1 / tau).
 
     Nothing of the model changes, and no global random stream is used. The estimates are updated
-    sample by sample in float64, in memory that does not depend on `samples`. The pass is compiled
-    once per call and shape of a batch.
+    sample by sample in float64, in memory that does not depend on `samples` unless they are
+    returned. The pass is compiled once per call and shape of a batch.
 
     Args:
         model: built `keras.Model` with a dropout layer, at any depth.
         x: array, or nested arrays for several inputs; or an iterable over batches `x`, `(x, y)` or
             `(x, y, sample_weight)`, such as a `tf.data.Dataset` or a `keras.utils.PyDataset`.
         samples: int >= 1. Number of forward passes. Defaults to `50`.
-        seed: int >= 0. The same seed gives the same result, on one backend and for one
-            `batch_size`. Defaults to `None`, which takes a fresh one.
+        seed: int >= 0. The same seed gives the same result, on one backend and, unless
+            `shared_masks`, for one `batch_size`. Defaults to `None`, which takes a fresh one.
         batch_size: int >= 1. Size of the batches that arrays are cut into. Defaults to `32`.
         distribution: `"categorical"` for class probabilities along the last axis, `"bernoulli"`
             for one probability per unit, `None` for outputs that are no probabilities. Defaults to
@@ -92,9 +75,15 @@ def mc_predict(
             `"categorical"` for softmax, `"bernoulli"` for sigmoid, otherwise `None`.
         from_logits: bool. Whether the outputs are logits. Then softmax or sigmoid, after the
             stated `distribution`, comes before all estimates. Defaults to `False`.
+        return_samples: bool. Whether to keep all predictions, `samples` times the memory of
+            `mean`; `interval` then has their quantiles. Defaults to `False`.
+        shared_masks: bool. Whether all rows of `x` have the same masks in a sample, so that each
+            sample is one function of x: for curves without jags, and for sums and differences of
+            rows. A layer's mask is that of its first row. Defaults to `False`: masks of their own.
 
     Returns:
-        `MCPrediction` with `mean`, `variance`, `entropy` and `mutual_information`.
+        `MCPrediction` with `mean`, `variance`, `std`, `interval()`, `entropy`,
+        `mutual_information` and, if asked for, `samples`.
 
     Raises:
         ValueError: if `model` is not built, or calls no dropout layer at inference (`if training:`
@@ -112,6 +101,9 @@ def mc_predict(
         (60, 1)
         >>> [round(float(a.mean()), -1) for a in (prediction.mean, prediction.variance)]
         [100.0, 100.0]
+        >>> [low, high] = prediction.interval(0.95)
+        >>> bool((low < prediction.mean).all() and (prediction.mean < high).all())
+        True
 
     Reference: Gal and Ghahramani (2016), Dropout as a Bayesian approximation, arXiv:1506.02142,
         section 4; Houlsby, Huszar, Ghahramani and Lengyel (2011), Bayesian active learning for
@@ -119,7 +111,9 @@ def mc_predict(
     """
     integer("samples", samples, low=1)
     check_distribution(distribution, from_logits)
-    draw = _sampler(model, None if seed is None else integer("seed", seed, low=0))
+    boolean("return_samples", return_samples)
+    boolean("shared_masks", shared_masks)
+    draw = _sampler(model, checked_seed("seed", seed), shared_masks)
     parts = []
     for batch, inputs in enumerate(batches("x", x, batch_size)):
         estimates: list[Estimate] = []
@@ -128,24 +122,35 @@ def mc_predict(
             flat = keras.tree.flatten(outputs)
             if not estimates:
                 kinds = output_distributions(model, len(flat), distribution)
-                estimates = [Estimate(kind, from_logits) for kind in kinds]
+                estimates = [Estimate(kind, from_logits, return_samples) for kind in kinds]
             for estimate, output in zip(estimates, flat, strict=True):
                 estimate.add(output)
         parts.append(_structured(outputs, estimates))
-    return MCPrediction(**keras.tree.map_structure(_joined, *parts))
+    joined = {
+        name: keras.tree.map_structure(
+            partial(_joined, axis=1 if name == "samples" else 0), *(part[name] for part in parts)
+        )
+        for name in parts[0]
+    }
+    return MCPrediction(**joined, passes=samples)
 
 
-def _sampler(model: keras.Model, seed: int | None) -> Callable[[Any, int, int], Any]:
+def _sampler(
+    model: keras.Model, seed: int | None, shared_masks: bool
+) -> Callable[[Any, int, int], Any]:
     """Return a function of inputs, batch and sample number that gives outputs with dropout on."""
     entropy = np.random.SeedSequence(seed).entropy
     called: set[keras.Layer] = set()
-    replacements = {layer: _switched_on(layer, called) for layer in layers_inside(model, DROPOUT)}
+    replacements = {
+        layer: _switched_on(layer, called, shared_masks) for layer in layers_inside(model, DROPOUT)
+    }
     variables = model.variables
     values = [ops.convert_to_tensor(variable) for variable in variables]
     run = compiled(lambda values, x: inference_pass(model, values, x, replacements))
 
     def draw(x: Any, batch: int, sample: int) -> Any:
-        sequence = np.random.SeedSequence(entropy, spawn_key=(batch, sample))
+        key = (0 if shared_masks else batch, sample)
+        sequence = np.random.SeedSequence(entropy, spawn_key=key)
         outputs = run(_reseeded(values, variables, sequence), x)
         if not called:
             requirement = "a model that calls a dropout layer at inference"
@@ -155,9 +160,10 @@ def _sampler(model: keras.Model, seed: int | None) -> Callable[[Any, int, int], 
     return draw
 
 
-def _switched_on(layer: keras.Layer, called: set[keras.Layer]) -> dict[str, Any]:
+def _switched_on(layer: keras.Layer, called: set[keras.Layer], shared_mask: bool) -> dict[str, Any]:
     """Return what replaces attributes of a dropout layer; a call leaves it in `called`."""
     forward = layer.call
+    generator = getattr(layer, "seed_generator", None)  # None in Keras's layers with a rate of 0.
 
     def call(*args: Any, **kwargs: Any) -> Any:
         called.add(layer)
@@ -166,12 +172,32 @@ def _switched_on(layer: keras.Layer, called: set[keras.Layer]) -> dict[str, Any]
         return forward(*args, **kwargs)
 
     replaced: dict[str, Any] = {"call": call}
+    if shared_mask and generator is not None:
+        replaced["call"] = _with_one_mask(call, generator.state)
     if isinstance(layer, Dropout):
         # A schedule would start anew with the random stream.
         replaced["_rate"] = fixed_rate(layer, layer.rate)
-    if hasattr(layer, "seed_generator"):  # not in Keras's layers with a rate of 0
-        replaced["seed_generator"] = _seeded(layer.seed_generator)
+    if generator is not None:
+        replaced["seed_generator"] = _seeded(generator)
     return replaced
+
+
+def _with_one_mask(call: Callable, state: keras.Variable) -> Callable:
+    """Return a dropout's `call` that gives all rows the mask of one.
+
+    With its mask fixed, every dropout is an affine function of each element, alpha dropout too:
+    its values at 0 and at 1, for a row and with the same seed, make it known.
+    """
+
+    def of_all_rows(inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        zeros = ops.zeros_like(inputs[:1])
+        start = ops.copy(state.value)
+        offset = call(zeros, *args, **kwargs)
+        state.assign(start)
+        slope = call(ops.ones_like(zeros), *args, **kwargs) - offset
+        return offset + slope * inputs
+
+    return of_all_rows
 
 
 def _seeded(generator: keras.random.SeedGenerator) -> keras.random.SeedGenerator:
@@ -205,6 +231,6 @@ def _structured(outputs: Any, estimates: list[Estimate]) -> dict[str, Any]:
     }
 
 
-def _joined(*parts: Any) -> Any:
+def _joined(*parts: Any, axis: int) -> Any:
     """Return the batches of one estimate as one array."""
-    return None if parts[0] is None else np.concatenate(parts)
+    return None if parts[0] is None else np.concatenate(parts, axis)

@@ -88,6 +88,8 @@ def assert_untouched(model, before):
     [
         ({"samples": 0}, "`samples` must be an integer >= 1. Received: samples=0"),
         ({"seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
+        ({"return_samples": 1}, "`return_samples` must be a bool. Received: return_samples=1"),
+        ({"shared_masks": None}, "`shared_masks` must be a bool. Received: shared_masks=None"),
         ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: batch_size=0"),
         ({"distribution": "normal"}, "one of 'auto', 'categorical', 'bernoulli', None. Received: "),
         ({"from_logits": True}, "False unless `distribution` is 'categorical' or 'bernoulli'. Rec"),
@@ -200,6 +202,17 @@ def test_equals_all_samples_stacked(kit):
     assert_close(actual.mutual_information, entropy(p.mean(0)) - entropy(p).mean(0))
 
 
+def test_samples_are_those_that_the_estimates_are_of():
+    model = mlp()
+    plain = mc_predict(model, X, samples=7, seed=5, batch_size=4)
+    actual = mc_predict(model, X, samples=7, seed=5, batch_size=4, return_samples=True)
+    assert plain.samples is None
+    assert actual.samples.shape == (7, 10, 3)
+    assert_close(actual.samples, sampled(model, X, 7, seed=5, batch_size=4))
+    np.testing.assert_array_equal(actual.mean, plain.mean)
+    assert_close(actual.std, actual.samples.std(0))
+
+
 @pytest.mark.short("torch")
 def test_bernoulli_outputs_have_one_entropy_per_unit():
     model = mlp(activation="sigmoid")
@@ -219,7 +232,7 @@ def test_logits_become_probabilities(distribution, activation):
     logits.set_weights(model.get_weights())
     expected = mc_predict(model, X, samples=3, seed=0)
     actual = mc_predict(logits, X, samples=3, seed=0, distribution=distribution, from_logits=True)
-    for name in vars(expected):
+    for name in ("mean", "variance", "entropy", "mutual_information"):
         assert_close(getattr(actual, name), getattr(expected, name))
 
 
@@ -256,6 +269,62 @@ def test_outputs_keep_their_structure():
     }
     assert actual.entropy["size"] is None
     assert actual.entropy["kind"].shape == (10,)
+    kept = mc_predict(model, {"a": X, "b": X}, samples=3, batch_size=4, return_samples=True)
+    assert kept.samples["kind"].shape == (3, 10, 3)
+    for prediction in (actual, kept):
+        assert "'size': (10, 1)" in repr(prediction)
+        assert prediction.std["size"].shape == (10, 1)
+        low, high = prediction.interval()
+        assert low["kind"].shape == high["kind"].shape == (10, 3)
+        assert low["kind"].min() >= 0
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("return_samples", [True, False])
+def test_an_interval_is_of_quantiles_or_of_a_normal_distribution(return_samples):
+    model = mlp(activation=None)
+    actual = mc_predict(model, X, samples=40, seed=5, return_samples=return_samples)
+    low, high = actual.interval(0.9)
+    if return_samples:
+        np.testing.assert_array_equal(low, np.quantile(actual.samples, (1 - 0.9) / 2, axis=0))
+        np.testing.assert_array_equal(high, np.quantile(actual.samples, (1 + 0.9) / 2, axis=0))
+    else:
+        assert_close(low, actual.mean - 1.6448536269514722 * actual.std)
+        assert_close(high, actual.mean + 1.6448536269514722 * actual.std)
+    wider = actual.interval()
+    assert (wider[0] <= low).all()
+    assert (wider[1] >= high).all()
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("return_samples", [True, False])
+def test_intervals_of_probabilities_are_probabilities(activation, return_samples):
+    model = mlp(activation=activation, rate=0.8)
+    prediction = mc_predict(model, 30 * X, samples=20, seed=5, return_samples=return_samples)
+    low, high = prediction.interval(0.99)
+    assert (prediction.mean + 2.5 * prediction.std).max() > 1
+    assert (low >= 0).all()
+    assert (low <= prediction.mean).all()
+    assert (prediction.mean <= high).all()
+    assert (high <= 1).all()
+
+
+@pytest.mark.host
+def test_bad_levels_and_a_single_pass_have_no_interval():
+    prediction = mc_predict(mlp(), X, samples=2)
+    for level in (1.0, 95, -0.1, "95%"):
+        message = rf"^`level` must be in \[0, 1\). Received: level={level!r}$"
+        with pytest.raises(ValueError, match=message):
+            prediction.interval(level)
+    with pytest.raises(ValueError, match=r"`samples` must be >= 2 in `mc_predict` for an inter"):
+        mc_predict(mlp(), X, samples=1).interval()
+
+
+def test_the_repr_is_one_line():
+    text = repr(mc_predict(mlp(), X, samples=5))
+    assert text.startswith("<MCPrediction of shape (10, 3) from 5 passes, mean std 0.")
+    assert len(text) < 80
 
 
 # Properties
@@ -309,6 +378,38 @@ def test_every_kind_of_dropout_is_on_and_follows_the_seed(layer):
     assert (first.variance > 0).mean() > 0.5
     np.testing.assert_array_equal(first.mean, again.mean)
     np.testing.assert_array_equal(first.variance, again.variance)
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("layer", DROPOUTS, ids=lambda layer: type(layer).__name__)
+def test_shared_masks_are_the_same_for_every_row(layer):
+    model = on(layer)
+    arguments = {"samples": 4, "seed": 1, "return_samples": True, "shared_masks": True}
+    x = np.repeat(SEQUENCES[:1], 5, axis=0)
+    samples = mc_predict(model, x, batch_size=2, **arguments).samples
+    for row in range(1, 5):
+        np.testing.assert_allclose(samples[:, row], samples[:, 0], rtol=1e-6, atol=1e-6)
+    assert (np.ptp(samples, axis=0) > 0).mean() > 0.5
+    apart = mc_predict(model, x, samples=4, seed=1, return_samples=True).samples
+    assert (np.abs(apart[:, 1:] - apart[:, :1]) > 1e-3).any()
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("layer", DROPOUTS[:5], ids=lambda layer: type(layer).__name__)
+def test_shared_masks_are_masks_of_the_layer(layer):
+    x = np.random.default_rng(1).normal(size=(1, 4, 6)).astype("float32")
+    one = mc_predict(on(layer), x, samples=6, seed=3)
+    shared = mc_predict(on(layer), x, samples=6, seed=3, shared_masks=True)
+    assert_close(shared.mean, one.mean)
+    assert_close(shared.variance, one.variance)
+
+
+def test_shared_masks_do_not_depend_on_the_batch_size():
+    model = keras.Sequential([*mlp().layers, layers.AlphaDropout(0.2), layers.Dropout(0.3)])
+    model.build((None, 6))
+    arguments = {"samples": 3, "seed": 1, "shared_masks": True, "distribution": None}
+    expected = mc_predict(model, X, **arguments)
+    assert_close(mc_predict(model, X, batch_size=3, **arguments).mean, expected.mean)
 
 
 @pytest.mark.short("torch")
