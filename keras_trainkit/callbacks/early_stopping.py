@@ -4,8 +4,7 @@ import math
 import os
 import sys
 import warnings
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,6 +31,8 @@ from keras_trainkit.callbacks._early_stopping.progress import (
     in_progress,
 )
 from keras_trainkit.callbacks._early_stopping.resumed import checked_copy, checked_progress
+from keras_trainkit.callbacks._early_stopping.served import Served
+from keras_trainkit.callbacks._early_stopping.unchecked import why_unchecked
 from keras_trainkit.callbacks._early_stopping.validation import check_can_validate, validation_logs
 from keras_trainkit.callbacks._training_state.variables import build_optimizer
 
@@ -81,6 +82,9 @@ class EarlyStopping(keras.callbacks.Callback):
             `best.npz`, or where another training keeps its own there, in `best-2.npz` and so on.
         reset_on_fit: bool. Begin anew at every `fit`; else best value, weights and patience last
             from one `fit` of a model to the next. Defaults to `True`.
+        improvement: "first", or "any": with several metrics a gain of any of them on its own best
+            value counts for the patience, so that training stops when none of them improves. The
+            best epoch is in both cases that of the first metric. Defaults to `"first"`.
 
     Attributes:
         best: float or `None`. Best value so far (smoothed if asked for), of the first metric.
@@ -140,6 +144,7 @@ class EarlyStopping(keras.callbacks.Callback):
         every: int | None = None,
         directory: str | os.PathLike | None = None,
         reset_on_fit: bool = True,
+        improvement: str = "first",
     ) -> None:
         """Check and keep the arguments."""
         super().__init__()
@@ -167,12 +172,13 @@ class EarlyStopping(keras.callbacks.Callback):
         self.async_safe = every is None  # Else a step is only over when it has been checked.
         self.directory = None if directory is None else _validation.folder("directory", directory)
         self.reset_on_fit = _validation.boolean("reset_on_fit", reset_on_fit)
+        self.improvement = _validation.one_of("improvement", improvement, ("first", "any"))
         self._smoothing = Smoothing(self.smoothing)
         self._neighbours: Iterable[Any] = ()
-        self._fit: Callable[[], Fit | None] = _nobody
-        self._served: Callable[[], Any] | None = None
+        self._served = Served()
+        self._logged = False  # Whether this `fit` has logged the metrics.
         self._restored = False
-        self._epoch = 0
+        self._epoch = self._epochs = 0
         self._kept = BestState(self.restore == "state", self.directory)
         self._reset()
 
@@ -201,14 +207,14 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def set_model(self, model: keras.Model) -> None:
         """Serve a model, one at a time."""
-        self._check_is_free(running_fit(model))
+        self._served.check_is_free(running_fit(model))
         super().set_model(model)
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Forget the last `fit`, unless told not to."""
         model = self.model
         fit = running_fit(model)
-        self._check_is_free(fit)
+        self._served.check_is_free(fit)
         with uninterrupted():
             self._begin(model, fit)
         if self.every and self._validates:
@@ -216,41 +222,33 @@ class EarlyStopping(keras.callbacks.Callback):
         if self.restore == "state":
             build_optimizer(model)
 
-    def _check_is_free(self, fit: Fit | None) -> None:
-        served = self._fit()
-        if served and not served.is_over and served is not fit:
-            raise RuntimeError(
-                "EarlyStopping serves one `fit` at a time, and the one that it serves is still "
-                "running. Give the other one an EarlyStopping of its own."
-            )
-
     def _begin(self, model: keras.Model, fit: Fit | None) -> None:
-        if self.reset_on_fit or self._served_another(model):
+        is_another = self._served.is_another(model)
+        if is_another and not self.reset_on_fit:
+            self._warn_of_another_model()
+        if is_another or self.reset_on_fit:
             self._reset()
-        self._served = weakref.ref(model)
-        self._fit = weakref.ref(fit) if fit else _nobody
+        self._served.begin(model, fit)
+        self._logged = False
         self._progress.begin()
         self._restored = False
-        self._epoch = 0
+        self._epoch = self._epochs = 0
         callbacks = calling_list()
         self._neighbours = callbacks.callbacks if callbacks else []
         when_fit_fails(model, self._on_failure)
 
-    def _served_another(self, model: keras.Model) -> bool:
-        """Say whether best value and weights are those of another model, with a warning."""
-        if self._served is None or self._served() is model:
-            return False
+    def _warn_of_another_model(self) -> None:
         if self._progress.checks:
             warnings.warn(
                 "EarlyStopping(reset_on_fit=False) begins anew: its best value and weights are "
                 "those of another model. Call `set_state(other.get_state())` to go on from them.",
                 stacklevel=2,
             )
-        return True
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""
         self._epoch, self._progress.begun = epoch, 0
+        self._epochs += 1
         self._progress.first_step = self._progress.step
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -281,7 +279,7 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Give the best weights back."""
         if self._progress.reason == "running":
-            self._progress.end("end", "Training ran to its end.")
+            self._progress.end("end", f"Training ran to its end.{self._why_unchecked()}")
         if self.has_stopped and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: stopped, {self._progress.brief}")
         self._restore()
@@ -321,12 +319,11 @@ class EarlyStopping(keras.callbacks.Callback):
         with uninterrupted():
             self._progress = progress
             self._kept.set_state(kept, model)
-            self._served = None if model is None else weakref.ref(model)
+            self._served.know(model)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what belongs to a running `fit`, of which a copy has its own."""
-        served = None if self._served is None else _nobody
-        return {**forget_model(self), "_neighbours": (), "_fit": _nobody, "_served": served}
+        return {**forget_model(self), "_neighbours": ()}
 
     @property
     def _limits(self) -> Limits:
@@ -345,6 +342,7 @@ class EarlyStopping(keras.callbacks.Callback):
     def _check(self, epoch: int, logs: Mapping[str, Any]) -> None:
         found = [value_of(logs, name) for name in self.monitors]
         values = [value for value in found if value is not None]
+        self._logged = self._logged or len(values) == len(found)
         criteria = self._criteria or self._settled(logs)
         if criteria is None or len(values) < len(found) or epoch < self.start_from_epoch:
             return
@@ -362,15 +360,23 @@ class EarlyStopping(keras.callbacks.Callback):
         progress.checks += 1
         progress.wait += 1
         improved = criteria.improves(compared, progress.references)
+        gained = criteria.any_improves(compared, progress.bests)
         if improved:
             self._keep(criteria, compared, values, epoch)
+        if gained:
+            progress.bests = criteria.bests(compared, progress.bests)
+        counts = gained if self.improvement == "any" else improved
+        if counts and (self.baseline is None or criteria.beats(compared[0], self.baseline)):
+            progress.wait = 0
         passed = self._limits.passed(
             progress, criteria, values, compared, in_training, self.patience
         )
         if passed:
             self._stop(epoch, *passed)
-        elif not improved and self.wait >= self.patience and (epoch > 0 or progress.checks > 1):
-            self._stop(epoch, "patience", f"{self.wait} checks without a gain")
+        elif not counts and self.wait >= self.patience and (epoch > 0 or progress.checks > 1):
+            several = self.improvement == "any" and len(self.monitors) > 1
+            where = f" in any of {', '.join(self.monitors)}" if several else ""
+            self._stop(epoch, "patience", f"{self.wait} checks without a gain{where}")
 
     def _settled(self, logs: Mapping[str, Any]) -> Criteria | None:
         """Find which way the metrics improve, as soon as the logs show that they exist."""
@@ -393,8 +399,23 @@ class EarlyStopping(keras.callbacks.Callback):
         progress.references = criteria.references(compared, progress.references)
         progress.best, progress.best_epoch, progress.best_step = compared[0], epoch, progress.step
         progress.best_logs = dict(zip(self.monitors, values, strict=True))
-        if self.baseline is None or criteria.beats(compared[0], self.baseline):
-            progress.wait = 0
+
+    def _why_unchecked(self) -> str:
+        """Return why no value was compared, as a further sentence, or nothing if one was."""
+        fit = running_fit(self.model)
+        if fit is None or self._progress.checks or not self._epochs:
+            return ""
+        why = why_unchecked(
+            self.monitors,
+            self.every,
+            self.start_from_epoch,
+            fit,
+            logged=self._logged,
+            epochs=self._epochs,
+        )
+        if not self._logged:
+            warnings.warn(f"EarlyStopping compared nothing in this training. {why}", stacklevel=2)
+        return f" {why}"
 
     def _stop(self, epoch: int, reason: str, brief: str) -> None:
         self.stopped_epoch = epoch
@@ -422,7 +443,3 @@ class EarlyStopping(keras.callbacks.Callback):
                 f"Restored the {self.restore} of epoch {self.best_epoch + 1}: "
                 f"{self.monitors[0]} {self.best:g}"
             )
-
-
-def _nobody() -> None:
-    """Stand for a weak reference to what is gone, or was never there."""

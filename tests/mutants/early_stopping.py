@@ -64,9 +64,16 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/early_stopping.py",
-        "if self.baseline is None or criteria.beats(compared[0], self.baseline):",
-        "if True:",
+        "if counts and (self.baseline is None or criteria.beats(compared[0], self.baseline)):",
+        "if counts:",
         "gains that do not reach the baseline reset the patience",
+        DECISIONS,
+    ),
+    Mutant(
+        "callbacks/_early_stopping/criteria.py",
+        "value if gain > 0 else best",
+        "value",
+        "a metric need not gain on its own best to be waited for",
         DECISIONS,
     ),
     Mutant(
@@ -149,7 +156,7 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/early_stopping.py",
-        "if self.reset_on_fit or self._served_another(model):",
+        "if is_another or self.reset_on_fit:",
         "if self.reset_on_fit:",
         "a second model gets the best weights of the first",
         f"{PLACE}/test_resumed.py",

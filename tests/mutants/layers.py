@@ -280,16 +280,23 @@ MUTANTS = (
     ),
     Mutant(
         "layers/mc_predict.py",
-        "_seeded(layer.seed_generator)",
-        "layer.seed_generator",
+        "_seeded(generator)\n",
+        "generator\n",
         "a layer of Keras draws from PyTorch's global stream",
         "layers/test_mc_predict.py",
     ),
     Mutant(
         "layers/mc_predict.py",
-        "spawn_key=(batch, sample)",
-        "spawn_key=(sample,)",
+        "(0 if shared_masks else batch, sample)",
+        "(0, sample)",
         "all batches are predicted under the same masks",
+        "layers/test_mc_predict.py",
+    ),
+    Mutant(
+        "layers/mc_predict.py",
+        "        state.assign(start)\n",
+        "",
+        "a shared mask is made of two",
         "layers/test_mc_predict.py",
     ),
     Mutant(

@@ -1,8 +1,8 @@
 """The rules of early stopping, told over a whole history of checks at once, in exact fractions."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -46,6 +46,7 @@ class Rules:
     divergence: float | None = None
     max_gap: float | None = None
     stop_on_nonfinite: bool = False
+    improvement: str = "first"
 
     @property
     def enough(self) -> int:
@@ -66,8 +67,9 @@ def early_stopping(history: Sequence[Measured | None], rules: Rules) -> Outcome:
     """Return what becomes of a training that logs `history[i]` in epoch i, or nothing: None."""
     checks = list(checks_of(history, rules))
     decided = improvements(checks, rules)
+    counted = gains_of_any(checks, rules) if rules.improvement == "any" else set(decided)
     for place, check in enumerate(checks):
-        reason = reason_to_stop(place, checks, decided, rules)
+        reason = reason_to_stop(place, checks, counted, rules)
         if reason:
             return outcome(check.epoch + 1, check.epoch, checks[: place + 1], decided, reason)
     return outcome(len(history), 0, checks, decided, "end")
@@ -131,8 +133,18 @@ def improvements(checks: list[Check], rules: Rules) -> dict[int, int]:
     return decided
 
 
+def gains_of_any(checks: list[Check], rules: Rules) -> set[int]:
+    """Return the checks in which a metric gains on what it alone would have for its best."""
+    found: set[int] = set()
+    for metric, mode in enumerate(rules.modes):
+        alone = replace(rules, modes=(mode,))
+        own = [c._replace(averages=c.averages and (c.averages[metric],)) for c in checks]
+        found |= set(improvements(own, alone))
+    return found
+
+
 def reason_to_stop(
-    place: int, checks: list[Check], decided: dict[int, int], rules: Rules
+    place: int, checks: list[Check], counted: Collection[int], rules: Rules
 ) -> str | None:
     check = checks[place]
     finite = check.averages is not None
@@ -147,9 +159,9 @@ def reason_to_stop(
         known = [each for each in checks[: place + 1] if each.in_training is not None]
         if len(known) >= rules.enough and all(wide(c, rules) for c in known[-rules.enough :]):
             return "gap"
-    if place in decided or (place == 0 and check.epoch == 0):
+    if place in counted or (place == 0 and check.epoch == 0):
         return None
-    return "patience" if waited(place, checks, decided, rules) >= rules.patience else None
+    return "patience" if waited(place, checks, counted, rules) >= rules.patience else None
 
 
 def diverges(value: float | Fraction, rules: Rules) -> bool:
@@ -164,11 +176,11 @@ def wide(check: Check, rules: Rules) -> bool:
     return (gap if rules.modes[0] == "min" else -gap) > rules.max_gap
 
 
-def waited(place: int, checks: list[Check], decided: dict[int, int], rules: Rules) -> int:
-    """Return the number of checks since the last improvement that passes the baseline."""
+def waited(place: int, checks: list[Check], counted: Collection[int], rules: Rules) -> int:
+    """Return the number of checks since the last gain that passes the baseline."""
     passing = [
         check
-        for check in decided
+        for check in counted
         if check <= place
         and (
             rules.baseline is None

@@ -49,6 +49,22 @@ class Criteria:
                 return one > 0
         return False
 
+    def any_improves(self, values: Sequence[float], bests: Sequence[float] | None) -> bool:
+        """Say whether the values are finite and one is better by the margin than its own best."""
+        if not all(math.isfinite(value) for value in values):
+            return False
+        return bests is None or any(one > 0 for one in self._gains(values, bests))
+
+    def bests(self, values: Sequence[float], bests: Sequence[float] | None) -> tuple[float, ...]:
+        """Return the best value of each metric by itself, after finite values."""
+        if bests is None:
+            return tuple(values)
+        gains = self._gains(values, bests)
+        return tuple(
+            value if gain > 0 else best
+            for value, best, gain in zip(values, bests, gains, strict=True)
+        )
+
     def references(
         self, values: Sequence[float], references: Sequence[float] | None
     ) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ REASONS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoppingReport:
     """What early stopping can say about a training.
 
@@ -35,11 +35,16 @@ class StoppingReport:
     best: dict[str, float] = field(default_factory=dict)
     restored: bool = False
 
+    def __repr__(self) -> str:
+        """Return the whole in one line."""
+        return f"<StoppingReport: {self}>"
+
     def __str__(self) -> str:
         """Return the whole in two or three sentences."""
         parts = [self.message]
         if self.best_epoch is None:
-            parts.append("No value was finite, so there is no best epoch.")
+            seen = "finite" if self.checks else "compared"
+            parts.append(f"No value was {seen}, so there is no best epoch.")
         else:
             values = ", ".join(f"{name} {value:.6g}" for name, value in self.best.items())
             parts.append(f"Best: {values} in epoch {self.best_epoch + 1}.")
@@ -60,6 +65,7 @@ class Progress:
         best_epoch, best_step: when it was reached.
         best_logs: the value of every metric then, not smoothed.
         references: what later values must improve on, see `Criteria`.
+        bests: the best value of each metric by itself, smoothed if asked for.
         wide: checks in a row in which the gap was wider than allowed, see `Limits`.
         sums, count: state of the moving averages, see `Smoothing`.
         first_step, step: training steps of this `fit` before this epoch, and so far.
@@ -75,6 +81,7 @@ class Progress:
     best_step: int = 0
     best_logs: dict[str, float] = field(default_factory=dict)
     references: tuple[float, ...] | None = None
+    bests: tuple[float, ...] | None = None
     wide: int = 0
     sums: list[float] = field(default_factory=list)
     count: int = 0
@@ -92,7 +99,8 @@ class Progress:
         Raises:
             KeyError: if one is missing.
         """
-        given = {"begun": 0, **state}  # Older snapshots do not hold it.
+        # Older snapshots do not hold these two.
+        given = {"begun": 0, "bests": state.get("references"), **state}
         if "steps" in state:  # Older snapshots hold two lists.
             given["first_step"], given["step"] = state["steps"]
             given["reason"], given["message"], given["brief"] = state["reason"]

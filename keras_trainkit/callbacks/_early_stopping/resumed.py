@@ -88,6 +88,7 @@ _REQUIREMENTS = {
     "reason": lambda value, _: value in REASONS,
     "best": lambda value, _: value is None or _is_number(value),
     "references": lambda value, count: value is None or _are_numbers(value, count),
+    "bests": lambda value, count: value is None or _are_numbers(value, count),
     "sums": lambda value, count: value == [] or _are_numbers(value, count),
     "best_logs": lambda value, _: (
         isinstance(value, Mapping) and all(map(_is_number, value.values()))

@@ -20,6 +20,7 @@ def random_rules(draw) -> Rules:
         divergence=draw.choice((None,) * 6 + (0.25, 1.75)),
         max_gap=draw.choice((None, None, 0.0, 0.75)),
         stop_on_nonfinite=draw.random() < 0.4,
+        improvement=draw.choice(("first", "first", "any")),
     )
 
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_trainkit import _archive as archive
 from keras_trainkit.callbacks import EarlyStopping
 from keras_trainkit.callbacks._early_stopping.monitored import metric_direction
 from keras_trainkit.optimizers import NAG
@@ -99,6 +100,7 @@ def test_takes_the_arguments_of_keras_in_their_order():
         ("stop_on_nonfinite", 1, "a bool"),
         ("every", 0, "an integer >= 1"),
         ("reset_on_fit", None, "a bool"),
+        ("improvement", "all", "one of 'first', 'any'"),
     ],
 )
 def test_bad_arguments_raise_at_construction(argument, value, requirement):
@@ -168,7 +170,7 @@ def test_refuses_a_metric_that_is_not_a_scalar():
 def test_follows_the_rules_on_random_histories():
     draw = random.Random(1)
     reasons = collections.Counter()
-    for _ in range(400):
+    for _ in range(440):
         rules = random_rules(draw)
         history = random_history(draw, len(rules.modes))
         expected = early_stopping(history, rules)
@@ -240,6 +242,78 @@ def test_decides_by_several_metrics_as_worked_out_by_hand(values, changes, expec
     history = [Measured(each) for each in values]
     assert early_stopping(history, rules) == Outcome(*expected)
     assert outcome_of(history, rules) == Outcome(*expected)
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("values", "changes", "expected"),
+    [
+        # A loss that rises, with an accuracy that rises too: trained on; the best is the first's.
+        ([(1.0, 0.5), (2.0, 0.6), (3.0, 0.7), (4.0, 0.8)], {}, (4, 0, 1.0, 0, "end", 0)),
+        ([(1.0, 0.5), (2.0, 0.6), (3.0, 0.6), (4.0, 0.6)], {}, (4, 3, 1.0, 0, "patience", 0)),
+        # Each is compared with its own best, not with its value at the best of the other.
+        ([(3.0, 0.9), (2.0, 0.1), (2.0, 0.2), (2.0, 0.3)], {}, (4, 3, 2.0, 3, "patience", 3)),
+        ([(3.0, 0.5), (3.0, 0.75), (3.0, 0.7)], {"min_delta": 0.25}, (3, 2, 3.0, 0, "patience", 0)),
+        ([(3.0, 0.5), (4.0, NAN), (4.0, NAN)], {}, (3, 2, 3.0, 0, "patience", 0)),
+        ([(3.0, 0.5), (4.0, 0.6), (4.0, 0.6)], {"baseline": 2.0}, (3, 2, 3.0, 0, "patience", 0)),
+    ],
+)
+def test_stops_when_none_improves_as_worked_out_by_hand(values, changes, expected):
+    rules = Rules(("min", "max"), **{"patience": 2, "improvement": "any", **changes})
+    history = [Measured(each) for each in values]
+    assert early_stopping(history, rules) == Outcome(*expected)
+    assert outcome_of(history, rules) == Outcome(*expected)
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_waits_for_all_also_when_resumed(cut, tmp_path):
+    values = [(1.0, 0.9), (0.5, 0.1), (0.7, 0.3), (0.7, 0.95), (0.7, 0.2), (0.7, 0.94), (0.7, 0.9)]
+    arguments = {"monitor": ("val_0", "val_1"), "mode": ("min", "max"), "patience": 3}
+    arguments |= {"improvement": "any", "restore_best_weights": False, "reset_on_fit": False}
+    waits = []
+    callback = EarlyStopping(**arguments)
+    for epoch, each in enumerate(values):
+        if epoch == cut:
+            archive.write(str(tmp_path / "state.npz"), callback.get_state())
+            callback = EarlyStopping(**arguments)
+            callback.set_state(archive.read(str(tmp_path / "state.npz")))
+        callback.set_model(keras.Sequential())
+        callback.on_epoch_end(epoch, dict(zip(("val_0", "val_1"), each, strict=True)))
+        waits.append(callback.wait)
+    assert waits == [0, 0, 1, 0, 1, 2, 3]
+    assert callback.report.message == (
+        "Stopped in epoch 7 (val_0): 3 checks without a gain in any of val_0, val_1."
+    )
+
+
+@pytest.mark.host
+def test_says_why_nothing_was_compared():
+    model, given = small_model(), data()
+
+    def trained(**arguments):
+        callback = EarlyStopping(patience=1, **arguments)
+        model.fit(
+            *given,
+            epochs=3,
+            validation_data=given,
+            validation_freq=5 if not arguments else 1,
+            callbacks=[callback],
+            verbose=0,
+        )
+        return str(callback.report)
+
+    rest = "No value was compared, so there is no best epoch."
+    why = "None of its epochs (3) logged val_loss, with validation_freq=5."
+    message = f"^EarlyStopping compared nothing in this training. {re.escape(why)}$"
+    with pytest.warns(UserWarning, match=message):
+        assert trained() == f"Training ran to its end. {why} {rest}"
+    assert trained(start_from_epoch=3) == (
+        f"Training ran to its end. It ended before start_from_epoch=3. {rest}"
+    )
+    why = "It ended before every=9 steps."
+    with pytest.warns(UserWarning, match=f"{why}$"):
+        assert trained(every=9) == f"Training ran to its end. {why} {rest}"
 
 
 @pytest.mark.short("torch")

@@ -228,7 +228,7 @@ HELD = "The model holds the weights of that moment."
 def test_reports_why_training_ended_and_what_was_best(values, arguments, text):
     callback = stopping(**arguments)
     assert str(callback.report) == (
-        "No training has begun. No value was finite, so there is no best epoch."
+        "No training has begun. No value was compared, so there is no best epoch."
     )
     simulate(values, callback)
     assert str(callback.report) == text
