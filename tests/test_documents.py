@@ -12,6 +12,7 @@ import sys
 
 import keras
 import matplotlib.image
+import numpy as np
 import pytest
 
 from keras_trainkit import optimizers
@@ -55,6 +56,20 @@ def test_readme_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         exec(compile(block, "README.md", "exec"), namespace)
     assert "dense/kernel" in capsys.readouterr().out
     assert (tmp_path / "gradients.png").stat().st_size > 10_000
+
+
+@pytest.mark.short("torch")
+def test_the_recipe_for_pytorch_starts_and_trains():
+    page = (REPOSITORY / "docs" / "from_pytorch.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    namespace = {}
+    exec(compile(block, "from_pytorch.md", "exec"), namespace)
+    model = namespace["model"]
+    for weight in model.layers[0].weights:
+        assert 0.9 * 32**-0.5 < np.abs(keras.ops.convert_to_numpy(weight)).max() <= 32**-0.5
+    x = np.random.default_rng(0).normal(size=(64, 32))
+    losses = model.fit(x, np.arange(64) % 10, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.gate

@@ -21,7 +21,7 @@ _ENDINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NonFinite:
     """One step at which gradients held NaN or infinity; `print` shows it in plain words.
 
@@ -71,6 +71,10 @@ holds NaN or infinity. Try: check the data for missing values.
         one_of("cause", self.cause, CAUSES)
         one_of("action", self.action, ACTIONS)
         object.__setattr__(self, "variables", tuple(self.variables))
+
+    def __repr__(self) -> str:
+        """Return the sentences of `print`, without the names of all variables."""
+        return f"<NonFinite: {self}>"
 
     def __str__(self) -> str:
         """Return what happened, where, why, and one thing to try."""

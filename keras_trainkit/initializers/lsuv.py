@@ -36,7 +36,7 @@ class LayerVariance:
     problem: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LSUVReport:
     """What `lsuv` achieved, a row per layer in the order of the data's way; prints as a table."""
 
@@ -46,6 +46,12 @@ class LSUVReport:
     def converged(self) -> bool:
         """Whether every layer's output variance is one, within the tolerance."""
         return not any(layer.problem for layer in self.layers)
+
+    def __repr__(self) -> str:
+        """Return whether it worked, in one line."""
+        problems = sum(bool(layer.problem) for layer in self.layers)
+        state = "all at variance one" if not problems else f"{problems} with a problem, see print"
+        return f"<LSUVReport of {len(self.layers)} layers, {state}>"
 
     def __str__(self) -> str:
         """Return the table."""

@@ -5,6 +5,12 @@ from tests.diagnosis.samples import event
 
 pytestmark = pytest.mark.host
 
+
+def test_the_repr_does_not_name_all_variables():
+    variables = [f"block_{i}/kernel" for i in range(200)]
+    assert len(repr(event(variables=variables))) < 200
+
+
 SENTENCES = [
     (
         {"cause": "data", "example": 17, "variables": ["a/kernel", "a/bias", "b", "c"]},

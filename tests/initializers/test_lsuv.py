@@ -324,3 +324,10 @@ def test_report_prints_as_a_table():
     assert lines[0].split() == ["kernel", "variance", "iterations", "scale", "problem"]
     assert lines[1].split(maxsplit=4) == ["net/out/kernel", "0", "0", "1", "output is constant"]
     assert len(lines) == 2
+
+
+def test_report_is_one_line_where_it_is_not_printed():
+    model = mlp(depth=3, activation="relu")
+    report = lsuv(model, data(128, 32), seed=1)
+    assert repr(report) == f"<LSUVReport of {len(report.layers)} layers, all at variance one>"
+    assert "3 layers, 3 with a problem" in repr(lsuv(mlp(depth=3), np.zeros((4, 32)), seed=1))

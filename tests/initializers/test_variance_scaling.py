@@ -170,7 +170,9 @@ def test_torch_uniform_asks_for_the_fan_in_of_a_bias():
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the text is compared whole
         initializers.TorchUniform()((8,))
     assert str(error.value) == (
-        "`fan_in` must be given for a bias, whose shape does not tell the inputs of its layer. "
+        "`fan_in` must be given for a bias, whose shape does not tell the inputs of its layer; or "
+        "let `keras_trainkit.initializers.initialize(model, TorchUniform(), "
+        "bias_initializer=TorchUniform())` ask the layers of a built model. "
         "Received: shape=(8,), fan_in=None"
     )
     with pytest.raises(ValueError, match=r"`fan_in` must be an integer >= 1. Received: fan_in=0"):

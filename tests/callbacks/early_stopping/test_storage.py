@@ -232,6 +232,7 @@ def test_reports_why_training_ended_and_what_was_best(values, arguments, text):
     )
     simulate(values, callback)
     assert str(callback.report) == text
+    assert repr(callback.report) == f"<StoppingReport: {text}>"
 
 
 @pytest.mark.host
