@@ -14,4 +14,4 @@ def folded(seed: int) -> int:
     """
     if seed < LIMIT:
         return seed
-    return int(np.random.SeedSequence(seed).generate_state(1)[0]) % LIMIT
+    return int(np.random.SeedSequence(seed).generate_state(1)[0]) >> 1

@@ -223,10 +223,7 @@ class EarlyStopping(keras.callbacks.Callback):
             build_optimizer(model)
 
     def _begin(self, model: keras.Model, fit: Fit | None) -> None:
-        is_another = self._served.is_another(model)
-        if is_another and not self.reset_on_fit:
-            self._warn_of_another_model()
-        if is_another or self.reset_on_fit:
+        if self.reset_on_fit or self._served.was_another(model, warns=self._progress.checks > 0):
             self._reset()
         self._served.begin(model, fit)
         self._logged = False
@@ -236,14 +233,6 @@ class EarlyStopping(keras.callbacks.Callback):
         callbacks = calling_list()
         self._neighbours = callbacks.callbacks if callbacks else []
         when_fit_fails(model, self._on_failure)
-
-    def _warn_of_another_model(self) -> None:
-        if self._progress.checks:
-            warnings.warn(
-                "EarlyStopping(reset_on_fit=False) begins anew: its best value and weights are "
-                "those of another model. Call `set_state(other.get_state())` to go on from them.",
-                stacklevel=2,
-            )
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Remember where the epoch begins."""

@@ -156,7 +156,7 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/early_stopping.py",
-        "if is_another or self.reset_on_fit:",
+        "if self.reset_on_fit or self._served.was_another(model, warns=self._progress.checks > 0):",
         "if self.reset_on_fit:",
         "a second model gets the best weights of the first",
         f"{PLACE}/test_resumed.py",

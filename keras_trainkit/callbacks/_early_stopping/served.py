@@ -1,5 +1,6 @@
 """Which `fit` of which model a callback serves: one at a time, and neither is kept alive."""
 
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -23,9 +24,17 @@ class Served:
         """Belong to this model, if it is one, or to the first that comes."""
         self._model = None if model is None else weakref.ref(model)
 
-    def is_another(self, model: Any) -> bool:
-        """Say whether it was another model until now."""
-        return self._model is not None and self._model() is not model
+    def was_another(self, model: Any, warns: bool) -> bool:
+        """Say whether it was another model until now, of which to warn or not."""
+        if self._model is None or self._model() is model:
+            return False
+        if warns:
+            warnings.warn(
+                "EarlyStopping(reset_on_fit=False) begins anew: its best value and weights are "
+                "those of another model. Call `set_state(other.get_state())` to go on from them.",
+                stacklevel=2,
+            )
+        return True
 
     def check_is_free(self, fit: Fit | None) -> None:
         """Raise if another `fit` is still running."""

@@ -1,4 +1,4 @@
-"""Early stopping under KerasTuner, and on two replicas."""
+"""Early stopping under KerasTuner and scikit-learn, and on two replicas."""
 
 import json
 from pathlib import Path
@@ -76,6 +76,29 @@ def test_stops_and_restores_in_every_trial_of_a_search(kind, options, arguments,
         assert report.reason == ("end" if len(epochs) == 2 else "patience")
         for mine, expected in zip(weights, of_epochs[epochs.index(best)], strict=True):
             np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.short("torch")
+def test_scikit_learn_hands_callbacks_on_as_the_docs_say():
+    from sklearn.base import clone
+    from sklearn.model_selection import cross_validate
+
+    def line(X, y):  # noqa: N803 - as scikit-learn names it
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", loss="mse")
+        return model
+
+    reasons = []
+    stopping = EarlyStopping("loss", patience=2, target=1e9)
+    noting = keras.callbacks.LambdaCallback(on_train_end=lambda logs: reasons.append("end"))
+    given = {"callbacks": [stopping, noting], "epochs": 3, "verbose": 0}
+    regressor = keras.wrappers.SKLearnRegressor(line, fit_kwargs=given)
+    assert clone(regressor).fit_kwargs is None
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    regressor = keras.wrappers.SKLearnRegressor(line)
+    cross_validate(regressor, x, x.sum(1), cv=3, params=given, error_score="raise")
+    assert len(reasons) == 3
+    assert (stopping.report.reason, stopping.report.checks) == ("target", 1)
 
 
 @pytest.mark.backend("tensorflow", "jax")
