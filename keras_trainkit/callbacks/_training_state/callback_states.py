@@ -36,6 +36,8 @@ _MEANING = {
     *("statistics", "variables", "name"),
 }
 _INDIFFERENT = ("verbose", "directory", "log_dir", "filepath", "filename")
+# Arguments that older snapshots do not know, with what the callbacks did then.
+_ADDED = {"keras_trainkit.EarlyStopping": {"improvement": "first"}}
 _PACKAGES = ("keras", "keras_trainkit")
 
 
@@ -58,6 +60,11 @@ class Described:
         package = type(callback).__module__.partition(".")[0]
         name = type(callback).__name__
         return cls(f"{package}.{name}" if package in _PACKAGES else name, _settings(callback))
+
+    @classmethod
+    def stored(cls, kind: str, settings: dict[str, Any] | None) -> "Described":
+        """Return the description that a snapshot holds."""
+        return cls(kind, settings and {**_ADDED.get(kind, {}), **settings})
 
     def equals(self, stored: "Described") -> bool:
         """Say whether a snapshot's is the same."""
@@ -111,7 +118,7 @@ class CallbackStates:
 
     def match(self, stored: Sequence[dict[str, Any]]) -> "Matches":
         """Find out which states of a snapshot are whose."""
-        there = [(Described(one["kind"], one["settings"]), one["state"]) for one in stored]
+        there = [(Described.stored(one["kind"], one["settings"]), one["state"]) for one in stored]
         mine = list(self._callbacks)
         pairs: list[Pair] = []
         for fits in (Described.equals, Described.means):

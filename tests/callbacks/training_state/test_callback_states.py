@@ -176,6 +176,16 @@ def test_callbacks_of_a_user_are_matched_by_their_settings_too():
 
 
 @pytest.mark.host
+def test_an_argument_that_an_older_snapshot_does_not_know_is_no_edit():
+    stored = CallbackStates([EarlyStopping("loss")]).get()
+    del stored[0]["settings"]["improvement"]
+    same, other = EarlyStopping("loss"), EarlyStopping("loss", improvement="any")
+    assert CallbackStates([same]).match(stored).sentences() == []
+    said = "`EarlyStopping.improvement` was 'first' and is 'any'"
+    assert CallbackStates([other]).match(stored).sentences() == [said]
+
+
+@pytest.mark.host
 def test_if_one_cannot_take_its_state_all_are_as_they_were():
     class Refusing(Counter):
         def set_state(self, state):
