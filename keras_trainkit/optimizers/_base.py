@@ -24,15 +24,12 @@ from keras_trainkit.optimizers._gradients import (
     by_global_norm,
     by_norm,
     by_value,
+    complex_numbers,
     dense,
+    refuse_complex,
 )
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, threaded
-from keras_trainkit.optimizers._update_groups import (
-    BACKEND,
-    GroupedUpdate,
-    complex_numbers,
-    traits_of,
-)
+from keras_trainkit.optimizers._update_groups import BACKEND, GroupedUpdate, traits_of
 from keras_trainkit.optimizers._weight_decay import checked_rank
 from keras_trainkit.optimizers.clipping import Clipping
 
@@ -166,6 +163,12 @@ class Optimizer(GroupedUpdate):
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create the shared state, and resolve what the patterns mean for these variables."""
+        refuse_complex(variables)
+        super().build(variables)
+        if self.skip_nonfinite:
+            self._skipped = self._add_scalar(0, "int32", "skipped_updates")
+        if self.clipping:
+            self.clipping._build(self, variables)
         self.__dict__["_traits"] = traits_of(
             variables,
             multipliers=self.learning_rate_multipliers,
@@ -174,11 +177,6 @@ class Optimizer(GroupedUpdate):
             excluded=self.weight_decay_exclude,
         )
         self.__dict__["_cached_groups"] = None
-        super().build(variables)
-        if self.skip_nonfinite:
-            self._skipped = self._add_scalar(0, "int32", "skipped_updates")
-        if self.clipping:
-            self.clipping._build(self, variables)
 
     def _add_scalar(self, value: float, dtype: str, name: str) -> keras.Variable:
         """Add a scalar to the state, which all replicas share."""

@@ -49,26 +49,11 @@ def traits_of(
         Traits(
             multiplier=1.0 if pattern is None else multipliers[pattern],
             decays=decay and hit is None and decays(variable, min_rank),
-            own=_real_type(variable),
+            own=keras.backend.standardize_dtype(variable.dtype),
             dtype=at_least_float32(variable.dtype),
         )
         for variable, pattern, hit in zip(variables, factors, spared, strict=True)
     ]
-
-
-def _real_type(variable: Any) -> str:
-    dtype = keras.backend.standardize_dtype(variable.dtype)
-    if dtype.startswith("complex"):
-        raise complex_numbers("variables", f"{path_of(variable)!r} of type {dtype}")
-    return dtype
-
-
-def complex_numbers(name: str, received: str) -> ValueError:
-    """Return the error that says what is complex."""
-    return ValueError(
-        f"`{name}` must hold real numbers: make the real and the imaginary part two variables. "
-        f"Received: {received}"
-    )
 
 
 class Group(NamedTuple):
