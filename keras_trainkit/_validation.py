@@ -19,6 +19,8 @@ import numpy as np
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Of a value that may be a large tensor, in characters.
 _LONGEST = 80
+# What is printed as it is written.
+_LITERALS = (str, bytes, bool, int, float, complex, list, tuple, dict)
 
 
 def invalid(name: str, requirement: str, value: object) -> ValueError:
@@ -27,11 +29,12 @@ def invalid(name: str, requirement: str, value: object) -> ValueError:
 
 
 def wrong_type(name: str, requirement: str, value: object) -> ValueError:
-    """Return the same error with the value in one line, and its type."""
+    """Return the same error with the value in one line, and its type where this does not show."""
     shown, kind = " ".join(repr(value).split()), type(value).__name__
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
-    suffix = "" if value is None else f" ({'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind})"
-    return ValueError(f"`{name}` must be {requirement}. Received: {name}={shown}{suffix}")
+    if value is not None and not isinstance(value, _LITERALS):
+        shown += f" ({'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind})"
+    return ValueError(f"`{name}` must be {requirement}. Received: {name}={shown}")
 
 
 def built_model(model: Any) -> Any:

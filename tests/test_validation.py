@@ -98,8 +98,8 @@ def test_what_is_kept_is_pythons_own(check, value, expected):
 @pytest.mark.parametrize(
     ("check", "value", "message"),
     [
-        (_validation.real, True, "a number in (-inf, inf). Received: x=True (a bool)"),
-        (_validation.real, "1", "a number in (-inf, inf). Received: x='1' (a str)"),
+        (_validation.real, True, "a number in (-inf, inf). Received: x=True"),
+        (_validation.real, "1", "a number in (-inf, inf). Received: x='1'"),
         (_validation.real, None, "a number in (-inf, inf). Received: x=None"),
         (_validation.real, math.nan, "in (-inf, inf). Received: x=nan"),
         (_validation.real, 10**400, f"in (-inf, inf). Received: x=1{'0' * 400}"),
@@ -109,20 +109,20 @@ def test_what_is_kept_is_pythons_own(check, value, expected):
             "a number > 0. Received: x=array([0., 0.]) (a ndarray)",
         ),
         (_validation.positive, np.float32(0), "a number > 0. Received: x=np.float32(0.0)"),
-        (_validation.integer, 2.0, "an integer. Received: x=2.0 (a float)"),
+        (_validation.integer, 2.0, "an integer. Received: x=2.0"),
         (
             _validation.integer,
             np.timedelta64(2, "s"),
             "an integer. Received: x=np.timedelta64(2,'s",
         ),
-        (_validation.boolean, 1, "a bool. Received: x=1 (an int)"),
+        (_validation.boolean, 1, "a bool. Received: x=1"),
         (
             partial(_validation.one_of, choices=("a", None)),
             "b",
             "one of 'a', None. Received: x='b'",
         ),
-        (partial(_validation.one_of, choices=("a", None)), ["a"], "Received: x=['a'] (a list)"),
-        (_validation.boolean, list(range(99)), f"x={str(list(range(99)))[:80]}... (a list)"),
+        (partial(_validation.one_of, choices=("a", None)), ["a"], "Received: x=['a']"),
+        (_validation.boolean, list(range(99)), f"x={str(list(range(99)))[:80]}..."),
     ],
 )
 def test_one_sentence_says_what_is_wrong(check, value, message):
@@ -161,7 +161,11 @@ def config_of(instance):
 @pytest.mark.parametrize(("cls", "needed", "numbers"), CASES)
 def test_of_a_wrong_type_the_message_names_the_type(cls, needed, numbers):
     for name in numbers.keys() - DURATIONS:
-        for wrong, kind in [([1], "List"), (ops.ones((2, 2)), "Tensor"), (1j, "complex")]:
+        for wrong, end in [
+            (ops.ones((2, 2)), r"\(a Tensor\)"),
+            ({1}, r"\(a \w*[sS]et\)"),
+            (1j, "1j"),
+        ]:
             with pytest.raises(ValueError, match=f"`{name}` must be ") as error:
                 made(cls, needed, **{name: wrong})
-            assert re.search(rf"Received: {name}=.* \(an? \w*{kind}\)$", str(error.value), re.I)
+            assert re.search(rf"Received: {name}=.*{end}$", str(error.value))

@@ -70,6 +70,7 @@ class AdamW(Adam):
         epsilon: float = 1e-8,
         amsgrad: bool = False,
         *,
+        epsilon_hat: bool = False,
         weight_decay_min_rank: int | None = None,
         **base_arguments: Unpack[ArgumentsWithoutDecay],
     ) -> None:
@@ -79,6 +80,7 @@ class AdamW(Adam):
             beta_2,
             epsilon,
             amsgrad,
+            epsilon_hat=epsilon_hat,
             weight_decay=real("weight_decay", weight_decay, low=0.0),  # Not None, as elsewhere.
             weight_decay_min_rank=weight_decay_min_rank,
             **base_arguments,
