@@ -147,28 +147,13 @@ def defaults_on_the_parity_page(heading):
     return {name: ast.literal_eval(default) for name, default in found}
 
 
-def defaults_of(classes):
-    """Return the arguments of constructors with defaults; the first class that has one counts."""
-    found = {}
-    for cls in classes:
-        for name, parameter in inspect.signature(cls.__init__).parameters.items():
-            if parameter.default is not parameter.empty:
-                found.setdefault(name, parameter.default)
-    return found
-
-
 @pytest.mark.host
 @pytest.mark.parametrize("rule", ["NAG", "Adam", "AdamW", "Nadam"])
 def test_parity_page_maps_every_argument_of_a_rule(rule):
-    classes = getattr(optimizers, rule).__mro__
-    base = next(i for i, cls in enumerate(classes) if cls.__module__.endswith("._base"))
-    shared = defaults_of(classes[base:-1])
-    shared.pop("learning_rate", None)
-    on_page = defaults_on_the_parity_page("Arguments that all rules share")
-    assert shared.items() <= on_page.items()
-    own = defaults_of(classes[:base])
-    own.pop("name")
-    assert own == defaults_on_the_parity_page(rule)
+    arguments = inspect.signature(getattr(optimizers, rule)).parameters.items()
+    shared = defaults_on_the_parity_page("Arguments that all rules share")
+    on_page = {**shared, **defaults_on_the_parity_page(rule)}
+    assert {name: argument.default for name, argument in arguments} == on_page
 
 
 @pytest.mark.short("torch")

@@ -1,7 +1,7 @@
 """Zero-mean draws whose variance is fixed by the number of connections."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -10,7 +10,7 @@ from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._seeds import LIMIT, folded
 from keras_trainkit._tensors import Tensor
-from keras_trainkit._validation import integer, invalid, one_of
+from keras_trainkit._validation import integer, invalid, one_of, positive, wrong_type
 from keras_trainkit.initializers._fans import KERNELS, compute_fans
 
 Seed: TypeAlias = int | keras.random.SeedGenerator | dict[str, Any] | None
@@ -90,12 +90,12 @@ class VarianceScaling(keras.initializers.VarianceScaling):
         kernel: str = "conv",
         groups: int = 1,
     ) -> None:
-        super().__init__(scale, mode, distribution, _checked(seed))
+        super().__init__(positive("scale", scale), mode, distribution, _checked(seed))
         if (input_axes is None) != (output_axes is None):
             given = (input_axes, output_axes)
             raise invalid("(input_axes, output_axes)", "both sequences or both None", given)
-        self.input_axes = input_axes
-        self.output_axes = output_axes
+        self.input_axes = _axes("input_axes", input_axes)
+        self.output_axes = _axes("output_axes", output_axes)
         self.kernel = one_of("kernel", kernel, KERNELS)
         self.groups = integer("groups", groups, low=1)
         if groups > 1 and kernel != "conv":
@@ -146,6 +146,15 @@ def _checked(seed: Any) -> Seed:
     if isinstance(seed, (SeedStream, keras.random.SeedGenerator, dict)):
         return seed
     return _validation.seed("seed", seed)
+
+
+def _axes(name: str, axes: Any) -> tuple[int, ...] | None:
+    """Return axes that a config can hold, or raise."""
+    if axes is None:
+        return None
+    if not isinstance(axes, Iterable):
+        raise wrong_type(name, "a sequence of integers", axes)
+    return tuple(integer(name, axis) for axis in axes)
 
 
 class SeedStream(int):

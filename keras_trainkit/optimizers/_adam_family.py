@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._tensors import Tensor
+from keras_trainkit.optimizers._arguments import Arguments
 from keras_trainkit.optimizers._base import Optimizer
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, Scalar, read
 
@@ -21,7 +22,12 @@ class MomentOptimizer(Optimizer):
     epsilon = Hyperparameter(partial(_validation.real, low=0.0))
 
     def __init__(
-        self, learning_rate: Any, beta_1: float, beta_2: float, epsilon: float, **arguments: Any
+        self,
+        learning_rate: Any,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        **arguments: Unpack[Arguments],
     ) -> None:
         super().__init__(learning_rate=learning_rate, **arguments)
         self.beta_1 = beta_1

@@ -6,7 +6,7 @@ own (`HookedOptimizer`).
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from numbers import Real
 from typing import Any, TypeAlias
@@ -18,15 +18,19 @@ from keras_trainkit import _validation
 from keras_trainkit._runtime_number import refuse_if_held
 from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
+from keras_trainkit.optimizers._arguments import unknown_arguments
 from keras_trainkit.optimizers._gradients import (
     apply_if_finite,
     by_global_norm,
     by_norm,
     by_value,
+    complex_numbers,
     dense,
+    refuse_complex,
 )
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, threaded
 from keras_trainkit.optimizers._update_groups import BACKEND, GroupedUpdate, traits_of
+from keras_trainkit.optimizers._weight_decay import checked_rank
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
@@ -44,15 +48,17 @@ class Optimizer(GroupedUpdate):
             variable's path, such as `"embedding"` or `"norm.*"`. Variables without weight decay.
             Begin with a layer's name: a model's own is missing in the paths of a loaded
             `Sequential`. Defaults to `()`.
-        weight_decay_min_rank: int >= 0. Least rank of the variables with weight decay; 2 leaves
-            biases and the scales of normalization alone. Defaults to `0`.
+        weight_decay_min_rank: int >= 0. Least rank of the variables with weight decay. `None` has
+            it act on the kernels of linear maps and on embeddings, and not on offsets, scales and
+            slopes of any rank, which `AdamW` explains. Defaults to `0`, as in Keras.
         learning_rate_multipliers: dict from such patterns to floats >= 0. Factors of the learning
             rate; the first pattern that fits a variable counts. Defaults to `None`.
         clipping: `AdaptiveClipping` or `PercentileClipping`, in place of Keras's three thresholds.
             Defaults to `None`.
         skip_nonfinite: bool. Leave out the updates whose gradients hold NaN or infinity, and count
             them in `skipped_updates`. Defaults to `False`.
-        **base_arguments: those of `keras.optimizers.Optimizer`.
+
+    The others are those of `keras.optimizers.Optimizer`.
 
     `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm` and the rule's own
     numbers may be assigned between two training steps without a new trace, if they were given.
@@ -69,28 +75,55 @@ class Optimizer(GroupedUpdate):
         self,
         learning_rate: Any,
         *,
+        weight_decay: float | None = None,
         weight_decay_exclude: Sequence[str] = (),
-        weight_decay_min_rank: int = 0,
+        weight_decay_min_rank: int | None = 0,
         learning_rate_multipliers: Mapping[str, float] | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
         clipping: Clipping | dict[str, Any] | None = None,
         skip_nonfinite: bool = False,
-        **base_arguments: Any,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **unknown: Any,
     ) -> None:
         """Check and keep the arguments."""
-        if base_arguments.get("loss_scale_factor") is not None:
-            _validation.positive("loss_scale_factor", base_arguments["loss_scale_factor"])
-        if base_arguments.get("gradient_accumulation_steps") is not None:
-            steps = base_arguments["gradient_accumulation_steps"]
-            _validation.integer("gradient_accumulation_steps", steps, low=2)
+        if unknown:
+            raise unknown_arguments(type(self), unknown)
         if not callable(learning_rate):
             learning_rate = _validation.real("learning_rate", learning_rate, low=0.0)
-        super().__init__(learning_rate=learning_rate, **base_arguments)
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=_validation.boolean("use_ema", use_ema),
+            ema_momentum=_validation.real("ema_momentum", ema_momentum, low=0.0, high=1.0),
+            ema_overwrite_frequency=_if_given(
+                partial(_validation.integer, low=1),
+                "ema_overwrite_frequency",
+                ema_overwrite_frequency,
+            ),
+            loss_scale_factor=_if_given(
+                _validation.positive, "loss_scale_factor", loss_scale_factor
+            ),
+            gradient_accumulation_steps=_if_given(
+                partial(_validation.integer, low=2),
+                "gradient_accumulation_steps",
+                gradient_accumulation_steps,
+            ),
+            name=name,
+        )
         self.clipping = self._checked_clipping(clipping)
         self.skip_nonfinite = _validation.boolean("skip_nonfinite", skip_nonfinite)
         self.weight_decay_exclude = checked_patterns("weight_decay_exclude", weight_decay_exclude)
-        self.weight_decay_min_rank = _validation.integer(
-            "weight_decay_min_rank", weight_decay_min_rank, low=0
-        )
+        self.weight_decay_min_rank = checked_rank("weight_decay_min_rank", weight_decay_min_rank)
         self.learning_rate_multipliers = checked_factors(
             "learning_rate_multipliers", learning_rate_multipliers
         )
@@ -130,6 +163,7 @@ class Optimizer(GroupedUpdate):
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create the shared state, and resolve what the patterns mean for these variables."""
+        refuse_complex(variables)
         super().build(variables)
         if self.skip_nonfinite:
             self._skipped = self._add_scalar(0, "int32", "skipped_updates")
@@ -177,13 +211,14 @@ class Optimizer(GroupedUpdate):
             self._apply(grads, trainable_variables)
 
     def _apply(self, grads: Any, trainable_variables: Any) -> None:
+        grads = _real_tensors(grads)
         if not self.skip_nonfinite:
             super().apply(grads, trainable_variables)
             return
         if not self.built:
             with keras.name_scope(self.name, caller=self):
                 self.build(list(trainable_variables))
-        apply_if_finite(self, super().apply, list(grads), trainable_variables)
+        apply_if_finite(self, super().apply, grads, trainable_variables)
 
     def _count_skipped(self, amount: Any = 1) -> None:
         """Count an update that was left out."""
@@ -260,3 +295,23 @@ class Optimizer(GroupedUpdate):
             "clipping": clipping,
             "skip_nonfinite": self.skip_nonfinite,
         }
+
+
+def _real_tensors(gradients: Iterable[Any]) -> list[Any]:
+    """Return lists of numbers as tensors and all else as it is, or raise if one is complex."""
+    tensors = [
+        gradient
+        if gradient is None or hasattr(gradient, "dtype")
+        else ops.convert_to_tensor(gradient)
+        for gradient in gradients
+    ]
+    for dtype in {tensor.dtype for tensor in tensors if tensor is not None}:
+        if "complex" in str(dtype):
+            dtype = keras.backend.standardize_dtype(dtype)
+            raise complex_numbers("grads", f"a gradient of type {dtype}")
+    return tensors
+
+
+def _if_given(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
+    """Return None for None, and else what `check` makes of the value."""
+    return None if value is None else check(name, value)

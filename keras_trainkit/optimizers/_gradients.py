@@ -1,4 +1,7 @@
-"""What happens to gradients before a rule sees them: are they finite, and Keras's three clips."""
+"""What happens to gradients before a rule sees them: are they finite, and Keras's three clips.
+
+Complex numbers are refused: a rule that divides by a root of squares is not defined for them.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,6 +12,7 @@ from keras import ops
 
 from keras_trainkit._backend import backend_module
 from keras_trainkit._tensors import Tensor, at_least_float32, larger
+from keras_trainkit._variable_paths import path_of
 from keras_trainkit.optimizers._hyperparameters import Scalar
 
 
@@ -17,6 +21,22 @@ def dense(gradients: Sequence[Tensor]) -> Sequence[Tensor]:
     if keras.backend.backend() == "tensorflow":
         return backend_module(__package__).dense(gradients)
     return gradients
+
+
+def refuse_complex(variables: Sequence[Any]) -> None:
+    """Raise if a variable is complex."""
+    for variable in variables:
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        if dtype.startswith("complex"):
+            raise complex_numbers("variables", f"{path_of(variable)!r} of type {dtype}")
+
+
+def complex_numbers(name: str, received: str) -> ValueError:
+    """Return the error that says what is complex."""
+    return ValueError(
+        f"`{name}` must hold real numbers: make the real and the imaginary part two variables. "
+        f"Received: {received}"
+    )
 
 
 def apply_if_finite(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_trainkit import _fit, _validation  # noqa: F401  (`_fit` has the optimizer resume)
 from keras_trainkit._tensors import Tensor
+from keras_trainkit.optimizers._arguments import Arguments
 from keras_trainkit.optimizers._base import Optimizer
 from keras_trainkit.optimizers._hyperparameters import (
     Hyperparameter,
@@ -43,7 +44,7 @@ class LookAhead(Optimizer):
         momentum: float,
         nesterov: bool,
         torch_velocity: bool,
-        **arguments: Any,
+        **arguments: Unpack[Arguments],
     ) -> None:
         super().__init__(learning_rate=learning_rate, **arguments)
         self.momentum = momentum

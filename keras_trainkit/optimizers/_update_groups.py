@@ -11,9 +11,10 @@ from keras import ops
 from keras_trainkit._backend import backend_module
 from keras_trainkit._keras_internals import HookedOptimizer
 from keras_trainkit._tensors import Tensor, at_least_float32
-from keras_trainkit._variable_paths import matched
+from keras_trainkit._variable_paths import matched, path_of
 from keras_trainkit.optimizers._gradients import dense
 from keras_trainkit.optimizers._hyperparameters import read, scalar_like
+from keras_trainkit.optimizers._weight_decay import decays
 
 # The backend's file in this folder. JAX has none: XLA fuses the operations of the rules.
 HAS_FILE = keras.backend.backend() in ("tensorflow", "torch")
@@ -38,7 +39,7 @@ def traits_of(
     *,
     multipliers: Mapping[str, float],
     decay: bool,
-    min_rank: int,
+    min_rank: int | None,
     excluded: Sequence[str],
 ) -> list[Traits]:
     """Return the traits of each variable, as the optimizer's arguments give them."""
@@ -47,7 +48,7 @@ def traits_of(
     return [
         Traits(
             multiplier=1.0 if pattern is None else multipliers[pattern],
-            decays=decay and hit is None and len(variable.shape) >= min_rank,
+            decays=decay and hit is None and decays(variable, min_rank),
             own=keras.backend.standardize_dtype(variable.dtype),
             dtype=at_least_float32(variable.dtype),
         )
@@ -82,6 +83,11 @@ def grouped(
 
 
 def _group(traits: Traits, places: list[int], variables: list[Any], *slots: list[Any]) -> Group:
+    if "float" not in traits.own:
+        raise ValueError(
+            f"A variable that is trained must be of a floating point type; one that only counts "
+            f"needs `trainable=False`. Received: {path_of(variables[0])!r} of type {traits.own}"
+        )
     values, *slot_values = [[_value(v) for v in kind] for kind in (variables, *slots)]
     return Group(traits, places, variables, list(slots), values, slot_values)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import keras
 from keras import ops
@@ -11,7 +11,8 @@ from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor, larger
 from keras_trainkit.optimizers._adam_family import MomentOptimizer
-from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit.optimizers._arguments import Arguments, shows_arguments_of
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameters import Scalar, bias_correction, square_root
 
 
@@ -49,11 +50,10 @@ class Adam(MomentOptimizer):
         amsgrad: bool. Use the largest v_t so far in place of v_t (Reddi et al. 2018, Algorithm 2,
             with bias correction, as PyTorch and Keras have it). Defaults to `False`.
         epsilon_hat: bool. Read `epsilon` as Keras does. Defaults to `False`.
-        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: Arguments of `keras.optimizers.Optimizer`, such as `weight_decay`
-            (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`, and those that all
-            optimizers of this package share: `weight_decay_exclude`, `weight_decay_min_rank`,
-            `learning_rate_multipliers`, `clipping`, `skip_nonfinite`.
+            (decoupled), `clipnorm`, `use_ema`, `gradient_accumulation_steps`, `name`, and those
+            that all optimizers of this package share: `weight_decay_exclude`,
+            `weight_decay_min_rank`, `learning_rate_multipliers`, `clipping`, `skip_nonfinite`.
 
     Raises:
         ValueError: if an argument is outside its interval.
@@ -74,6 +74,7 @@ class Adam(MomentOptimizer):
     arXiv:1412.6980, Algorithm 1.
     """
 
+    @shows_arguments_of(Optimizer)
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -83,10 +84,9 @@ class Adam(MomentOptimizer):
         amsgrad: bool = False,
         *,
         epsilon_hat: bool = False,
-        name: str | None = None,
-        **base_arguments: Any,
+        **base_arguments: Unpack[Arguments],
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **base_arguments)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **base_arguments)
         self.amsgrad = _validation.boolean("amsgrad", amsgrad)
         self.epsilon_hat = _validation.boolean("epsilon_hat", epsilon_hat)
 

@@ -1,10 +1,11 @@
 """AdamW: Adam with decoupled weight decay, on the weights that want it."""
 
-from typing import Any
+from typing import Unpack
 
 from keras_trainkit._register import register
-from keras_trainkit._validation import invalid
-from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit._validation import real
+from keras_trainkit.optimizers._arguments import ArgumentsWithoutDecay, shows_arguments_of
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers.adam import Adam
 
 
@@ -14,9 +15,12 @@ class AdamW(Adam):
 
         w_t = (1 - learning_rate * weight_decay) * w_{t-1} - (step of `Adam`)
 
-    Decay is meant for the weights that multiply inputs. By default it leaves variables of rank 0
-    and 1 alone, which are biases and the scales of normalization; `weight_decay_min_rank=0` decays
-    everything, as Keras and PyTorch do.
+    Decay is meant for the weights of linear maps and for embeddings. Offsets, scales and slopes, of
+    any rank, keep their size: the biases of every layer, gamma and beta of normalization, alpha of
+    `PReLU`. The last word of a variable's name that tells its role decides, as in "kernel",
+    "kernel_scale" or "relative_position_bias_table"; where none does, in "w" or "cls_token", what
+    has two axes or more decays. `weight_decay_exclude` names what else is to be left alone, and
+    `weight_decay_min_rank=0` decays everything, as Keras and PyTorch do.
 
     Args:
         learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
@@ -31,8 +35,9 @@ class AdamW(Adam):
         weight_decay_exclude: sequence of paths or regular expressions for whole segments of a
             variable's path, such as `"embedding"`. Further variables without decay. Defaults to
             `()`.
-        weight_decay_min_rank: int >= 0. Least rank of a variable with decay. Defaults to `2`.
-        name: str. Name of the optimizer. Defaults to one made from the class name.
+        weight_decay_min_rank: int >= 0. Least rank of a variable with decay, whatever its role.
+            Defaults to `None`: the role decides. Files that hold the former default, `2`, train on
+            with it.
         **base_arguments: as in `Adam`.
 
     Raises:
@@ -55,6 +60,7 @@ class AdamW(Adam):
     arXiv:1711.05101, Algorithm 2, with the decay times the learning rate.
     """
 
+    @shows_arguments_of(Optimizer)
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -64,20 +70,18 @@ class AdamW(Adam):
         epsilon: float = 1e-8,
         amsgrad: bool = False,
         *,
-        weight_decay_min_rank: int = 2,
-        name: str | None = None,
-        **base_arguments: Any,
+        epsilon_hat: bool = False,
+        weight_decay_min_rank: int | None = None,
+        **base_arguments: Unpack[ArgumentsWithoutDecay],
     ) -> None:
-        if weight_decay is None:
-            raise invalid("weight_decay", "in [0, inf)", weight_decay)
         super().__init__(
             learning_rate,
             beta_1,
             beta_2,
             epsilon,
             amsgrad,
-            weight_decay=weight_decay,
+            epsilon_hat=epsilon_hat,
+            weight_decay=real("weight_decay", weight_decay, low=0.0),  # Not None, as elsewhere.
             weight_decay_min_rank=weight_decay_min_rank,
-            name=name,
             **base_arguments,
         )

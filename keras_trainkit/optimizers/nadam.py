@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import keras
 from keras import ops
@@ -11,7 +11,8 @@ from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._adam_family import MomentOptimizer
-from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit.optimizers._arguments import Arguments, shows_arguments_of
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameters import (
     Scalar,
     bias_correction,
@@ -57,7 +58,6 @@ class Nadam(MomentOptimizer):
         epsilon: float >= 0. Lower bound of the denominator. Defaults to `1e-8`.
         momentum_decay: float >= 0. Speed of the momentum's warm-up, per step. Defaults to `0.004`,
             Dozat's 1/250.
-        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: as in `Adam`, such as `weight_decay` (decoupled), `clipping` and
             `skip_nonfinite`.
 
@@ -79,6 +79,7 @@ class Nadam(MomentOptimizer):
     Algorithm 2; the schedule in Dozat's technical report (2015) of the same title, section 5.
     """
 
+    @shows_arguments_of(Optimizer)
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -87,10 +88,9 @@ class Nadam(MomentOptimizer):
         epsilon: float = 1e-8,
         *,
         momentum_decay: float = 0.004,
-        name: str | None = None,
-        **base_arguments: Any,
+        **base_arguments: Unpack[Arguments],
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name, **base_arguments)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **base_arguments)
         self.momentum_decay = _validation.real("momentum_decay", momentum_decay, low=0.0)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:

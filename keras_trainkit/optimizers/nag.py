@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from keras import ops
 
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
-from keras_trainkit.optimizers._base import LearningRate
+from keras_trainkit.optimizers._arguments import Arguments, shows_arguments_of
+from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameters import Scalar, read, scalar_like
 from keras_trainkit.optimizers._look_ahead import AT_ITERATE, LookAhead
 
@@ -67,7 +68,6 @@ class NAG(LookAhead):
         momentum: float in [0, 1). Share of the velocity kept per step. Defaults to `0.9`.
         nesterov: bool. Take the gradient at the look-ahead point. Defaults to `True`.
         torch_velocity: bool. Keep the learning rate out of the velocity. Defaults to `False`.
-        name: str. Name of the optimizer. Defaults to one made from the class name.
         **base_arguments: as in `Adam`, such as `weight_decay` (decoupled), `clipping` and
             `skip_nonfinite`; `use_ema` averages the look-ahead points.
 
@@ -100,6 +100,7 @@ class NAG(LookAhead):
     section 3.5, for holding the look-ahead point.
     """
 
+    @shows_arguments_of(Optimizer)
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
@@ -107,12 +108,9 @@ class NAG(LookAhead):
         nesterov: bool = True,
         *,
         torch_velocity: bool = False,
-        name: str | None = None,
-        **base_arguments: Any,
+        **base_arguments: Unpack[Arguments],
     ) -> None:
-        super().__init__(
-            learning_rate, momentum, nesterov, torch_velocity, name=name, **base_arguments
-        )
+        super().__init__(learning_rate, momentum, nesterov, torch_velocity, **base_arguments)
 
     def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> NAGScalars:
         momentum = read(self, "momentum", dtype)

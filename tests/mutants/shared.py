@@ -97,8 +97,8 @@ MUTANTS = (
     ),
     Mutant(
         "_validation.py",
-        "(value < high if high_open else value <= high)",
-        "value <= high",
+        "(number < high if high_open else number <= high)",
+        "number <= high",
         "the open end of an interval is no error",
         "optimizers/test_optimizers.py layers/dropout/test_dropout.py",
     ),
@@ -107,7 +107,21 @@ MUTANTS = (
         "Received: {name}={value!r}",
         "Received: {name}={value}",
         "a message does not show that it was given a string",
-        "schedules/test_schedules.py schedules optimizers/test_optimizers.py",
+        "test_validation.py schedules/test_schedules.py",
+    ),
+    Mutant(
+        "_validation.py",
+        "    return plain\n\n\ndef one_of",
+        "    return value\n\n\ndef one_of",
+        "a bool of NumPy comes into the config",
+        "test_validation.py",
+    ),
+    Mutant(
+        "_validation.py",
+        "value.item() if isinstance(value, np.generic | np.ndarray)",
+        "value.item() if isinstance(value, np.generic)",
+        "an array without axes is no number",
+        "test_validation.py",
     ),
     Mutant(
         "_backend/_torch.py",

@@ -121,7 +121,7 @@ def test_a_pattern_that_fits_nothing_warns():
     ("multipliers", "message"),
     [
         ({"dense": -0.1}, "`learning_rate_multipliers['dense']` must be in [0, inf). Received: "),
-        ({"dense": "0.1"}, "`learning_rate_multipliers['dense']` must be in [0, inf). Received: "),
+        ({"dense": "0.1"}, "`learning_rate_multipliers['dense']` must be a number in [0, inf). Re"),
         ({"dense": float("inf")}, "`learning_rate_multipliers['dense']` must be in [0, inf). Rec"),
         ({"(": 0.1}, "`learning_rate_multipliers` must be made of paths or regular expressions. "),
         ([("dense", 0.1)], "`learning_rate_multipliers` must be a dict from paths or patterns to "),

@@ -93,7 +93,7 @@ def test_a_copy_is_independent_and_equal(cls, arguments):
         (Adam, {"epsilon_hat": None}, "`epsilon_hat` must be a bool. Received: epsilon_hat=None"),
         (NAG, {"nesterov": 0}, "`nesterov` must be a bool. Received: nesterov=0"),
         (NAG, {"torch_velocity": 1}, "`torch_velocity` must be a bool. Received: torch_velocity"),
-        (AdamW, {"weight_decay": None}, "`weight_decay` must be in [0, inf). Received: weight"),
+        (AdamW, {"weight_decay": None}, "`weight_decay` must be a number in [0, inf). Rec"),
         (Nadam, {"momentum_decay": -1}, "`momentum_decay` must be in [0, inf). Received: mom"),
         (Nadam, {"beta_1": 1}, "`beta_1` must be in [0, 1). Received: beta_1=1"),
         (Adam, {"weight_decay": -0.1}, "`weight_decay` must be in [0, inf). Received: weight"),

@@ -1,4 +1,7 @@
-"""Which weights decay: by rank, path and regular expression, and in every copy and file."""
+"""Which weights decay: by rank, path and regular expression, and in every copy and file.
+
+`test_roles` has those that decay by their role.
+"""
 
 import copy
 import json
@@ -12,7 +15,7 @@ from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam
 from tests import contracts
 from tests.optimizers import planes
 
-PATHS = ("net/embedding/table", "net/dense/kernel", "net/dense_1/kernel", "net/dense_1/scale")
+PATHS = ("net/embedding/table", "net/dense/kernel", "net/dense_1/kernel", "net/dense_1/mixing")
 LOSS = 0.1 * 0.5  # learning_rate * weight_decay
 NUMBERS = {"learning_rate": 0.1, "weight_decay": 0.5}
 
@@ -38,8 +41,8 @@ def test_acts_from_the_least_rank_on(cls, rank):
     assert found == [f"rank_{r}" for r in range(rank, 4)]
 
 
-def test_adamw_alone_leaves_vectors_by_default():
-    assert (AdamW().weight_decay_min_rank, AdamW().weight_decay) == (2, 0.004)
+def test_adamw_alone_decides_by_role_by_default():
+    assert (AdamW().weight_decay_min_rank, AdamW().weight_decay) == (None, 0.004)
     for cls in (NAG, Adam, Nadam):
         assert (cls().weight_decay_min_rank, cls().weight_decay) == (0, None)
 
@@ -54,7 +57,7 @@ def test_adamw_alone_leaves_vectors_by_default():
         (["dense.*"], [1, 2, 3]),
         (["kernel", "embedding"], [0, 1, 2]),
         (["dense_1/kernel"], [2]),
-        (["(em|im)bedding/t.*", "scale"], [0, 3]),
+        (["(em|im)bedding/t.*", "mixing"], [0, 3]),
         (["net"], [0, 1, 2, 3]),
     ],
 )
@@ -65,7 +68,7 @@ def test_leaves_what_a_path_or_pattern_fits(patterns, excluded):
 
 @pytest.mark.parametrize(
     "exclusion",
-    [lambda v: {"var_list": [v[0], v[2]]}, lambda v: {"var_names": ["able", "sc|none"]}],
+    [lambda v: {"var_list": [v[0], v[2]]}, lambda v: {"var_names": ["able", "mix|none"]}],
 )
 def test_leaves_what_keras_would(exclusion):
     ours, theirs = planes.named(PATHS), planes.named(PATHS)
@@ -90,7 +93,7 @@ def test_an_exclusion_after_the_first_step_is_refused():
 def test_an_exclusion_is_in_every_copy():
     variables = planes.named(PATHS)
     optimizer = AdamW(**NUMBERS, weight_decay_exclude=["dense"])
-    optimizer.exclude_from_weight_decay(var_list=[variables[0]], var_names=["scale"])
+    optimizer.exclude_from_weight_decay(var_list=[variables[0]], var_names=["mixing"])
     copies = [
         contracts.assert_round_trips(optimizer),
         AdamW.from_config(json.loads(json.dumps(optimizer.get_config()))),  # as KerasTuner

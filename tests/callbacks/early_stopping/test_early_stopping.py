@@ -95,7 +95,7 @@ def test_takes_the_arguments_of_keras_in_their_order():
         ("restore", "all", "one of 'weights', 'state'"),
         ("smoothing", 1.0, "in [0, 1)"),
         ("target", math.nan, "in (-inf, inf)"),
-        ("divergence", "high", "in (-inf, inf)"),
+        ("divergence", "high", "a number in (-inf, inf)"),
         ("max_gap", -1, "in [0, inf)"),
         ("stop_on_nonfinite", 1, "a bool"),
         ("every", 0, "an integer >= 1"),
