@@ -65,6 +65,19 @@ class Hyperparameter:
             numbers[self.name].assign(value)
 
 
+def hold(optimizer: Any, name: str, requirement: str) -> None:
+    """Refuse every other number than the present one from now on."""
+    number = vars(optimizer)[NUMBERS][name]
+    check, held = number.check, number.value
+
+    def unchanged(name: str, value: Any) -> float:
+        if check(name, value) != held:
+            raise invalid(name, requirement, value)
+        return held
+
+    number.check = unchanged
+
+
 def read(optimizer: Any, name: str, dtype: str) -> Scalar:
     """Return a number for the running step: on PyTorch a float, else a tensor of type `dtype`."""
     number = vars(optimizer)[NUMBERS][name].read()

@@ -188,7 +188,7 @@ def test_a_velocity_in_another_backends_unit_is_understood(unit, tmp_path):
     """PyTorch's kernel wants the velocity in another unit than TensorFlow's and JAX's."""
     written, read = compiled(NAG(0.05), jit_compile=JIT), compiled(NAG(0.05), jit_compile=JIT)
     train(written, *data())
-    written.optimizer._set_unit(unit)
+    written.optimizer._set_units({0: unit, 1: 2 * unit})
     written.save(tmp_path / "model.keras")
     written.save_weights(tmp_path / "model.weights.h5")
     read.optimizer.build(read.trainable_variables)

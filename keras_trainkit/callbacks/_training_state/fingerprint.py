@@ -100,4 +100,6 @@ def _serialized(value: Any) -> Any:
 
 def _described(variable: Any) -> list[Any]:
     path = without_counters(getattr(variable, "path", variable.name))
-    return [path, [*variable.shape], str(keras.backend.standardize_dtype(variable.dtype))]
+    # Snapshots of before it was kept for each variable hold one number.
+    shape = [] if getattr(variable, "one_per_variable", False) else [*variable.shape]
+    return [path, shape, str(keras.backend.standardize_dtype(variable.dtype))]

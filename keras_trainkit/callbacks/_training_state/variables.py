@@ -53,16 +53,22 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
 
 def check_values(variables: Iterable[Any], values: Sequence[np.ndarray]) -> None:
     """Raise a ValueError unless there is an array of numbers of its shape for every variable."""
-    shapes = [tuple(variable.shape) for variable in variables]
-    found = [value.shape for value in values]
-    if shapes != found or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
-        raise ValueError(f"its {len(found)} arrays are not those of {len(shapes)} variables")
+    variables = list(variables)
+    fit = len(variables) == len(values) and all(map(_fits, variables, values))
+    if not fit or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
+        raise ValueError(f"its {len(values)} arrays are not those of {len(variables)} variables")
+
+
+def _fits(variable: Any, value: np.ndarray) -> bool:
+    for_all = getattr(variable, "one_per_variable", False) and value.shape == ()
+    return for_all or value.shape == tuple(variable.shape)
 
 
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
     """Give every variable its value."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        for_each = getattr(variable, "one_per_variable", False)
+        variable.assign(np.full(variable.shape, value) if for_each else value)
 
 
 def hyperparameters_of(model: keras.Model) -> list[dict[str, float]]:
