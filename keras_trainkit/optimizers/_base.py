@@ -27,7 +27,7 @@ from keras_trainkit.optimizers._gradients import (
     by_value,
     dense,
 )
-from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, threaded
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, numbers_of, read, threaded
 from keras_trainkit.optimizers._update_groups import BACKEND, GroupedUpdate, traits_of
 from keras_trainkit.optimizers.clipping import Clipping
 
@@ -118,6 +118,12 @@ class Optimizer(GroupedUpdate):
         """The state that is saved, and on JAX the numbers that compiled steps read."""
         clipping = threaded(self.clipping) if self.clipping else []
         return [*super().variables, *threaded(self), *clipping]
+
+    def _read_by_steps(self) -> dict[str, Any]:
+        own = {f"number_{name}": number for name, number in numbers_of(self).items()}
+        clipping = numbers_of(self.clipping) if self.clipping else {}
+        own |= {f"clipping_{name}": number for name, number in clipping.items()}
+        return {name: number.variable for name, number in own.items()}
 
     @property
     def skipped_updates(self) -> int:

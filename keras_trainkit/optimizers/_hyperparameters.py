@@ -84,10 +84,14 @@ def read(optimizer: Any, name: str, dtype: str) -> Scalar:
     return number if isinstance(number, float) else ops.cast(number, dtype)
 
 
+def numbers_of(owner: Any) -> dict[str, RuntimeNumber]:
+    """Return the numbers that are not None, by name."""
+    return {name: number for name, number in vars(owner).get(NUMBERS, {}).items() if number}
+
+
 def threaded(optimizer: Any) -> list[keras.Variable]:
     """Return the variables through which compiled steps on JAX read the numbers."""
-    numbers = vars(optimizer).get(NUMBERS, {}).values()
-    return [variable for number in numbers if number for variable in number.threaded]
+    return [v for number in numbers_of(optimizer).values() for v in number.threaded]
 
 
 def square_root(x: Scalar) -> Scalar:
