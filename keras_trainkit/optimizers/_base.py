@@ -5,6 +5,7 @@ The step itself stands in `_update_groups.py`, and what is asked of gradients be
 own (`HookedOptimizer`).
 """
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from keras import ops
 
 from keras_trainkit import _validation
 from keras_trainkit._keras_internals import moving_averages
+from keras_trainkit._older_state import present_form
 from keras_trainkit._runtime_number import refuse_if_held
 from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
@@ -144,6 +146,17 @@ class Optimizer(GroupedUpdate):
         """Create the state, and resolve what the patterns mean for these variables."""
         if self.built:
             return
+        if self._waiting is None:
+            self._build(variables)
+            return
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        with BACKEND.outside_graph() if on_tensorflow else contextlib.nullcontext():
+            # What has been there meanwhile may have been assigned.
+            waiting, self.__dict__["_waiting"] = {**self._waiting, **self._values()}, None
+            self._build(variables)
+            self._restore(waiting)
+
+    def _build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
         if self.skip_nonfinite:
             self._skipped = self._add_shared(0, "int32", "skipped_updates")
@@ -159,9 +172,6 @@ class Optimizer(GroupedUpdate):
         self.__dict__["_known_indices"] = ([], [])
         self.__dict__["_known_groups"] = ([], [], [])
         self._add_slots(variables)
-        waiting, self.__dict__["_waiting"] = self._waiting, None
-        if waiting is not None:
-            self._restore(waiting)
 
     def _add_slots(self, variables: Sequence[Any]) -> None:
         """Create what the rule keeps from step to step."""
@@ -262,9 +272,12 @@ class Optimizer(GroupedUpdate):
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state; the numbers stand in the config."""
-        state = {str(i): ops.convert_to_numpy(variable) for i, variable in enumerate(self._state)}
-        for name, value in (self._waiting or state).items():
+        for name, value in {**(self._waiting or {}), **self._values()}.items():
             store[name] = value
+
+    def _values(self) -> dict[str, np.ndarray]:
+        """Return the state as files hold it."""
+        return {str(i): ops.convert_to_numpy(variable) for i, variable in enumerate(self._state)}
 
     def load_own_variables(self, store: Any) -> None:
         """Restore the state, also from a file of the Keras optimizer with the same slots.
@@ -290,7 +303,7 @@ class Optimizer(GroupedUpdate):
             )
             return
         for i, variable in enumerate(self._state):
-            variable.assign(store[str(i)])
+            variable.assign(present_form(variable, store[str(i)]))
 
     def _checked_clipping(self, clipping: Any) -> Clipping | None:
         if isinstance(clipping, dict):

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _fit, _validation  # noqa: F401  (`_fit` has the optimizer resume)
+from keras_trainkit._older_state import present_form, read_older
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._base import Optimizer
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, hold, read, scalar_dtype
@@ -56,7 +57,7 @@ class LookAhead(Optimizer):
     ) -> keras.Variable:
         """Add a vector to the state, with a number for each variable."""
         vector = self._add_shared(value, scalar_dtype(variables), name, (len(variables),))
-        vector.one_per_variable = True
+        read_older(vector, (), partial(np.full, len(variables)))  # It was one for all.
         return vector
 
     def _slot_lists(self) -> Sequence[Sequence[Any]]:
@@ -227,7 +228,7 @@ class AtIterate:
         optimizer = self._optimizer
         for variable, value in zip(optimizer._trained, self._held, strict=True):
             variable.assign(value)
-        optimizer._lead.assign(np.broadcast_to(self._lead, optimizer._lead.shape))
+        optimizer._lead.assign(present_form(optimizer._lead, self._lead))
         self._held = None
 
     def end(self) -> None:

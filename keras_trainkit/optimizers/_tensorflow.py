@@ -81,11 +81,16 @@ def descend(variables: Variables, gradients: list[Any], slots: list, scalars: An
             )
 
 
+def outside_graph() -> Any:
+    """Return a context in which nothing becomes part of a function that is being traced."""
+    return tf.init_scope()
+
+
 def resume_outside_graph(optimizer: Any, indices: Sequence[int]) -> None:
     """Have `NAG` leave the iterate before a step, also before one that is being traced."""
     if several_replicas(optimizer):
         return
-    with tf.init_scope():
+    with outside_graph():
         if optimizer._lead.value.is_initialized():  # not in the trace that creates it
             optimizer._resume(indices)
 

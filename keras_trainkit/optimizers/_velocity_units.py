@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._older_state import read_older
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._hyperparameters import Scalar, scalar_like
 from keras_trainkit.optimizers._look_ahead import LookAhead, host_values
@@ -37,6 +38,7 @@ class VelocityUnits(LookAhead):
         if self._has_velocity:
             unit = 0.0 if self.torch_velocity else KERAS_UNIT  # The first rate will be that unit.
             self._unit = self._add_per_variable(unit, "velocity_unit", variables)
+            read_older(self._unit, (), self._unit_for_each)
 
     @property
     def velocities(self) -> list[Tensor]:
@@ -119,11 +121,15 @@ class VelocityUnits(LookAhead):
             held[i] = unit
         self._unit.assign(held)
 
+    def _unit_for_each(self, unit: np.ndarray) -> np.ndarray:
+        """Return the units that one for all meant, times the factor of each learning rate."""
+        factors = np.array([own.multiplier for own in self._traits])
+        return unit * (factors if self.torch_velocity and unit > 0 else np.ones_like(factors))
+
     def _restore(self, store: dict[str, Any]) -> None:
         """Restore the state; a model that was saved at its iterate resumes at the next `fit`.
 
-        A file of `keras.optimizers.SGD` with momentum holds all but the leads and the units, and
-        one of before they were kept for each variable holds one of each.
+        A file of `keras.optimizers.SGD` with momentum holds all but the leads and the units.
         """
         super()._restore(self._completed(store))
         if not self._has_velocity:
@@ -141,14 +147,8 @@ class VelocityUnits(LookAhead):
         if not self._has_velocity:  # Velocities of a file are of no use.
             longer = (own + count, own + count + 2)
             return {str(i): store[str(i)] for i in range(own)} if len(store) in longer else store
-        lead, unit = str(own - 2), str(own - 1)
         if len(store) == own - 2:
-            store = {**store, lead: self.momentum, unit: KERAS_UNIT}
-        if len(store) == own and np.ndim(store[unit]) == 0:
-            factors = [own.multiplier for own in self._traits]
-            units = np.full(count, store[unit])
-            units = units * factors if self.torch_velocity and store[unit] > 0 else units
-            store = {**store, lead: np.full(count, store[lead]), unit: units}
+            store = {**store, str(own - 2): self.momentum, str(own - 1): KERAS_UNIT}
         return store
 
     def get_config(self) -> dict[str, Any]:
