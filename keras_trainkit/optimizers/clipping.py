@@ -200,9 +200,9 @@ class PercentileClipping(Clipping):
         super()._build(optimizer, variables)
         dtype = at_least_float32(keras.config.floatx())
         self._remembered = self._variable(optimizer, (), "int32", "clipping_remembered")
-        # [the norms, the parts that they are of]; there was one part only
+        # [norms, the parts of the variables that they are of], once norms of all variables only
         self._norms = self._variable(optimizer, (2, self.window), dtype, "clipping_norms")
-        read_older(self._norms, (self.window,), lambda norms: np.stack([norms, np.zeros_like(norms)]))
+        read_older(self._norms, (self.window,), lambda old: np.stack([old, np.zeros_like(old)]))
         self._place_of, self._all = optimizer._place_of, range(len(variables))
 
     def _clip(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
