@@ -258,7 +258,8 @@ class Optimizer(GroupedUpdate):
         # Keras takes the averages in the order of the list, which lacks what is frozen now.
         averages = self._averages()
         for index in self._averaged(var_list):
-            self._trained[index].assign(averages[index])
+            # A copy, as a step on JAX gives the memory of both away.
+            self._trained[index].assign(ops.copy(averages[index]))
 
     def _averages(self) -> dict[int, Any]:
         """Return the moving averages by their variables' places."""
@@ -289,7 +290,8 @@ class Optimizer(GroupedUpdate):
         if self.built:
             self._restore(values)
             return
-        self.__dict__["_waiting"] = values
+        if len(values) > len(self._state):
+            self.__dict__["_waiting"] = values
         for i, variable in enumerate(self._state):
             if str(i) in values:
                 variable.assign(values[str(i)])

@@ -239,8 +239,8 @@ MUTANTS = (
     ),
     Mutant(
         "optimizers/_velocity_units.py",
-        "lead: self.momentum,",
-        "lead: -1.0,",
+        "str(own - 2): self.momentum,",
+        "str(own - 2): -1.0,",
         "a file of Keras is continued as if it held the iterate",
         "optimizers/test_files.py optimizers/test_nag.py",
     ),
