@@ -213,6 +213,24 @@ def function_of(metric: Any) -> Any:
     return getattr(metric, "_fn", None)
 
 
+# SavedModels.
+
+
+class ShownToSavedModel:
+    """A layer or optimizer of which TensorFlow sees also what Keras neither tracks nor saves.
+
+    A training step that goes into a SavedModel reads it. Checkpoints of TensorFlow do not hold it.
+    """
+
+    def _read_by_steps(self) -> dict[str, Any]:
+        """Return these variables by name."""
+        raise NotImplementedError
+
+    def _trackable_children(self, save_type: str = "checkpoint", **arguments: Any) -> dict:
+        children: Any = super()._trackable_children(save_type, **arguments)  # type: ignore[misc]
+        return {**children, **self._read_by_steps()} if save_type == "savedmodel" else children
+
+
 # Optimizers.
 
 
@@ -286,7 +304,7 @@ HOOKS = {
 }
 
 
-class HookedOptimizer(keras.optimizers.Optimizer):
+class HookedOptimizer(ShownToSavedModel, keras.optimizers.Optimizer):
     """An optimizer that Keras calls by its private names, with no call in between."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:

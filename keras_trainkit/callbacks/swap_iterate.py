@@ -57,7 +57,9 @@ class SwapIterate(keras.callbacks.Callback):
         self._leave()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Leave the model at the iterate, where `fit` leaves it."""
+        """Leave the model where `fit` leaves it, mostly at the iterate."""
+        for visit in self._visits:
+            visit.end()
         self._visits = []
 
     def get_state(self) -> dict[str, Any]:

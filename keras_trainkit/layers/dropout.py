@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_trainkit._keras_internals import ShownToSavedModel
 from keras_trainkit._register import register
 from keras_trainkit._runtime_number import RuntimeNumber
 from keras_trainkit._tensors import Tensor, at_least_float32
@@ -19,7 +20,7 @@ STREAM_FILE = "random_stream.json"
 
 
 @register
-class Dropout(keras.layers.Layer):
+class Dropout(ShownToSavedModel, keras.layers.Layer):
     """Dropout, scaled during training so that inference is the identity.
 
         mask = u >= rate,   u ~ U[0, 1)
@@ -122,6 +123,10 @@ class Dropout(keras.layers.Layer):
     def variables(self) -> list[keras.Variable]:
         """The layer's state: that of its random stream, and on JAX the rate."""
         return [*super().variables, *self._rate.threaded]
+
+    def _read_by_steps(self) -> dict[str, Any]:
+        rate = {"number_rate": self._rate.variable} if isinstance(self._rate, RuntimeNumber) else {}
+        return {"random_stream": self.seed_generator.state, **rate}
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the inputs with a part of the units dropped, if `training`."""

@@ -34,9 +34,7 @@ class MomentOptimizer(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Create a zero momentum and velocity for every variable."""
-        super().build(variables)
+    def _add_slots(self, variables: Sequence[keras.Variable]) -> None:
         self._momentums, self._velocities = self.add_optimizer_variables(
             variables, ["momentum", "velocity"]
         )

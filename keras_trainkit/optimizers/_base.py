@@ -5,6 +5,7 @@ The step itself stands in `_update_groups.py`, and what is asked of gradients be
 own (`HookedOptimizer`).
 """
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -12,9 +13,12 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._keras_internals import moving_averages
+from keras_trainkit._older_state import present_form
 from keras_trainkit._runtime_number import refuse_if_held
 from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import checked_factors, checked_patterns, pattern_of
@@ -28,7 +32,7 @@ from keras_trainkit.optimizers._gradients import (
     dense,
     refuse_complex,
 )
-from keras_trainkit.optimizers._hyperparameters import Hyperparameter, read, threaded
+from keras_trainkit.optimizers._hyperparameters import Hyperparameter, numbers_of, read, threaded
 from keras_trainkit.optimizers._update_groups import BACKEND, GroupedUpdate, traits_of
 from keras_trainkit.optimizers._weight_decay import checked_rank
 from keras_trainkit.optimizers.clipping import Clipping
@@ -70,6 +74,10 @@ class Optimizer(GroupedUpdate):
     global_clipnorm = Hyperparameter(_validation.positive, optional=True)
 
     _access_path = "self.model.optimizer"
+    # Whether the rule takes `tf.IndexedSlices` as they are.
+    _takes_slices = False
+    # What a file held for variables that the optimizer has not been built for yet.
+    _waiting: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -146,6 +154,12 @@ class Optimizer(GroupedUpdate):
         clipping = threaded(self.clipping) if self.clipping else []
         return [*super().variables, *threaded(self), *clipping]
 
+    def _read_by_steps(self) -> dict[str, Any]:
+        own = {f"number_{name}": number for name, number in numbers_of(self).items()}
+        clipping = numbers_of(self.clipping) if self.clipping else {}
+        own |= {f"clipping_{name}": number for name, number in clipping.items()}
+        return {name: number.variable for name, number in own.items()}
+
     @property
     def skipped_updates(self) -> int:
         """How many updates were left out because a gradient was not finite."""
@@ -162,11 +176,24 @@ class Optimizer(GroupedUpdate):
         return counted
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Create the shared state, and resolve what the patterns mean for these variables."""
+        """Create the state, and resolve what the patterns mean for these variables."""
+        if self.built:
+            return
+        if self._waiting is None:
+            self._build(variables)
+            return
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        with BACKEND.outside_graph() if on_tensorflow else contextlib.nullcontext():
+            # What has been there meanwhile may have been assigned.
+            waiting, self.__dict__["_waiting"] = {**self._waiting, **self._values()}, None
+            self._build(variables)
+            self._restore(waiting)
+
+    def _build(self, variables: Sequence[Any]) -> None:
         refuse_complex(variables)
         super().build(variables)
         if self.skip_nonfinite:
-            self._skipped = self._add_scalar(0, "int32", "skipped_updates")
+            self._skipped = self._add_shared(0, "int32", "skipped_updates")
         if self.clipping:
             self.clipping._build(self, variables)
         self.__dict__["_traits"] = traits_of(
@@ -176,12 +203,20 @@ class Optimizer(GroupedUpdate):
             min_rank=self.weight_decay_min_rank,
             excluded=self.weight_decay_exclude,
         )
-        self.__dict__["_cached_groups"] = None
+        self.__dict__["_known_indices"] = ([], [])
+        self.__dict__["_known_groups"] = ([], [], [])
+        self._add_slots(variables)
 
-    def _add_scalar(self, value: float, dtype: str, name: str) -> keras.Variable:
-        """Add a scalar to the state, which all replicas share."""
+    def _add_slots(self, variables: Sequence[Any]) -> None:
+        """Create what the rule keeps from step to step."""
+        raise NotImplementedError
+
+    def _add_shared(
+        self, value: float, dtype: str, name: str, shape: tuple[int, ...] = ()
+    ) -> keras.Variable:
+        """Add numbers to the state, which all replicas share."""
         return self.add_variable(
-            (),
+            shape,
             initializer=keras.initializers.Constant(value),
             dtype=dtype,
             aggregation="only_first_replica",
@@ -245,30 +280,67 @@ class Optimizer(GroupedUpdate):
             if BACKEND.several_replicas(self):
                 BACKEND.update_replicas(self, grads, trainable_variables, learning_rate)
                 return
-            grads = BACKEND.dense(grads)
+            grads = grads if self._takes_slices else BACKEND.dense(grads)
         gradients = self._clipped(grads, trainable_variables)
         self._update_all(gradients, trainable_variables, learning_rate)
 
     def _clipped(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         """Return what `clipping` makes of the gradients of an update."""
-        return self.clipping._clip(gradients, variables) if self.clipping else gradients
+        return self.clipping._clip(dense(gradients), variables) if self.clipping else gradients
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Leave these variables at their moving averages with `use_ema`."""
+        # Keras takes the averages in the order of the list, which lacks what is frozen now.
+        averages = self._averages()
+        for index in self._averaged(var_list):
+            # A copy, as a step on JAX gives the memory of both away.
+            self._trained[index].assign(ops.copy(averages[index]))
+
+    def _averages(self) -> dict[int, Any]:
+        """Return the moving averages by their variables' places."""
+        pairs = moving_averages(self) if self.built else ()
+        return {self._place_of(variable): average for variable, average in pairs}
+
+    def _averaged(self, variables: Sequence[Any]) -> list[int]:
+        """Return the places of those variables that have a moving average."""
+        keys = {self._key_of(variable) for variable in variables}
+        return [i for i in self._averages() if self._key_of(self._trained[i]) in keys]
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state; the numbers stand in the config."""
-        for i, variable in enumerate(self._state):
-            store[str(i)] = ops.convert_to_numpy(variable)
+        for name, value in {**(self._waiting or {}), **self._values()}.items():
+            store[name] = value
+
+    def _values(self) -> dict[str, np.ndarray]:
+        """Return the state as files hold it."""
+        return {str(i): ops.convert_to_numpy(variable) for i, variable in enumerate(self._state)}
 
     def load_own_variables(self, store: Any) -> None:
-        """Restore the state, also from a file of the Keras optimizer with the same slots."""
-        if len(store.keys()) != len(self._state):
+        """Restore the state, also from a file of the Keras optimizer with the same slots.
+
+        Before `build` there is no place for it but the count of steps and the learning rate: it
+        waits for the variables.
+        """
+        values = {name: np.array(store[name]) for name in list(store.keys())}
+        if self.built:
+            self._restore(values)
+            return
+        if len(values) > len(self._state):
+            self.__dict__["_waiting"] = values
+        for i, variable in enumerate(self._state):
+            if str(i) in values:
+                variable.assign(values[str(i)])
+
+    def _restore(self, store: dict[str, Any]) -> None:
+        if len(store) != len(self._state):
             warnings.warn(
                 f"The state of optimizer {self.name!r} is not loaded: the file holds "
-                f"{len(store.keys())} variables, the optimizer {len(self._state)}.",
-                stacklevel=2,
+                f"{len(store)} variables, the optimizer {len(self._state)}.",
+                stacklevel=3,
             )
             return
         for i, variable in enumerate(self._state):
-            variable.assign(store[str(i)])
+            variable.assign(present_form(variable, store[str(i)]))
 
     def _checked_clipping(self, clipping: Any) -> Clipping | None:
         if isinstance(clipping, dict):

@@ -44,6 +44,9 @@ def apply_if_finite(
 ) -> None:
     """Call `apply` on finite gradients; on others change nothing and count them."""
     present = dense([gradient for gradient in gradients if gradient is not None])
+    if not present:
+        apply(gradients, variables)  # Keras knows what to say.
+        return
     if keras.backend.backend() == "jax":
         _apply_and_take_back(optimizer, apply, gradients, variables, all_finite(present))
         return

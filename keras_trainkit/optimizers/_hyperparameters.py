@@ -65,16 +65,33 @@ class Hyperparameter:
             numbers[self.name].assign(value)
 
 
+def hold(optimizer: Any, name: str, requirement: str) -> None:
+    """Refuse every other number than the present one from now on."""
+    number = vars(optimizer)[NUMBERS][name]
+    check, held = number.check, number.value
+
+    def unchanged(name: str, value: Any) -> float:
+        if check(name, value) != held:
+            raise invalid(name, requirement, value)
+        return held
+
+    number.check = unchanged
+
+
 def read(optimizer: Any, name: str, dtype: str) -> Scalar:
     """Return a number for the running step: on PyTorch a float, else a tensor of type `dtype`."""
     number = vars(optimizer)[NUMBERS][name].read()
     return number if isinstance(number, float) else ops.cast(number, dtype)
 
 
+def numbers_of(owner: Any) -> dict[str, RuntimeNumber]:
+    """Return the numbers that are not None, by name."""
+    return {name: number for name, number in vars(owner).get(NUMBERS, {}).items() if number}
+
+
 def threaded(optimizer: Any) -> list[keras.Variable]:
     """Return the variables through which compiled steps on JAX read the numbers."""
-    numbers = vars(optimizer).get(NUMBERS, {}).values()
-    return [variable for number in numbers if number for variable in number.threaded]
+    return [v for number in numbers_of(optimizer).values() for v in number.threaded]
 
 
 def square_root(x: Scalar) -> Scalar:

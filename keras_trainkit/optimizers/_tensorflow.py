@@ -68,13 +68,31 @@ def nag(variables: Variables, gradients: Tensors, slots: list[Variables], scalar
         )
 
 
-def resume_outside_graph(optimizer: Any) -> None:
+def descend(variables: Variables, gradients: list[Any], slots: list, scalars: Any) -> None:
+    """Apply `NAG`'s rule without momentum; of `tf.IndexedSlices` only the rows that it names."""
+    for variable, gradient in zip(variables, gradients, strict=True):
+        step = tf.cast(gradient, variable.dtype)
+        if isinstance(step, tf.IndexedSlices):
+            rows = tf.IndexedSlices(scalars.learning_rate * step.values, step.indices)
+            variable.scatter_sub(rows)
+        else:
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=variable.handle, alpha=scalars.learning_rate, delta=step
+            )
+
+
+def outside_graph() -> Any:
+    """Return a context in which nothing becomes part of a function that is being traced."""
+    return tf.init_scope()
+
+
+def resume_outside_graph(optimizer: Any, indices: Sequence[int]) -> None:
     """Have `NAG` leave the iterate before a step, also before one that is being traced."""
     if several_replicas(optimizer):
         return
-    with tf.init_scope():
+    with outside_graph():
         if optimizer._lead.value.is_initialized():  # not in the trace that creates it
-            optimizer.resume()
+            optimizer._resume(indices)
 
 
 def several_replicas(optimizer: Any) -> bool:

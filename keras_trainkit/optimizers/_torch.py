@@ -99,13 +99,23 @@ def _adam_foreach(
 
 
 @torch.no_grad()
+def descend(variables: Tensors, gradients: Tensors, slots: list[Tensors], scalars: Any) -> None:
+    """Apply `NAG`'s rule without momentum."""
+    gradients = like(gradients, variables)
+    if on_host(variables[0]):
+        torch._foreach_add_(variables, gradients, alpha=-scalars.learning_rate)
+    else:
+        torch._foreach_sub_(variables, torch._foreach_mul(gradients, scalars.learning_rate))
+
+
+@torch.no_grad()
 def nag(variables: Tensors, gradients: Tensors, slots: list[Tensors], scalars: Any) -> None:
     """Apply `NAG`'s rule."""
     gradients = like(gradients, variables)
     (velocities,) = slots
     if on_host(variables[0]) and scalars.one_momentum:
         # It takes one momentum for both lines: the velocity's unit is such that they agree on one
-        # (`LookAhead._unit_after`).
+        # (`VelocityUnits._units`).
         torch._fused_sgd_(
             variables,
             gradients,

@@ -1,7 +1,7 @@
 """One step over all variables: those that are treated alike are updated together."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -61,6 +61,8 @@ class Group(NamedTuple):
 
     traits: Traits
     places: list[int]
+    indices: list[int]
+    """Their places among all variables that the optimizer was built for."""
     variables: list[Any]
     slots: list[list[Any]]
     """For each kind of slot, one per variable."""
@@ -70,26 +72,47 @@ class Group(NamedTuple):
 
 
 def grouped(
-    variables: Sequence[Any], traits: Sequence[Traits], slots: Sequence[Sequence[Any]]
+    variables: Sequence[Any],
+    indices: Sequence[int],
+    traits: Sequence[Traits],
+    slots: Sequence[Sequence[Any]],
+    parts: Sequence[Hashable],
 ) -> list[Group]:
-    """Return the groups; `slots` holds one sequence per kind, in the variables' order."""
-    places: dict[Traits, list[int]] = {}
-    for i, own in enumerate(traits):
-        places.setdefault(own, []).append(i)
+    """Return the groups of equal traits and parts.
+
+    `traits`, the kinds in `slots` and `parts` have an entry for each variable that the optimizer
+    was built for.
+    """
+    places: dict[Hashable, list[int]] = {}
+    for place, i in enumerate(indices):
+        places.setdefault((traits[i], parts[i]), []).append(place)
     return [
-        _group(common, members, *[[kind[i] for i in members] for kind in (variables, *slots)])
-        for common, members in places.items()
+        _group(
+            traits[indices[members[0]]],
+            members,
+            [indices[place] for place in members],
+            [variables[place] for place in members],
+            slots,
+        )
+        for members in places.values()
     ]
 
 
-def _group(traits: Traits, places: list[int], variables: list[Any], *slots: list[Any]) -> Group:
+def _group(
+    traits: Traits,
+    places: list[int],
+    indices: list[int],
+    variables: list[Any],
+    slots: Sequence[Sequence[Any]],
+) -> Group:
     if "float" not in traits.own:
         raise ValueError(
             f"A variable that is trained must be of a floating point type; one that only counts "
             f"needs `trainable=False`. Received: {path_of(variables[0])!r} of type {traits.own}"
         )
-    values, *slot_values = [[_value(v) for v in kind] for kind in (variables, *slots)]
-    return Group(traits, places, variables, list(slots), values, slot_values)
+    own = [[kind[i] for i in indices] for kind in slots]
+    values, *slot_values = [[_value(v) for v in kind] for kind in (variables, *own)]
+    return Group(traits, places, indices, variables, own, values, slot_values)
 
 
 def _value(variable: Any) -> Any:
@@ -103,14 +126,23 @@ class GroupedUpdate(HookedOptimizer):
     """
 
     _traits: list[Traits]
-    _cached_groups: tuple[list[Any], list[tuple[Group, ModuleType | None]]] | None
+    # What the last step found: its variables, their indices; their parts, and the groups.
+    _known_indices: tuple[list[Any], list[int]]
+    _known_groups: tuple[list[int], Sequence[Hashable], list[tuple[Group, ModuleType | None]]]
 
     def _slot_lists(self) -> Sequence[Sequence[Any]]:
         """Return one list of variables per kind of slot, in the order of the trained variables."""
         raise NotImplementedError
 
-    def _step_scalars(self, learning_rate: Any, step: Any, dtype: str) -> Any:
-        """Return the scalars of update `step`, counted from 1: floats, or tensors of `dtype`."""
+    def _parts(self) -> Sequence[Hashable]:
+        """Return what tells variables apart in this step beside their traits, one for each."""
+        return [None] * len(self._traits)
+
+    def _step_scalars(self, learning_rate: Any, step: Any, group: Group) -> Any:
+        """Return a group's scalars of update `step`, counted from 1.
+
+        They are floats, or tensors of the type of its traits.
+        """
         raise NotImplementedError
 
     def _update(self, gradient: Tensor, variable: Any, slots: Sequence[Any], scalars: Any) -> None:
@@ -135,16 +167,16 @@ class GroupedUpdate(HookedOptimizer):
                 update(group.values, given, group.slot_values, scalars)
                 continue
             for gradient, variable, *slots in zip(
-                given, group.variables, *group.slots, strict=True
+                dense(given), group.variables, *group.slots, strict=True
             ):
                 self._decay_and_update(gradient, variable, slots, scalars, shrinkage)
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Any) -> None:
         """Apply decay and rule to one variable; Keras calls it for each, on several replicas."""
-        index = self._place_of(variable)
-        slots = [slots[index] for slots in self._slot_lists()]
-        (group,) = grouped([variable], [self._traits[index]], [[slot] for slot in slots])
+        indices = [self._place_of(variable)]
+        (group,) = grouped([variable], indices, self._traits, self._slot_lists(), self._parts())
         (gradient,) = dense([gradient])
+        slots = [slot for (slot,) in group.slots]
         self._decay_and_update(gradient, variable, slots, *self._scalars_of(group, learning_rate))
 
     def _decay_and_update(
@@ -164,17 +196,24 @@ class GroupedUpdate(HookedOptimizer):
     def _decay_weights(self, variables: Sequence[Any]) -> None:
         """Do nothing: the decay is part of the update, where the learning rate is known."""
 
+    def _indices_of(self, variables: Sequence[Any]) -> list[int]:
+        """Return the variables' places among those that the optimizer was built for."""
+        known, indices = self._known_indices
+        if len(known) != len(variables) or not all(map(operator.is_, known, variables)):
+            indices = [self._place_of(variable) for variable in variables]
+            self.__dict__["_known_indices"] = (list(variables), indices)
+        return indices
+
     def _groups(self, variables: Sequence[Any]) -> list[tuple[Group, ModuleType | None]]:
         """Return groups and who fuses them; known from the last step for equal variables."""
-        known, groups = self._cached_groups or ((), [])
-        if len(known) == len(variables) and all(map(operator.is_, known, variables)):
+        indices, parts = self._indices_of(variables), self._parts()
+        known, known_parts, groups = self._known_groups
+        if known is indices and known_parts == parts:
             return groups
-        indices = [self._place_of(variable) for variable in variables]
-        slots = [[slots[i] for i in indices] for slots in self._slot_lists()]
-        traits = [self._traits[i] for i in indices]
-        groups = [(group, _fused(group)) for group in grouped(variables, traits, slots)]
+        found = grouped(variables, indices, self._traits, self._slot_lists(), parts)
+        groups = [(group, _fused(group)) for group in found]
         if keras.backend.backend() != "jax":  # There a variable's value is another every step.
-            self.__dict__["_cached_groups"] = (list(variables), groups)
+            self.__dict__["_known_groups"] = (indices, parts, groups)
         return groups
 
     def _scalars_of(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
@@ -184,7 +223,7 @@ class GroupedUpdate(HookedOptimizer):
         rate = rate * traits.multiplier if traits.multiplier != 1 else rate
         step = scalar_like(example, self.iterations, traits.dtype) + 1
         decay = read(self, "weight_decay", traits.dtype) if traits.decays else None
-        scalars = self._step_scalars(rate, step, traits.dtype)
+        scalars = self._step_scalars(rate, step, group)
         return scalars, None if decay is None else rate * decay
 
     def _example_scalar(self, variables: Sequence[Any]) -> float | None:

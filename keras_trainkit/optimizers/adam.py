@@ -14,6 +14,7 @@ from keras_trainkit.optimizers._adam_family import MomentOptimizer
 from keras_trainkit.optimizers._arguments import Arguments, shows_arguments_of
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
 from keras_trainkit.optimizers._hyperparameters import Scalar, bias_correction, square_root
+from keras_trainkit.optimizers._update_groups import Group
 
 
 class AdamScalars(NamedTuple):
@@ -90,11 +91,8 @@ class Adam(MomentOptimizer):
         self.amsgrad = _validation.boolean("amsgrad", amsgrad)
         self.epsilon_hat = _validation.boolean("epsilon_hat", epsilon_hat)
 
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Create a zero momentum and velocity (and maximum) for every variable."""
-        if self.built:
-            return
-        super().build(variables)
+    def _add_slots(self, variables: Sequence[keras.Variable]) -> None:
+        super()._add_slots(variables)
         if self.amsgrad:
             self._velocity_maxima = self.add_optimizer_variables(variables, "velocity_hat")
 
@@ -102,8 +100,8 @@ class Adam(MomentOptimizer):
         maxima = [self._velocity_maxima] if self.amsgrad else []
         return [*super()._slot_lists(), *maxima]
 
-    def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> AdamScalars:
-        beta_1, beta_2, epsilon = self._constants(dtype)
+    def _step_scalars(self, learning_rate: Scalar, step: Scalar, group: Group) -> AdamScalars:
+        beta_1, beta_2, epsilon = self._constants(group.traits.dtype)
         root = square_root(bias_correction(beta_2, step))
         step_size = learning_rate * root / bias_correction(beta_1, step)
         return AdamScalars(

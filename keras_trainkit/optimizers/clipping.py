@@ -1,13 +1,16 @@
 """Clipping whose threshold follows the weights, or the gradients of the recent past."""
 
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._older_state import read_older
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor, at_least_float32, larger
 from keras_trainkit._variable_paths import checked_patterns, matched
@@ -157,13 +160,14 @@ class PercentileClipping(Clipping):
 
     |g| is the L2 norm over all gradients, before clipping. The threshold finds itself: no number to
     tune when the loss changes its scale. A gradient that is not finite is passed on as it is, and
-    not remembered.
+    not remembered. Norms of other variables are of another size: where not all updates are of the
+    same variables, as of a generator and its critic, only those of the same are compared.
 
     Args:
         percentile: float in [0, 100]; may be assigned during training. Defaults to `10.0`, the
             paper's.
-        window: int >= 1. Number of norms remembered, in updates; the paper remembers all. Defaults
-            to `1000`.
+        window: int >= 1. Number of norms remembered, in updates of any variables; the paper
+            remembers all. Defaults to `1000`.
 
     Attributes:
         frequency: float. The share of updates in which the gradients were clipped.
@@ -196,32 +200,44 @@ class PercentileClipping(Clipping):
         super()._build(optimizer, variables)
         dtype = at_least_float32(keras.config.floatx())
         self._remembered = self._variable(optimizer, (), "int32", "clipping_remembered")
-        self._norms = self._variable(optimizer, (self.window,), dtype, "clipping_norms")
+        # [norms, the parts of the variables that they are of], once norms of all variables only
+        self._norms = self._variable(optimizer, (2, self.window), dtype, "clipping_norms")
+        read_older(self._norms, (self.window,), lambda old: np.stack([old, np.zeros_like(old)]))
+        self._place_of, self._all = optimizer._place_of, range(len(variables))
 
     def _clip(self, gradients: Sequence[Tensor], variables: Sequence[Any]) -> Sequence[Tensor]:
         total = ops.cast(norm(gradients), self._norms.dtype)
         finite = ops.isfinite(total)
-        self._remember(total, finite)
-        limit = self._threshold()
+        part = self._part_of(variables)
+        self._remember(total, finite, part)
+        limit = self._threshold(part)
         above = ops.logical_and(finite, total > limit)
         self._count(above)
         scale = ops.where(above, limit / ops.where(above, total, ops.ones_like(total)), 1.0)
         return [gradient * ops.cast(scale, gradient.dtype) for gradient in gradients]
 
-    def _remember(self, total: Tensor, finite: Tensor) -> None:
+    def _part_of(self, variables: Sequence[Any]) -> int:
+        """Return a number that tells these variables from other ones, 0 for all of them."""
+        places = sorted(self._place_of(variable) for variable in variables)
+        if places == list(self._all):
+            return 0
+        return zlib.crc32(np.array(places, "int32").tobytes()) >> 8 or 1  # float32 has 24 bits.
+
+    def _remember(self, total: Tensor, finite: Tensor, part: int) -> None:
         remembered = ops.convert_to_tensor(self._remembered)
         here = ops.arange(self.window, dtype="int32") == remembered % self.window
+        new = ops.stack([total, ops.cast(part, total.dtype)])[:, None]
         norms = ops.convert_to_tensor(self._norms)
-        self._norms.assign(ops.where(here, total, norms))
+        self._norms.assign(ops.where(ops.logical_and(here, finite), new, norms))
         self._remembered.assign(remembered + ops.cast(finite, "int32"))
 
-    def _threshold(self) -> Tensor:
-        """Return the percentile, interpolated between the two nearest of the remembered norms."""
-        norms = ops.convert_to_tensor(self._norms)
-        known = ops.minimum(ops.convert_to_tensor(self._remembered), self.window)
-        order = ops.arange(self.window, dtype="int32")
-        norms = ops.sort(ops.where(order < known, norms, ops.full_like(norms, float("inf"))))
-        last = ops.maximum(known - 1, 0)
+    def _threshold(self, part: int) -> Tensor:
+        """Return the percentile, interpolated between the two nearest of the part's norms."""
+        norms, parts = ops.unstack(ops.convert_to_tensor(self._norms))
+        known = ops.arange(self.window, dtype="int32") < ops.convert_to_tensor(self._remembered)
+        known = ops.logical_and(known, parts == part)
+        norms = ops.sort(ops.where(known, norms, ops.full_like(norms, float("inf"))))
+        last = ops.maximum(ops.sum(ops.cast(known, "int32")) - 1, 0)
         place = read(self, "percentile", norms.dtype) / 100 * ops.cast(last, norms.dtype)
         below = ops.cast(ops.floor(place), "int32")
         lower, upper = (ops.take(norms, i) for i in (below, ops.minimum(below + 1, last)))

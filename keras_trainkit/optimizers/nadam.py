@@ -21,6 +21,7 @@ from keras_trainkit.optimizers._hyperparameters import (
     scalar_like,
     square_root,
 )
+from keras_trainkit.optimizers._update_groups import Group
 
 
 class NadamScalars(NamedTuple):
@@ -93,14 +94,12 @@ class Nadam(MomentOptimizer):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **base_arguments)
         self.momentum_decay = _validation.real("momentum_decay", momentum_decay, low=0.0)
 
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Create zero moments for every variable, and the product of the momentum so far."""
-        if self.built:
-            return
-        super().build(variables)
-        self._u_product = self._add_scalar(1.0, scalar_dtype(variables), "momentum_product")
+    def _add_slots(self, variables: Sequence[keras.Variable]) -> None:
+        super()._add_slots(variables)
+        self._u_product = self._add_shared(1.0, scalar_dtype(variables), "momentum_product")
 
-    def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> NadamScalars:
+    def _step_scalars(self, learning_rate: Scalar, step: Scalar, group: Group) -> NadamScalars:
+        dtype = group.traits.dtype
         beta_1, beta_2, epsilon = self._constants(dtype)
         now, later = self._momentum(beta_1, step), self._momentum(beta_1, step + 1)
         # `_take_step` has multiplied this step's momentum in.

@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple, Unpack
 
+import keras
 from keras import ops
 
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._arguments import Arguments, shows_arguments_of
 from keras_trainkit.optimizers._base import LearningRate, Optimizer
-from keras_trainkit.optimizers._hyperparameters import Scalar, read, scalar_like
-from keras_trainkit.optimizers._look_ahead import AT_ITERATE, LookAhead
+from keras_trainkit.optimizers._hyperparameters import Scalar, read
+from keras_trainkit.optimizers._look_ahead import AT_ITERATE
+from keras_trainkit.optimizers._update_groups import Group
+from keras_trainkit.optimizers._velocity_units import VelocityUnits
 
 
 class NAGScalars(NamedTuple):
@@ -29,8 +32,6 @@ class NAGScalars(NamedTuple):
     carried: Scalar
     """momentum * unit, or unit without `nesterov`, where w loses no learning_rate * g."""
     unit: Scalar
-    missing: Scalar
-    """The unit before the step if the model holds the iterate, else 0."""
     nesterov: bool
     torch_velocity: bool
     one_momentum: bool
@@ -38,7 +39,7 @@ class NAGScalars(NamedTuple):
 
 
 @register
-class NAG(LookAhead):
+class NAG(VelocityUnits):
     """Nesterov's accelerated gradient (NAG): the gradient is taken at the look-ahead point.
 
         v_t     = momentum * v_{t-1} + learning_rate * grad L(w_t - momentum * v_{t-1})
@@ -60,26 +61,32 @@ class NAG(LookAhead):
     the whole velocity at once; otherwise it affects only later gradients.
 
     In a training loop of your own, `finalize_variable_values(variables)` moves to the iterate
-    and `resume()` back to the look-ahead point.
+    and `resume()` back to the look-ahead point, outside of a compiled step. Where a variable is,
+    and in which unit its velocity is held, is kept for each: a step moves only what has a gradient.
 
     Args:
         learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
             steps, or a callable without arguments. Defaults to `0.01`.
-        momentum: float in [0, 1). Share of the velocity kept per step. Defaults to `0.9`.
+        momentum: float in [0, 1). Share of the velocity kept per step. With `0.0` this is gradient
+            descent, which keeps no velocity: what is 0 when the optimizer is built stays 0.
+            Defaults to `0.9`.
         nesterov: bool. Take the gradient at the look-ahead point. Defaults to `True`.
         torch_velocity: bool. Keep the learning rate out of the velocity. Defaults to `False`.
+        end_at_iterate: bool. Move the model to the iterate when `fit` ends; `False` leaves it at
+            the look-ahead point, as PyTorch and Keras do. Defaults to `True`.
         **base_arguments: as in `Adam`, such as `weight_decay` (decoupled), `clipping` and
             `skip_nonfinite`; `use_ema` averages the look-ahead points.
 
     Attributes:
-        velocities: list of tensors v, in the order of the trained variables.
+        velocities: list of tensors v, in the order of the trained variables; `[]` without
+            momentum.
         holds_iterate: bool. Whether the model holds the iterate.
 
     Raises:
         ValueError: if an argument is outside its interval.
 
-    Differs from Keras: `keras.optimizers.SGD(nesterov=True)` takes the same steps and leaves the
-    model at the look-ahead point when training ends. The variables of the optimizer hold v in the
+    Differs from Keras: `keras.optimizers.SGD(nesterov=True)` takes the same steps and acts as
+    `end_at_iterate=False`. The variables of the optimizer hold v in the
     unit that the backend's fused step wants: -v, as Keras has it, and v / learning_rate on PyTorch.
 
     Example:
@@ -108,14 +115,22 @@ class NAG(LookAhead):
         nesterov: bool = True,
         *,
         torch_velocity: bool = False,
+        end_at_iterate: bool = True,
         **base_arguments: Unpack[Arguments],
     ) -> None:
-        super().__init__(learning_rate, momentum, nesterov, torch_velocity, **base_arguments)
+        super().__init__(
+            learning_rate,
+            momentum,
+            nesterov,
+            end_at_iterate,
+            torch_velocity=torch_velocity,
+            **base_arguments,
+        )
 
-    def _step_scalars(self, learning_rate: Scalar, step: Scalar, dtype: str) -> NAGScalars:
-        momentum = read(self, "momentum", dtype)
-        lead, old = (scalar_like(step, x, dtype) for x in (self._lead, self._unit))
-        unit, one_momentum = self._unit_after(old, learning_rate, momentum, dtype)
+    def _step_scalars(self, learning_rate: Scalar, step: Scalar, group: Group) -> NAGScalars:
+        momentum = read(self, "momentum", group.traits.dtype)
+        old, unit = self._units_for(group, learning_rate)
+        one_unit = self.torch_velocity or not self.nesterov or old * learning_rate > 0
         return NAGScalars(
             learning_rate=learning_rate,
             momentum=momentum,
@@ -123,15 +138,17 @@ class NAG(LookAhead):
             gain=1.0 if self.torch_velocity else learning_rate / unit,
             carried=momentum * unit if self.nesterov else unit,
             unit=unit,
-            missing=scalar_like(step, lead == AT_ITERATE, dtype) * old,
             nesterov=self.nesterov,
             torch_velocity=self.torch_velocity,
-            one_momentum=one_momentum,
+            one_momentum=isinstance(learning_rate, float) and one_unit and momentum > 0,
         )
 
     def _update(
         self, gradient: Tensor, variable: Any, slots: Sequence[Any], scalars: NAGScalars
     ) -> None:
+        if not slots:
+            self.assign_sub(variable, ops.cast(scalars.learning_rate * gradient, variable.dtype))
+            return
         (velocity,) = slots
         new = _moved(ops.cast(velocity, gradient.dtype), gradient, scalars.kept, scalars.gain)
         self.assign(velocity, new)
@@ -139,13 +156,20 @@ class NAG(LookAhead):
         if self.nesterov:
             # From the iterate the step first goes to the look-ahead point, one momentum * v back.
             # That is missing * (new - gain * g): the old velocity need not be read again.
-            missing = scalars.missing * self._share(self._place_of(variable))
+            missing = self._missing(self._place_of(variable), gradient.dtype)
             weights = weights - (scalars.learning_rate - missing * scalars.gain) * gradient
             carried = carried + missing
         self.assign(variable, ops.cast(weights - carried * new, variable.dtype))
 
+    def _missing(self, index: int, dtype: str) -> Scalar:
+        """Return the unit before the step of a variable that is at its iterate, 0 for another."""
+        if keras.backend.backend() == "torch":
+            return 0.0  # It has gone to the look-ahead point already.
+        unit = ops.where(self._lead[index] == AT_ITERATE, self._unit[index], 0)
+        return ops.cast(unit, dtype)
+
     def _fused_update(self, fused: ModuleType) -> Callable | None:
-        return fused.nag
+        return fused.nag if self._has_velocity else fused.descend
 
 
 def _moved(slot: Tensor, gradient: Tensor, kept: Scalar, gain: Scalar) -> Tensor:

@@ -64,8 +64,13 @@ def test_checkpoints_hold_the_iterate_and_continue_from_it(tmp_path):
         contracts.assert_close(value, expected)
 
 
-def test_training_is_the_same_bit_for_bit():
-    plain, swapped = network(), network()
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"end_at_iterate": False}, {"end_at_iterate": False, "use_ema": True}],
+    ids=lambda arguments: "-".join(arguments) or "default",
+)
+def test_training_is_the_same_bit_for_bit(arguments):
+    plain, swapped = network(NAG(0.05, **arguments)), network(NAG(0.05, **arguments))
     for _ in range(2):
         fit(plain)
         fit(swapped, SwapIterate(), validation_data=(X, Y))

@@ -66,7 +66,6 @@ SUITES = {
         at_least=5,
         deviations={
             "SGDTest.test_invalid_momentum": ERROR_FORM,
-            "SGDTest.test_single_step": "`momentum` may be assigned later: 0 has its slots too",
         },
     ),
     "optimizer": Suite(

@@ -247,9 +247,9 @@ MUTANTS = (
         "the velocity is not brought to its new unit",
     ),
     Mutant(
-        "optimizers/_look_ahead.py",
-        "math.sqrt(unit * learning_rate)",
-        "learning_rate",
+        "optimizers/_velocity_units.py",
+        "np.sqrt(np.where(fits, products, 1.0))",
+        "rates",
         "the new unit fits one line of PyTorch's kernel only",
     ),
     Mutant(
@@ -261,15 +261,15 @@ MUTANTS = (
     ),
     Mutant(
         "optimizers/_look_ahead.py",
-        "moved=self.use_ema",
-        "moved=False",
+        "self._move_to_iterate(averaged)",
+        "self._move_to_iterate()",
         "the moving average is taken for a look-ahead point at the end of fit",
         COMMON,
     ),
     Mutant(
-        "optimizers/_look_ahead.py",
-        "str(place): self.momentum,",
-        "str(place): AT_ITERATE,",
+        "optimizers/_velocity_units.py",
+        "str(own - 2): self.momentum,",
+        "str(own - 2): -1.0,",
         "a file of Keras is continued as if it held the iterate",
         "optimizers/test_files.py optimizers/test_nag.py",
     ),

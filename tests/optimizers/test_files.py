@@ -1,5 +1,7 @@
 """What files hold: training goes on bit for bit in another process, and from Keras's files."""
 
+import pickle
+
 import h5py
 import keras
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from keras_trainkit.optimizers import NAG, Adam, AdamW, Nadam, PercentileClipping
 from tests import contracts
+from tests.optimizers import planes
 
 pytestmark = pytest.mark.oldest
 
@@ -138,6 +141,10 @@ PEERS = {
         lambda: keras.optimizers.SGD(0.05, momentum=0.9),
         lambda: NAG(0.05, nesterov=False),
     ),
+    "plain": (
+        lambda: keras.optimizers.SGD(0.05),
+        lambda: NAG(0.05, momentum=0.0),
+    ),
     "torch-velocity": (
         lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
         lambda: NAG(0.05, torch_velocity=True),
@@ -147,6 +154,68 @@ PEERS = {
         lambda: NAG(0.05, torch_velocity=True, learning_rate_multipliers={"bias": 0.5}),
     ),
 }
+
+
+@pytest.mark.filterwarnings("error:The state of optimizer")
+def test_velocities_in_a_file_are_no_obstacle_where_the_momentum_is_0(tmp_path):
+    """Also in files of older versions, which kept them without momentum."""
+    x, y = data()
+    written = compiled(NAG(0.05), jit_compile=JIT)
+    on_batches(written, x, y)
+    written.optimizer.momentum = 0.0
+    written.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    for model in written, loaded:
+        on_batches(model, x, y)
+    assert int(loaded.optimizer.iterations) == 2 * BATCHES
+    for mine, expected in zip(loaded.get_weights(), written.get_weights(), strict=True):
+        contracts.assert_close(mine, expected)
+
+
+def older(optimizer):
+    """Return an optimizer's state as older versions wrote it: a lead and a unit for all."""
+    *state, lead, unit = planes.state(optimizer)
+    return {str(i): value for i, value in enumerate([*state, lead[0], unit[0]])}
+
+
+def test_a_file_with_one_lead_and_unit_for_all_is_understood():
+    x, y = data()
+    written, read = compiled(NAG(0.05), jit_compile=JIT), compiled(NAG(0.05), jit_compile=JIT)
+    on_batches(written, x, y)
+    read.set_weights(written.get_weights())
+    read.optimizer.build(read.trainable_variables)
+    read.optimizer.load_own_variables(older(written.optimizer))
+    for model in written, read:
+        on_batches(model, x, y)
+    contracts.assert_same_weights(written, read)
+
+
+@pytest.mark.filterwarnings("error:The state of optimizer")
+@pytest.mark.parametrize("name", ["nag", "amsgrad", "clipping", "plain"])
+def test_a_pickled_optimizer_goes_on_with_the_variables_that_it_is_given(name):
+    """Its state waits for them, through a second pickle too."""
+    x, y = data()
+    make = {**CASES, "plain": lambda: NAG(0.05, momentum=0.0)}[name]
+    model = compiled(make(), jit_compile=JIT)
+    on_batches(model, x, y)
+    optimizer = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model.optimizer))))
+    assert int(optimizer.iterations) == BATCHES
+    optimizer.learning_rate = model.optimizer.learning_rate = 0.02
+    twin = compiled(optimizer, jit_compile=JIT)
+    twin.set_weights(model.get_weights())
+    for each in model, twin:
+        on_batches(each, x, y)
+    contracts.assert_same_weights(model, twin)
+
+
+def test_a_pickled_optimizer_says_that_its_state_fits_no_other_variables():
+    optimizer = Adam()
+    optimizer.build([keras.Variable([1.0])])
+    twin = pickle.loads(pickle.dumps(optimizer))
+    with pytest.warns(
+        UserWarning, match="is not loaded: the file holds 4 variables, the optimizer"
+    ):
+        twin.build([keras.Variable([1.0]), keras.Variable([1.0])])
 
 
 def datasets(path):
@@ -174,7 +243,7 @@ def test_weights_files_of_keras_are_continued_as_keras_does(name, tmp_path):
         contracts.assert_close(mine, other)
 
 
-@pytest.mark.parametrize("name", ["adam", "amsgrad", "adamw", "nadam"])
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "adamw", "nadam", "plain"])
 def test_weights_files_hold_what_those_of_keras_hold(name, tmp_path):
     for i, make in enumerate(PEERS[name]):
         model = compiled(make())
@@ -188,7 +257,7 @@ def test_a_velocity_in_another_backends_unit_is_understood(unit, tmp_path):
     """PyTorch's kernel wants the velocity in another unit than TensorFlow's and JAX's."""
     written, read = compiled(NAG(0.05), jit_compile=JIT), compiled(NAG(0.05), jit_compile=JIT)
     train(written, *data())
-    written.optimizer._set_unit(unit)
+    written.optimizer._set_units({0: unit, 1: 2 * unit})
     written.save(tmp_path / "model.keras")
     written.save_weights(tmp_path / "model.weights.h5")
     read.optimizer.build(read.trainable_variables)

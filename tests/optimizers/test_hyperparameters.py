@@ -101,8 +101,11 @@ def weights_of_new_optimizers(make, numbers, plan, rows=planes.GRADIENTS):
     for step, row in enumerate(rows):
         if step in plan:
             numbers = numbers | {name.split(".")[-1]: value for name, value in plan[step].items()}
-            old, optimizer = optimizer, make(**numbers)
+            # Built with a momentum of 0, it would have no velocities.
+            stopped = {"momentum": 0.0} if numbers.get("momentum") == 0 else {}
+            old, optimizer = optimizer, make(**numbers | dict.fromkeys(stopped, 0.5))
             optimizer.build(variables)
+            planes.assign(optimizer, stopped)
             for variable, value in zip(optimizer._variables, planes.state(old), strict=True):
                 if variable.name != "learning_rate":
                     variable.assign(value)

@@ -92,9 +92,9 @@ class Table(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def state(optimizer, variables):
-    """Return weights and slots as one vector; NAG's slots in their unit, as `velocities` is."""
-    unit = getattr(optimizer, "_unit", 1.0)
-    slots = [unit * slot for kind in optimizer._slot_lists() for slot in kind]
+    """Return weights and slots as one vector; NAG's slots in their units, as `velocities` are."""
+    units = getattr(optimizer, "_unit", (1.0, 1.0))
+    slots = [units[i] * slot for kind in optimizer._slot_lists() for i, slot in enumerate(kind)]
     return ops.concatenate([ops.reshape(x, (-1,)) for x in (*variables, *slots)])
 
 
@@ -150,7 +150,9 @@ def of_twins(name):
     for rate, *now in zip(rates, *GRADIENTS, strict=True):
         for one, gradient in zip(twins, now, strict=True):
             one.step(gradient, rate)
-        slots = [slot for kind in zip(*(one.slots for one in twins), strict=True) for slot in kind]
+        # Without momentum ours keeps no velocities.
+        held = [one.slots if arguments.get("momentum") != 0 else [] for one in twins]
+        slots = [slot for kind in zip(*held, strict=True) for slot in kind]
         states.append(np.concatenate([x.ravel() for x in (*(one.held for one in twins), *slots)]))
     return np.stack(states)
 

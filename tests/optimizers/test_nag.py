@@ -278,3 +278,88 @@ def test_assigning_the_momentum_leaves_the_iterate_where_it_is():
     contracts.assert_close(variable, [0.8])
     optimizer.resume()
     contracts.assert_close(variable, [0.8 - 0.9 * 0.2])
+
+
+@pytest.mark.parametrize("arguments", [{}, {"use_ema": True, "ema_momentum": 0.5}], ids=str)
+def test_can_end_at_the_look_ahead_point_as_keras_does(arguments):
+    """Two fits, of which the second begins where the first has ended."""
+    ours = network(NAG(0.05, end_at_iterate=False, **arguments))
+    theirs = network(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True, **arguments))
+    for _ in range(2):
+        for model in ours, theirs:
+            fit(model)
+        for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            contracts.assert_close(mine, other)
+        assert not ours.optimizer.holds_iterate
+
+
+@pytest.mark.host
+def test_where_fit_ends_stands_in_the_config():
+    assert contracts.assert_round_trips(NAG(end_at_iterate=False)).end_at_iterate is False
+    with pytest.raises(ValueError, match="`end_at_iterate` must be a bool"):
+        NAG(end_at_iterate=0)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_without_momentum_it_is_gradient_descent_and_keeps_nothing_else(nesterov):
+    ours, theirs = network(NAG(0.05, 0.0, nesterov)), network(keras.optimizers.SGD(0.05))
+    for model in ours, theirs:
+        fit(model)
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        contracts.assert_close(mine, other)
+    optimizer = ours.optimizer
+    assert [v.name for v in optimizer._variables] == ["iteration", "learning_rate"]
+    assert (optimizer.velocities, optimizer.holds_iterate) == ([], True)
+    with optimizer.at_iterate():
+        contracts.assert_same_weights(ours, ours)
+
+
+def test_a_momentum_of_0_stays_from_build_on():
+    optimizer = NAG(0.1, momentum=0.0)
+    optimizer.momentum = 0.5
+    optimizer.momentum = 0.0
+    optimizer.build([keras.Variable([1.0])])
+    optimizer.momentum = 0.0
+    message = (
+        "`momentum` must be above 0 when the optimizer is built to be assigned later. Received"
+    )
+    with pytest.raises(ValueError, match=message):
+        optimizer.momentum = 0.9
+    assert optimizer.momentum == 0.0
+
+
+@pytest.mark.backend("tensorflow")
+@pytest.mark.parametrize("jit_compile", [None, False, True], ids=["eager", "graph", "xla"])
+def test_without_momentum_only_the_rows_of_a_sparse_gradient_are_touched(jit_compile, monkeypatch):
+    import tensorflow as tf
+
+    table, optimizer = keras.Variable(np.ones((5, 2))), NAG(0.1, momentum=0.0)
+    optimizer.build([table])
+    monkeypatch.setattr("keras_trainkit.optimizers._tensorflow.dense", None)
+
+    def step(values):
+        optimizer.apply([tf.IndexedSlices(values, tf.constant([3, 1, 3]), (5, 2))], [table])
+
+    if jit_compile is not None:
+        step = tf.function(step, jit_compile=jit_compile)
+    for _ in range(2):
+        step(tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    expected = np.ones((5, 2))
+    expected[1] -= 2 * 0.1 * np.array([3.0, 4.0])
+    expected[3] -= 2 * 0.1 * np.array([6.0, 8.0])
+    contracts.assert_close(table, expected)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"clipnorm": 0.1}, {"weight_decay": 0.5}, {"skip_nonfinite": True}], ids=str
+)
+@pytest.mark.backend("tensorflow")
+def test_a_sparse_gradient_is_clipped_and_looked_at_as_a_whole(arguments):
+    import tensorflow as tf
+
+    sparse, full = keras.Variable(np.ones((4, 2))), keras.Variable(np.ones((4, 2)))
+    optimizers = NAG(0.1, 0.0, **arguments), NAG(0.1, 0.0, **arguments)
+    slices = tf.IndexedSlices(tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([1, 1]), (4, 2))
+    optimizers[0].apply([slices], [sparse])
+    apply(optimizers[1], full, [[0, 0], [4.0, 6.0], [0, 0], [0, 0]])
+    contracts.assert_close(sparse, full)

@@ -36,11 +36,12 @@ OF_THE_RULE = {
     Adam: {"amsgrad", "epsilon_hat"},
     AdamW: {"amsgrad", "epsilon_hat"},
     Nadam: {"momentum_decay"},
-    NAG: {"nesterov", "torch_velocity"},
+    NAG: {"nesterov", "torch_velocity", "end_at_iterate"},
 }
 # Hooks of Keras that an update goes through; every other private name must be new.
 OVERRIDDEN = {"_apply_weight_decay", "_backend_update_step", "_clip_gradients"}
 KERAS = set(dir(keras.optimizers.Optimizer))
+OVERRIDDEN |= {"_trackable_children"} & KERAS  # on TensorFlow
 
 
 def public(names):

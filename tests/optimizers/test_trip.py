@@ -18,13 +18,13 @@ RULE = {
     Adam: {"optimizers/adam.py", "optimizers/_adam_family.py"},
     AdamW: {"optimizers/adam.py", "optimizers/_adam_family.py"},
     Nadam: {"optimizers/nadam.py", "optimizers/_adam_family.py"},
-    NAG: {"optimizers/nag.py", "optimizers/_look_ahead.py"},
+    NAG: {"optimizers/nag.py", "optimizers/_look_ahead.py", "optimizers/_velocity_units.py"},
 }
 
 
 @pytest.mark.backend("torch")
 @pytest.mark.parametrize("cls", RULE)
-def test_a_step_runs_through_seven_files(cls):
+def test_a_step_runs_through_seven_files_and_that_of_nag_through_eight(cls):
     variables = [keras.Variable([[1.0, 2.0]]), keras.Variable([3.0])]
     gradients = [ops.ones((1, 2)), ops.ones((1,))]
     optimizer = cls()

@@ -190,6 +190,6 @@ def _final_values(optimizer: Any, at_average: bool) -> Iterator[tuple[int, Calla
     if getattr(optimizer, "use_ema", False):
         for variable, average in moving_averages(optimizer) if not at_average else ():
             yield id(variable), partial(keras.ops.convert_to_tensor, average)
-    elif hasattr(optimizer, "_iterate_of"):
+    elif hasattr(optimizer, "_value_at_end"):
         for index, variable in enumerate(trained_variables(optimizer)):
-            yield id(variable), partial(optimizer._iterate_of, index)
+            yield id(variable), partial(optimizer._value_at_end, index)

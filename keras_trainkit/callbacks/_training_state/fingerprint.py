@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_trainkit._older_state import lasting_shape
 from keras_trainkit.callbacks._training_state.variables import state_optimizers, state_variables
 
 # An optimizer's variables hold the name of a layer and its weight in one: dense_2_kernel.
@@ -100,4 +101,4 @@ def _serialized(value: Any) -> Any:
 
 def _described(variable: Any) -> list[Any]:
     path = without_counters(getattr(variable, "path", variable.name))
-    return [path, [*variable.shape], str(keras.backend.standardize_dtype(variable.dtype))]
+    return [path, [*lasting_shape(variable)], str(keras.backend.standardize_dtype(variable.dtype))]

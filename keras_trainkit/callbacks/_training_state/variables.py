@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_trainkit import _backend
 from keras_trainkit._keras_internals import global_seed, layers_of, optimizers_in, optimizers_of
+from keras_trainkit._older_state import present_form
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, is_runtime_number
 
 _TEXTS_AND_DATES = "SUMm"
@@ -53,16 +54,18 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
 
 def check_values(variables: Iterable[Any], values: Sequence[np.ndarray]) -> None:
     """Raise a ValueError unless there is an array of numbers of its shape for every variable."""
+    variables = list(variables)
     shapes = [tuple(variable.shape) for variable in variables]
-    found = [value.shape for value in values]
-    if shapes != found or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
-        raise ValueError(f"its {len(found)} arrays are not those of {len(shapes)} variables")
+    found = [np.shape(value) for value in map(present_form, variables, values)]
+    fit = len(values) == len(shapes) and shapes == found
+    if not fit or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
+        raise ValueError(f"its {len(values)} arrays are not those of {len(shapes)} variables")
 
 
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
     """Give every variable its value."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        variable.assign(present_form(variable, value))
 
 
 def hyperparameters_of(model: keras.Model) -> list[dict[str, float]]:

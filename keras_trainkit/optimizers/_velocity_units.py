@@ -1,0 +1,156 @@
+"""The unit in which an optimizer holds each of its velocities."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_trainkit import _validation
+from keras_trainkit._older_state import read_older
+from keras_trainkit._tensors import Tensor
+from keras_trainkit.optimizers._hyperparameters import Scalar, scalar_like
+from keras_trainkit.optimizers._look_ahead import LookAhead, host_values
+from keras_trainkit.optimizers._update_groups import Group
+
+# The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
+KERAS_UNIT = -1.0
+
+
+class VelocityUnits(LookAhead):
+    """Base of a rule whose slots hold its velocities: a variable's unit times its slot is v.
+
+    With `torch_velocity` the unit is the learning rate of the variable's last step. Else it is
+    KERAS_UNIT, or what PyTorch's fused step makes of it. Variables that take part in the same steps
+    have the same.
+    """
+
+    # The units before and after the running step of PyTorch, if they are not the learning rates.
+    _units_of_step: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __init__(self, *arguments: Any, torch_velocity: bool, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.torch_velocity = _validation.boolean("torch_velocity", torch_velocity)
+
+    def _add_slots(self, variables: Sequence[keras.Variable]) -> None:
+        super()._add_slots(variables)
+        if self._has_velocity:
+            unit = 0.0 if self.torch_velocity else KERAS_UNIT  # The first rate will be that unit.
+            self._unit = self._add_per_variable(unit, "velocity_unit", variables)
+            read_older(self._unit, (), self._unit_for_each)
+
+    @property
+    def velocities(self) -> list[Tensor]:
+        """The tensors v of the rule, in the order of the trained variables; [] without momentum."""
+        return [self._velocity(i) for i in range(len(self._trained))] if self._has_velocity else []
+
+    def _velocity(self, index: int) -> Tensor | None:
+        slot = self._velocities[index]
+        if slot is None:
+            return None
+        return float(host_values(self._unit)[index]) * ops.convert_to_tensor(slot)
+
+    # In a step.
+
+    def _take_step(
+        self, grads: list[Tensor], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
+        if not self._has_velocity:
+            super()._take_step(grads, trainable_variables, learning_rate)
+            return
+        indices = self._indices_of(trainable_variables)
+        rates = self._rates(trainable_variables, learning_rate)
+        on_torch = keras.backend.backend() == "torch"
+        before, after = self._units(indices, rates) if on_torch else (None, rates)
+        fixed = self.torch_velocity or not on_torch
+        self.__dict__["_units_of_step"] = None if fixed else (before, after)
+        super()._take_step(grads, trainable_variables, learning_rate)
+        if self.torch_velocity or on_torch:
+            self._note(self._unit, before, indices, after)
+
+    def _rates(self, variables: Sequence[Any], learning_rate: Any) -> Any:
+        """Return every variable's learning rate: an array if the host knows it, else a tensor."""
+        rate = scalar_like(self._example_scalar(variables), learning_rate, self._unit.dtype)
+        factors = np.array([own.multiplier for own in self._traits])
+        return rate * factors if isinstance(rate, float) else rate * ops.cast(factors, rate.dtype)
+
+    def _units(self, indices: Sequence[int], rates: Any) -> tuple[np.ndarray, Any]:
+        """Return the units before a step on PyTorch, and those after it of what takes part."""
+        units = host_values(self._unit)
+        if self.torch_velocity:
+            return units, rates
+        if not (self.nesterov and isinstance(rates, np.ndarray)):
+            return units, units
+        new = [i for i in indices if units[i] < 0 < rates[i]]
+        if new:
+            self._set_units({i: rates[i] for i in new})
+            units = host_values(self._unit)
+        # PyTorch's fused step takes one k: s <- k s + c g, w <- w - lr g - lr k s. With this unit
+        # both lines are right for any sequence of learning rates, k = momentum * unit / new and
+        # lr k = momentum * new. A learning rate that stays is its own unit.
+        products = units.astype("float64") * rates
+        fits = (units > 0) & (products * self.momentum > 0)
+        after = np.where(fits, np.sqrt(np.where(fits, products, 1.0)), units)
+        return units, after.astype(units.dtype)
+
+    def _parts(self) -> Sequence[Hashable]:
+        if self._units_of_step is None:
+            return super()._parts()
+        numbers: dict[float, int] = {}
+        return [numbers.setdefault(u, len(numbers)) for u in self._units_of_step[0].tolist()]
+
+    def _units_for(self, group: Group, learning_rate: Scalar) -> tuple[Scalar, Scalar]:
+        """Return a group's unit before a step, unless it is the learning rate, and after it."""
+        if self.torch_velocity:
+            return learning_rate, learning_rate
+        if self._units_of_step is None:
+            return KERAS_UNIT, KERAS_UNIT
+        before, after = (float(units[group.indices[0]]) for units in self._units_of_step)
+        return before, after
+
+    # In files.
+
+    def _set_units(self, units: dict[int, float]) -> None:
+        """Express velocities in other units."""
+        held = host_values(self._unit)
+        for i, unit in units.items():
+            slot = self._velocities[i]
+            if slot is not None and held[i] != unit:
+                slot.assign(ops.cast(float(held[i] / unit) * slot, slot.dtype) if unit else slot)
+            held[i] = unit
+        self._unit.assign(held)
+
+    def _unit_for_each(self, unit: np.ndarray) -> np.ndarray:
+        """Return the units that one for all meant, times the factor of each learning rate."""
+        factors = np.array([own.multiplier for own in self._traits])
+        return unit * (factors if self.torch_velocity and unit > 0 else np.ones_like(factors))
+
+    def _restore(self, store: dict[str, Any]) -> None:
+        """Restore the state; a model that was saved at its iterate resumes at the next `fit`.
+
+        A file of `keras.optimizers.SGD` with momentum holds all but the leads and the units.
+        """
+        super()._restore(self._completed(store))
+        if not self._has_velocity:
+            return
+        rates, units = self._rates(self._trained, self.learning_rate), host_values(self._unit)
+        rates = host_values(rates)
+        if self.torch_velocity:
+            self._set_units({i: r for i, r in enumerate(rates) if units[i] < 0 < r})
+        elif keras.backend.backend() != "torch":
+            self._set_units(dict.fromkeys(range(len(units)), KERAS_UNIT))
+
+    def _completed(self, store: dict[str, Any]) -> dict[str, Any]:
+        """Return what a file holds, in the form that it would have now."""
+        count, own = len(self._trained), len(self._state)
+        if not self._has_velocity:  # Velocities of a file are of no use.
+            longer = (own + count, own + count + 2)
+            return {str(i): store[str(i)] for i in range(own)} if len(store) in longer else store
+        if len(store) == own - 2:
+            store = {**store, str(own - 2): self.momentum, str(own - 1): KERAS_UNIT}
+        return store
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "torch_velocity": self.torch_velocity}
