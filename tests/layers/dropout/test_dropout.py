@@ -1,6 +1,7 @@
 """Dropout against its formula: what it keeps, what it scales, and what it refuses."""
 
 import copy
+import re
 
 import keras
 import numpy as np
@@ -54,10 +55,10 @@ def test_config_holds_the_present_rate():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rate": 1.2}, "`rate` must be in [0, 1). Received: rate=1.2"),
-        ({"rate": 1}, "`rate` must be in [0, 1). Received: rate=1"),
-        ({"rate": float("nan")}, "`rate` must be in [0, 1). Received: rate=nan"),
-        ({"rate": "0.5"}, "`rate` must be in [0, 1). Received: rate='0.5'"),
+        ({"rate": 1.2}, "`rate` must be in [0, 1]. Received: rate=1.2"),
+        ({"rate": 1.0 + 2.0**-52}, "`rate` must be in [0, 1]. Received: rate=1.0000000000000002"),
+        ({"rate": float("nan")}, "`rate` must be in [0, 1]. Received: rate=nan"),
+        ({"rate": "0.5"}, "`rate` must be in [0, 1]. Received: rate='0.5'"),
         ({"rate": 0.5, "seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
         (
             {"rate": 0.5, "noise_shape": (2, -1)},
@@ -75,14 +76,22 @@ def test_refuses_bad_arguments(arguments, message):
 
 def test_refuses_a_bad_rate_and_keeps_the_old_one():
     layer = Dropout(0.3)
-    with pytest.raises(ValueError, match=r"`rate` must be in \[0, 1\). Received: rate=1.0"):
-        layer.rate = 1.0
+    with pytest.raises(ValueError, match=r"`rate` must be in \[0, 1\]. Received: rate=1.5"):
+        layer.rate = 1.5
     assert layer.rate == 0.3
 
 
-def test_refuses_a_noise_shape_of_another_rank():
+@pytest.mark.parametrize("noise_shape", [(2, 1, 3), (None,)])
+def test_refuses_a_noise_shape_of_another_rank(noise_shape):
     with pytest.raises(ValueError, match="`noise_shape` must be of the inputs' rank 2"):
-        Dropout(0.5, noise_shape=(2, 1, 3))(random(2, 3), training=True)
+        Dropout(0.5, noise_shape=noise_shape)(random(2, 3), training=True)
+
+
+@pytest.mark.parametrize("noise_shape", [(2,), (3, 3), (None, 2)])
+def test_refuses_a_noise_shape_that_does_not_broadcast(noise_shape):
+    message = "`noise_shape` must be broadcastable to the inputs' shape (2, 3)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Dropout(0.5, noise_shape=noise_shape)(random(2, 3), training=True)
 
 
 def test_has_no_weights():
@@ -384,6 +393,17 @@ def test_one_seed_gives_one_stream():
     streams = [np.stack([array(d(x, training=True)) for _ in range(3)]) for d in (first, second)]
     np.testing.assert_array_equal(*streams)
     assert (array(other(x, training=True)) != streams[0][0]).any()
+
+
+@pytest.mark.parametrize(
+    ("noise_shape", "shared"), [((1,), (0, 1, 2)), ((6,), (0, 1)), ((4, 1), (0, 2)), ([1, 1, 6], (0, 1))]
+)
+def test_a_shorter_noise_shape_is_that_of_the_last_axes(noise_shape, shared):
+    y = array(Dropout(0.5, noise_shape=noise_shape, seed=2)(np.ones((5, 4, 6)), training=True))
+    assert set(np.unique(y)) <= {0, 2}
+    assert (y == y.max(shared, keepdims=True)).all()
+    if noise_shape != (1,):
+        assert set(np.unique(y)) == {0, 2}
 
 
 def test_noise_shape_shares_the_mask():
