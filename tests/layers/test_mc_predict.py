@@ -312,6 +312,14 @@ def test_every_kind_of_dropout_is_on_and_follows_the_seed(layer):
 
 
 @pytest.mark.short("torch")
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("seed", [np.int64(4), np.uint8(4), 2**32, 2**70])
+def test_takes_numpys_integers_and_any_size_for_a_seed(seed):
+    model = on(layers.Dropout(0.5), (6,))
+    first, second = (mc_predict(model, X, samples=2, seed=s) for s in (seed, int(seed)))
+    np.testing.assert_array_equal(first.mean, second.mean)
+
+
 def test_other_seeds_give_other_predictions():
     model = mlp()
     means = [mc_predict(model, X, samples=1, seed=seed).mean for seed in (1, 2, None, None)]

@@ -193,9 +193,9 @@ MUTANTS = (
         KERNELS,
     ),
     Mutant(
-        "layers/_batch_normalization/__init__.py",
-        "scale = 1 / ops.sqrt(variance + epsilon)",
-        "scale = 1 / (ops.sqrt(variance) + epsilon)",
+        "layers/_batch_normalization/_jax.py",
+        "_product(lax.rsqrt(variance + epsilon), gamma), beta)",
+        "_product(lax.rsqrt(variance) + epsilon, gamma), beta)",
         "at inference epsilon stands outside the root",
         STATISTICS,
         "jax",

@@ -17,6 +17,10 @@ from tests.references import layers as references
 pytestmark = pytest.mark.oldest
 
 
+# JAX has none unless it is told.
+FLOAT64 = pytest.param("float64", marks=pytest.mark.backend("tensorflow", "torch"))
+
+
 def random(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
@@ -396,10 +400,11 @@ def test_one_seed_gives_one_stream():
 
 
 @pytest.mark.parametrize(
-    ("noise_shape", "shared"), [((1,), (0, 1, 2)), ((6,), (0, 1)), ((4, 1), (0, 2)), ([1, 1, 6], (0, 1))]
+    ("noise_shape", "shared"),
+    [((1,), (0, 1, 2)), ((60,), (0, 1)), ((20, 1), (0, 2)), ([1, 1, 60], (0, 1))],
 )
 def test_a_shorter_noise_shape_is_that_of_the_last_axes(noise_shape, shared):
-    y = array(Dropout(0.5, noise_shape=noise_shape, seed=2)(np.ones((5, 4, 6)), training=True))
+    y = array(Dropout(0.5, noise_shape=noise_shape, seed=2)(np.ones((5, 20, 60)), training=True))
     assert set(np.unique(y)) <= {0, 2}
     assert (y == y.max(shared, keepdims=True)).all()
     if noise_shape != (1,):
@@ -410,3 +415,52 @@ def test_noise_shape_shares_the_mask():
     y = array(Dropout(0.5, noise_shape=(None, 1, 6))(np.ones((5, 4, 6)), training=True))
     np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1], y.shape))
     assert (y[0] != y[1]).any()
+
+
+@pytest.mark.parametrize("noise_shape", [None, (None, 1), (4,)])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16", FLOAT64])
+@pytest.mark.usefixtures("kernel")
+def test_a_rate_of_1_drops_everything_and_has_zero_gradients(dtype, noise_shape):
+    x = np.array([[np.inf, -np.inf, 0, 6e4], [1, 2, 3, 4]])
+    layer = Dropout(1, noise_shape, dtype=dtype)
+    for result in differentiated(layer)(x, np.ones_like(x)):
+        np.testing.assert_array_equal(result, np.zeros_like(x))
+    layer.rate = 0.0
+    np.testing.assert_array_equal(array(layer(x[1:], training=True)), x[1:])
+    layer.rate = 1.0
+    assert not array(layer(x, training=True)).any()
+
+
+def test_trains_through_a_rate_of_1():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), Dropout(1.0)])
+    model.add(keras.layers.Dense(1))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    before = model.get_weights()
+    model.fit(random(8, 3), np.ones((8, 1)), verbose=0)
+    after = model.get_weights()
+    for old, new in zip(before[:3], after[:3], strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert np.isfinite(after[3]).all() and (after[3] != before[3]).all()
+
+
+# Seeds
+
+
+@pytest.mark.parametrize("seed", [2**31, 2**32 - 1, 2**32, 2**40 + 1, 2**64, 10**40])
+def test_takes_seeds_of_any_size(seed):
+    x = np.ones((50, 50), "float32")
+    layer = assert_round_trips(Dropout(0.5, seed=seed))
+    y = array(layer(x, training=True))
+    assert layer.seed == seed
+    np.testing.assert_array_equal(y, array(Dropout(0.5, seed=seed)(x, training=True)))
+    for other in (seed + 1, seed - 1, seed % 2**32, seed % 2**31):
+        if other != seed:
+            assert (y != array(Dropout(0.5, seed=other)(x, training=True))).any()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+def test_takes_numpys_integers_for_seeds(kind):
+    x = np.ones((50, 50), "float32")
+    layer = assert_round_trips(Dropout(0.5, seed=kind(4)))
+    expected = array(Dropout(0.5, seed=4)(x, training=True))
+    np.testing.assert_array_equal(array(layer(x, training=True)), expected)
