@@ -96,7 +96,8 @@ def saved_model(theirs: keras.Model, ours: keras.Model, x: np.ndarray, folder: P
     for name, model in (("theirs", theirs), ("ours", ours)):
         path = str(folder / name)
         model.export(path, format="tf_saved_model", verbose=False)
-        assert_near(tf.saved_model.load(path).serve(x).numpy(), predicted(model, x), 1e-6)
+        loaded = tf.saved_model.load(path)
+        assert_near(loaded.serve(x).numpy(), predicted(model, x), 1e-6)
         program = tf.lite.TFLiteConverter.from_saved_model(path).convert()
         counts.append(lite_operations(program))
         outputs.append(run_lite(program, x))
@@ -181,11 +182,7 @@ def stable_hlo(theirs: keras.Model, ours: keras.Model, x: np.ndarray, folder: Pa
     print("  StableHLO operations:", counts[1], "Keras's:", counts[0])
 
 
-EXPORTS = {
-    "tensorflow": (saved_model,),
-    "jax": (stable_hlo,),
-    "torch": (exported_program, onnx_files),
-}
+EXPORT = {"tensorflow": saved_model, "jax": stable_hlo, "torch": onnx_files}
 
 
 def check(name: str) -> None:
@@ -196,8 +193,7 @@ def check(name: str) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         _check_files(theirs, ours, x, folder)
-        for export in EXPORTS[keras.backend.backend()]:
-            export(theirs, ours, x, folder)
+        EXPORT[keras.backend.backend()](theirs, ours, x, folder)
     _check_functions(ours, x)
     _check_training(ours, x)
 

@@ -20,8 +20,8 @@ from keras_trainkit._validation import invalid
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-# Layers ask in every call, and a process has one backend. A dict is what `torch.compile` sees
-# through, where it would go past a `cache` into the import.
+# Layers ask in every call, and a process has one backend. A dict is what PyTorch's tracer can read;
+# past a `cache` it would go into the import.
 _loaded: dict[str, ModuleType] = {}
 
 
@@ -33,6 +33,12 @@ def backend_module(package: str) -> ModuleType:
             raise invalid("keras.backend.backend()", f"one of {', '.join(BACKENDS)}", backend)
         _loaded[package] = import_module(f"{package}._{backend}")
     return _loaded[package]
+
+
+def load_for_tracing(package: str) -> None:
+    """Load what PyTorch's tracer, which follows no import, may meet in the first call."""
+    if keras.backend.backend() == "torch":
+        backend_module(package)
 
 
 def leaves_here(x: Tensor) -> bool:
@@ -92,3 +98,6 @@ def generator_state() -> np.ndarray | None:
 def set_generator_state(state: np.ndarray) -> None:
     """Continue the backend's global random stream from a state that `generator_state` gave."""
     backend_module(__name__).set_generator_state(state)
+
+
+load_for_tracing(__name__)

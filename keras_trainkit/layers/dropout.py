@@ -62,8 +62,8 @@ class Dropout(keras.layers.Layer):
         training: bool. Whether to drop. Defaults to `False`.
 
     Raises:
-        ValueError: if `rate` (a schedule's first) is outside `[0, 1]`, if `noise_shape` or `seed` is
-            malformed, if `noise_shape` does not fit the inputs, or these are complex or strings.
+        ValueError: if `rate` (a schedule's first) is outside `[0, 1]`, `noise_shape` or `seed` is
+            malformed, `noise_shape` does not fit the inputs, or these are complex or strings.
         TypeError: if `rate` is assigned where a schedule gives it.
         RuntimeError: on JAX, if a callback assigns `rate` in the middle of an epoch to a layer that
             it did not reach through `self.model`, or reads what a schedule gives; the trainer holds

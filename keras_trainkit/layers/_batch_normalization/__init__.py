@@ -8,7 +8,7 @@ it by the mean of what is left, so that nothing cancels.
 
 from keras import ops
 
-from keras_trainkit._backend import backend_module
+from keras_trainkit._backend import backend_module, load_for_tracing
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.layers._batch_normalization.moments import centered_moments, others
 
@@ -58,3 +58,6 @@ def along(axis: int, vector: Tensor, x: Tensor) -> Tensor:
     shape = [1] * len(x.shape)
     shape[axis] = -1
     return ops.reshape(vector, shape)
+
+
+load_for_tracing(__name__)

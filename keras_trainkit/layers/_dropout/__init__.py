@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from keras_trainkit._backend import backend_module, leaves_here, runs_on_this_cpu
+from keras_trainkit._backend import backend_module, leaves_here, load_for_tracing, runs_on_this_cpu
 from keras_trainkit._tensors import Tensor
 
 
@@ -44,3 +44,6 @@ def kept_share(rate: Tensor | float) -> Tensor | float:
     if isinstance(rate, float):
         return 1 - rate or 1.0
     return ops.where(rate < 1, 1 - rate, 1)
+
+
+load_for_tracing(__name__)

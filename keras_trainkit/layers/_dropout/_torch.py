@@ -13,7 +13,7 @@ import torch
 
 from keras_trainkit._backend import leaves_here
 from keras_trainkit._tensors import Tensor
-from keras_trainkit.layers._dropout import drop_by_noise, kept_share
+from keras_trainkit.layers._dropout import kept_share
 
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -35,8 +35,9 @@ def drop_in_trace(
             return inputs
         if rate < 1 and noise_shape is None:  # at 1, infinite inputs would become NaN
             return torch.nn.functional.dropout(inputs, rate, training=True)
-    shape = inputs.shape if noise_shape is None else noise_shape
-    return drop_by_noise(inputs, torch.rand(shape, device=inputs.device), rate)
+    noise = torch.rand(inputs.shape if noise_shape is None else noise_shape, device=inputs.device)
+    kept = inputs.to(torch.promote_types(inputs.dtype, torch.float32)) / kept_share(rate)
+    return torch.where(noise < rate, 0, kept).to(inputs.dtype)
 
 
 def _mask(shape: torch.Size, rate: float, state: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ def noise_shape_for(inputs: Tensor, noise_shape: NoiseShape | None) -> tuple[Any
     if missing < 0 or (missing and None in noise_shape):
         raise invalid("noise_shape", f"of the inputs' rank {len(shape)}", noise_shape)
     if any(
-        size is not None and entry not in (None, 1, size)
+        isinstance(size, int) and entry not in (None, 1, size)
         for entry, size in zip(noise_shape, shape[missing:], strict=True)
     ):
         requirement = f"broadcastable to the inputs' shape {shape}"

@@ -440,7 +440,8 @@ def test_trains_through_a_rate_of_1():
     after = model.get_weights()
     for old, new in zip(before[:3], after[:3], strict=True):
         np.testing.assert_array_equal(old, new)
-    assert np.isfinite(after[3]).all() and (after[3] != before[3]).all()
+    assert np.isfinite(after[3]).all()
+    assert (after[3] != before[3]).all()
 
 
 # Seeds
