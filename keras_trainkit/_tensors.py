@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_trainkit._validation import invalid
+
 # Each backend has a type of its own, and Keras none for all of them: this name is for readers.
 Tensor: TypeAlias = Any
 
@@ -27,6 +29,16 @@ def at_least_float32(dtype: Any) -> str:
     """Return "float64" for float64 and "float32" for every other type."""
     # On PyTorch `keras.backend.result_type` turns float64 into float32.
     return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
+
+
+def floating(name: str, x: Tensor, dtype: str) -> Tensor:
+    """Return `x`, cast to `dtype` if it holds integers or truth values, or raise."""
+    own = keras.backend.standardize_dtype(x.dtype)
+    if "float" in own:
+        return x
+    if "int" not in own and own != "bool":
+        raise invalid(f"{name}.dtype", "that of floats, integers or bools", own)
+    return ops.cast(x, dtype)
 
 
 def larger(one: Tensor, other: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ hold what several components share; kernels of one component stay in its own fol
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -21,13 +20,40 @@ from keras_trainkit._validation import invalid
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-@cache  # Layers ask in every call, and a process has one backend.
+# Layers ask in every call, and a process has one backend. A dict is what PyTorch's tracer can read;
+# past a `cache` it would go into the import.
+_loaded: dict[str, ModuleType] = {}
+
+
 def backend_module(package: str) -> ModuleType:
     """Return the active backend's file in a package, such as `keras_trainkit.layers._dropout`."""
-    backend = keras.backend.backend()
-    if backend not in BACKENDS:
-        raise invalid("keras.backend.backend()", f"one of {', '.join(BACKENDS)}", backend)
-    return import_module(f"{package}._{backend}")
+    if package not in _loaded:
+        backend = keras.backend.backend()
+        if backend not in BACKENDS:
+            raise invalid("keras.backend.backend()", f"one of {', '.join(BACKENDS)}", backend)
+        _loaded[package] = import_module(f"{package}._{backend}")
+    return _loaded[package]
+
+
+def load_for_tracing(package: str) -> None:
+    """Load what PyTorch's tracer, which follows no import, may meet in the first call."""
+    if keras.backend.backend() == "torch":
+        backend_module(package)
+
+
+def leaves_here(x: Tensor) -> bool:
+    """Say whether what is computed with `x` becomes a program or a transform of somebody else.
+
+    So it is on PyTorch in an export, in the functions of `torch.func`, and where derivatives are
+    mapped or go forward. There, only PyTorch's own operations do. TensorFlow and JAX trace
+    everything, and export what they trace.
+    """
+    return keras.backend.backend() == "torch" and backend_module(__name__).leaves_here(x)
+
+
+def runs_on_this_cpu(x: Tensor) -> bool:
+    """Say whether kernels for CPUs serve `x`: elsewhere they have not been measured, or fail."""
+    return backend_module(__name__).on_cpu(x) and not leaves_here(x)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,3 +98,6 @@ def generator_state() -> np.ndarray | None:
 def set_generator_state(state: np.ndarray) -> None:
     """Continue the backend's global random stream from a state that `generator_state` gave."""
     backend_module(__name__).set_generator_state(state)
+
+
+load_for_tracing(__name__)

@@ -11,6 +11,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function)
 
 
+def on_cpu(x: jax.Array) -> bool:
+    """Say whether programs are for CPUs unless they say otherwise."""
+    return jax.default_backend() == "cpu"
+
+
 def replica_sum(x: jax.Array) -> jax.Array:
     """Return `x`: under `keras.distribution` arrays are those of the whole batch."""
     return x

@@ -12,6 +12,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function, autograph=False, reduce_retracing=True)
 
 
+def on_cpu(x: tf.Tensor) -> bool:
+    """Say whether there is nothing but CPUs: a graph does not know where it will run."""
+    return not tf.config.list_logical_devices("GPU")
+
+
 def replica_sum(x: tf.Tensor) -> tf.Tensor:
     """Add `x` over all replicas; outside of a replica, return it."""
     context = tf.distribute.get_replica_context()

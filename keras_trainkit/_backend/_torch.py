@@ -6,11 +6,41 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import _C
+from torch.autograd import forward_ad
+
+# The tracers behind `torch.export` and `make_fx`.
+FAKE, PROXY = _C._TorchDispatchModeKey.FAKE, _C._TorchDispatchModeKey.PROXY
+# Older than PyTorch 2.7 it does not tell an export from `torch.compile`.
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function`, run eagerly and without a record for gradients."""
     return torch.no_grad()(function)
+
+
+def on_cpu(x: torch.Tensor) -> bool:
+    """Say whether `x` lies in the memory of the CPU."""
+    return x.device.type == "cpu"
+
+
+def leaves_here(x: torch.Tensor) -> bool:
+    """Say whether `x` belongs to an export, to `torch.func`, or to a mapped or forward derivative.
+
+    `torch.compile` is none of these: its program runs here.
+    """
+    if torch.compiler.is_compiling():
+        return _is_exporting()
+    return (
+        torch.jit.is_tracing()
+        or _C._get_dispatch_mode(FAKE) is not None
+        or _C._get_dispatch_mode(PROXY) is not None
+        or _C._functorch.peek_interpreter_stack() is not None
+        # The gradients in `jacobian(vectorize=True)` and `grad(is_grads_batched=True)`.
+        or _C._functorch.is_legacy_batchedtensor(x)
+        or forward_ad._current_level >= 0
+    )
 
 
 def replica_sum(x: torch.Tensor) -> torch.Tensor:

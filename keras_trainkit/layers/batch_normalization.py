@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_trainkit._backend import never_empty, replica_sum
 from keras_trainkit._register import register
-from keras_trainkit._tensors import Tensor, at_least_float32
+from keras_trainkit._tensors import Tensor, at_least_float32, floating
 from keras_trainkit._validation import boolean, integer, invalid, real
 from keras_trainkit.layers._batch_normalization import affine, along, normalize, normalize_by_batch
 from keras_trainkit.layers._batch_normalization.moments import (
@@ -107,7 +107,8 @@ class BatchNormalization(keras.layers.Layer):
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: float tensor; the size of `axis` must be known.
+        inputs: float tensor; the size of `axis` must be known. Integers and bools are taken as
+            floats.
         training: bool. Whether to use the batch's statistics. Defaults to `False`.
         mask: bool tensor or `None`, shape of the inputs without the last axis, or broadcastable to
             it. Positions that are false do not count in the batch's statistics.
@@ -117,8 +118,8 @@ class BatchNormalization(keras.layers.Layer):
             `momentum_warmup`, where it makes one more entry in weights files; otherwise `None`.
 
     Raises:
-        ValueError: if an argument is outside its interval, if `axis` does not fit the inputs, or if
-            the mask has another rank.
+        ValueError: if an argument is outside its interval, if `axis` does not fit the inputs, if
+            these are complex or strings, or if the mask has another rank.
 
     Differs from Keras: exact where `E[x^2] - E[x]^2` loses all digits (Keras on PyTorch and with
         `synchronized`). Faster: on CPUs by the frameworks' fused kernels, whose mean is refined
@@ -231,7 +232,8 @@ class BatchNormalization(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
         """Return the normalized inputs; in training, move the moving statistics."""
-        x = ops.cast(inputs, at_least_float32(inputs.dtype))
+        x = floating("inputs", inputs, at_least_float32(self.compute_dtype))
+        x = ops.cast(x, at_least_float32(x.dtype))
         axis = self._axis_in(x.shape)
         gamma = ops.cast(self.gamma, x.dtype) if self.scale else None
         beta = ops.cast(self.beta, x.dtype) if self.center else None

@@ -1,19 +1,20 @@
 """Inverted dropout whose rate can change during training."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 from keras import ops
 
+from keras_trainkit import _validation
 from keras_trainkit._keras_internals import ShownToSavedModel
 from keras_trainkit._register import register
 from keras_trainkit._runtime_number import RuntimeNumber
-from keras_trainkit._tensors import Tensor, at_least_float32
-from keras_trainkit._validation import integer, invalid, real
+from keras_trainkit._seeds import folded
+from keras_trainkit._tensors import Tensor, at_least_float32, floating
 from keras_trainkit.layers._dropout import drop
+from keras_trainkit.layers._dropout.noise_shape import checked_noise_shape, noise_shape_for
 from keras_trainkit.layers._dropout.scheduled_rate import ScheduledRate
 
 STREAM_FILE = "random_stream.json"
@@ -32,40 +33,45 @@ class Dropout(ShownToSavedModel, keras.layers.Layer):
     it by a hash (not for cryptography) in the forward and again in the backward pass and keep
     nothing in between; PyTorch keeps one byte for each number. `u` has a resolution of 2^-24 at
     least, except 2^-16 on PyTorch for rates up to 1/2, and on TensorFlow without XLA or for inputs
-    of unknown sizes besides the batch. Elsewhere, and with a `noise_shape`, Keras draws `u`.
+    of unknown sizes besides the batch. Elsewhere, and with a `noise_shape`, Keras draws `u`. In an
+    export from PyTorch, in `torch.func` and in forward-mode derivatives, PyTorch draws it: from the
+    generator that `torch.manual_seed` sets, or the one of the exported program. There, the seed
+    plays no part and the stream does not move.
 
     `rate` is a number that compiled steps read when they run: assign it at any time, for example
     from a callback, and the next step uses it without a new trace. It may also be a schedule over
     the training calls of this layer, the first of which is call 0; its values are clipped to
-    `[0, 1)`. A `.keras` file holds the present rate and the position in the random stream, so that
+    `[0, 1]`. A `.keras` file holds the present rate and the position in the random stream, so that
     training goes on as if it had not been interrupted; a weights file holds nothing of this layer,
     as with Keras's.
 
     Args:
-        rate: float in `[0, 1)`, expected fraction of the units to zero; or a
+        rate: float in `[0, 1]`, expected fraction of the units to zero; or a
             `keras.optimizers.schedules.LearningRateSchedule` that gives it.
         noise_shape: sequence of positive ints or `None`, or `None`. Shape of the mask, which is
             broadcast to the inputs; a `None` entry takes the inputs' size. `(None, 1, None)` drops
-            the same features in all steps of a sequence. Defaults to `None`, the inputs' shape.
-        seed: int >= 0 or `None`. Start of this layer's random stream. Defaults to `None`, which
-            draws one; `keras.utils.set_random_seed` makes that reproducible.
+            the same features in all steps of a sequence. A shorter one, without `None`, is that of
+            the last axes. Defaults to `None`, the inputs' shape.
+        seed: int >= 0 or `None`. Start of this layer's random stream; of any size, on every
+            backend. Defaults to `None`, which draws one; `keras.utils.set_random_seed` makes that
+            reproducible.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: float tensor of any shape.
+        inputs: float tensor of any shape. Integers and bools become the layer's compute type,
+            training or not.
         training: bool. Whether to drop. Defaults to `False`.
 
     Raises:
-        ValueError: if `rate` (a schedule's first) is outside `[0, 1)`, or `noise_shape` or `seed`
-            is malformed.
+        ValueError: if `rate` (a schedule's first) is outside `[0, 1]`, `noise_shape` or `seed` is
+            malformed, `noise_shape` does not fit the inputs, or these are complex or strings.
         TypeError: if `rate` is assigned where a schedule gives it.
         RuntimeError: on JAX, if a callback assigns `rate` in the middle of an epoch to a layer that
             it did not reach through `self.model`, or reads what a schedule gives; the trainer holds
             the layer's state and would overwrite an assignment.
 
-    Differs from Keras: `rate` may be assigned during training or follow a schedule. A rate of 1 is
-    refused, because `1 / (1 - rate)` does not exist. The random stream is another one, and `.keras`
-    files hold its position.
+    Differs from Keras: `rate` may be assigned during training or follow a schedule. Integers are
+    taken. The random stream is another one, and `.keras` files hold its position.
 
     Example:
         >>> import keras
@@ -93,9 +99,11 @@ class Dropout(ShownToSavedModel, keras.layers.Layer):
     ) -> None:
         """Check the arguments; start the random stream."""
         super().__init__(**kwargs)
-        self.noise_shape = _checked_noise_shape(noise_shape)
-        self.seed = None if seed is None else integer("seed", seed, low=0)
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        self.noise_shape = checked_noise_shape(noise_shape)
+        self.seed = _validation.seed("seed", seed)
+        self.seed_generator = keras.random.SeedGenerator(
+            self.seed if self.seed is None else folded(self.seed)
+        )
         self._rate = self._fixed_or_scheduled(rate)
         self.supports_masking = True
         # As in Keras's layers without weights; a `build` of a subclass is still to come.
@@ -130,20 +138,11 @@ class Dropout(ShownToSavedModel, keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the inputs with a part of the units dropped, if `training`."""
+        inputs = floating("inputs", inputs, self.compute_dtype)
         if not training:
             return inputs
-        return drop(inputs, self._rate.read(), self.seed_generator, self._noise_shape_of(inputs))
-
-    def _noise_shape_of(self, inputs: Tensor) -> Sequence[int] | None:
-        if self.noise_shape is None:
-            return None
-        shape = ops.shape(inputs)
-        if len(self.noise_shape) != len(shape):
-            raise invalid("noise_shape", f"of the inputs' rank {len(shape)}", self.noise_shape)
-        return tuple(
-            size if entry is None else entry
-            for entry, size in zip(self.noise_shape, shape, strict=True)
-        )
+        noise_shape = noise_shape_for(inputs, self.noise_shape)
+        return drop(inputs, self._rate.read(), self.seed_generator, noise_shape)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the inputs."""
@@ -177,17 +176,4 @@ def fixed_rate(layer: Dropout, rate: Any) -> RuntimeNumber:
 
 
 def _checked_rate(name: str, rate: Any) -> float:
-    return real(name, rate, low=0, high=1, high_open=True)
-
-
-def _checked_noise_shape(noise_shape: Any) -> tuple[int | None, ...] | None:
-    if noise_shape is None:
-        return None
-    try:
-        return tuple(
-            entry if entry is None else integer("noise_shape", entry, low=1)
-            for entry in noise_shape
-        )
-    except (TypeError, ValueError) as error:
-        requirement = "a sequence of positive integers and None"
-        raise invalid("noise_shape", requirement, noise_shape) from error
+    return _validation.real(name, rate, low=0, high=1)

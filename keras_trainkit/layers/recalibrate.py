@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit._backend import compiled
-from keras_trainkit._tensors import Tensor, at_least_float32, float64_of
+from keras_trainkit._tensors import Tensor, at_least_float32, float64_of, floating
 from keras_trainkit._validation import invalid
 from keras_trainkit.layers._batch_normalization.moments import centered_moments, others
 from keras_trainkit.layers._model_pass import batches, inference_pass, layers_inside
@@ -124,7 +124,8 @@ def _by_batch(layer: keras.Layer, uses: list) -> Callable[..., Any]:
 
 def _moments(inputs: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean, the biased variance and the number of unmasked elements along `axis`."""
-    x = ops.cast(inputs, at_least_float32(inputs.dtype))
+    x = floating("inputs", inputs, "float32")
+    x = ops.cast(x, at_least_float32(x.dtype))
     valid = None if mask is None else ops.cast(ops.expand_dims(mask, -1), "bool")
     _, *moments = centered_moments(x, others(x, axis % len(x.shape)), valid)
     mean, variance, count = (ops.reshape(moment, (-1,)) for moment in moments)

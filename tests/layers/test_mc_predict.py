@@ -381,6 +381,14 @@ def test_every_kind_of_dropout_is_on_and_follows_the_seed(layer):
 
 
 @pytest.mark.short("torch")
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("seed", [np.int64(4), np.uint8(4), 2**32, 2**70])
+def test_takes_numpys_integers_and_any_size_for_a_seed(seed):
+    model = on(layers.Dropout(0.5), (6,))
+    first, second = (mc_predict(model, X, samples=2, seed=s) for s in (seed, int(seed)))
+    np.testing.assert_array_equal(first.mean, second.mean)
+
+
 @pytest.mark.parametrize("layer", DROPOUTS, ids=lambda layer: type(layer).__name__)
 def test_shared_masks_are_the_same_for_every_row(layer):
     model = on(layer)

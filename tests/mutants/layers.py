@@ -17,9 +17,9 @@ MUTANTS = (
     ),
     Mutant(
         "layers/dropout.py",
-        "low=0, high=1, high_open=True)",
         "low=0, high=1)",
-        "a rate of 1 is no error",
+        "low=0, high=1, high_open=True)",
+        "a rate of 1 is an error",
         DROPOUT,
     ),
     Mutant(
@@ -38,9 +38,9 @@ MUTANTS = (
     ),
     Mutant(
         "layers/_dropout/scheduled_rate.py",
-        "ops.clip(rate, 0, 1 - 2.0**-24)",
         "ops.clip(rate, 0, 1)",
-        "a scheduled rate may reach 1, and what is kept is divided by zero",
+        "ops.clip(rate, 0, 2)",
+        "a scheduled rate is not clipped",
         "layers/dropout/test_stream.py",
     ),
     Mutant(
@@ -193,9 +193,9 @@ MUTANTS = (
         KERNELS,
     ),
     Mutant(
-        "layers/_batch_normalization/__init__.py",
-        "scale = 1 / ops.sqrt(variance + epsilon)",
-        "scale = 1 / (ops.sqrt(variance) + epsilon)",
+        "layers/_batch_normalization/_jax.py",
+        "_product(lax.rsqrt(variance + epsilon), gamma), beta)",
+        "_product(lax.rsqrt(variance) + epsilon, gamma), beta)",
         "at inference epsilon stands outside the root",
         STATISTICS,
         "jax",

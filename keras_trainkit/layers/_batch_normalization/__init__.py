@@ -8,7 +8,7 @@ it by the mean of what is left, so that nothing cancels.
 
 from keras import ops
 
-from keras_trainkit._backend import backend_module
+from keras_trainkit._backend import backend_module, load_for_tracing
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.layers._batch_normalization.moments import centered_moments, others
 
@@ -39,12 +39,11 @@ def normalize(
 ) -> Tensor:
     """Return y by the given statistics of each channel."""
     kernel = backend_module(__name__)
-    if kernel.can_normalize(x):
+    if kernel.can_normalize(x, axis):
         return kernel.normalize(x, axis, mean, variance, gamma, beta, epsilon)
-    scale = 1 / ops.sqrt(variance + epsilon)
-    scale = scale if gamma is None else scale * gamma
-    # Not `x * scale + (beta - mean * scale)`, which cancels where the mean is far from zero.
-    return affine(x - along(axis, mean, x), axis, scale, beta)
+    # What exporters know, and fold into the layer before. For `axis` see TensorFlow's.
+    axis = -1 if axis == len(x.shape) - 1 else axis
+    return ops.batch_normalization(x, mean, variance, axis, beta, gamma, epsilon)
 
 
 def affine(x: Tensor, axis: int, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
@@ -59,3 +58,6 @@ def along(axis: int, vector: Tensor, x: Tensor) -> Tensor:
     shape = [1] * len(x.shape)
     shape[axis] = -1
     return ops.reshape(vector, shape)
+
+
+load_for_tracing(__name__)

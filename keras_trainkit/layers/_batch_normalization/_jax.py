@@ -18,9 +18,25 @@ def can_normalize_by_batch(x: jax.Array) -> bool:
     return x.size > 0
 
 
-def can_normalize(x: jax.Array) -> bool:
-    """Say no: XLA makes one loop of the plain formula."""
-    return False
+def can_normalize(x: jax.Array, axis: int) -> bool:
+    """Say yes."""
+    return True
+
+
+def normalize(
+    x: jax.Array,
+    axis: int,
+    mean: jax.Array,
+    variance: jax.Array,
+    gamma: jax.Array | None,
+    beta: jax.Array | None,
+    epsilon: float,
+) -> jax.Array:
+    """Return y by the given mean and variance."""
+    # Not Keras's `x * scale + (beta - mean * scale)`, which cancels where the mean is far from
+    # zero: XLA makes one loop of both.
+    rest = x - along(axis, mean, x)
+    return affine(rest, axis, _product(lax.rsqrt(variance + epsilon), gamma), beta)
 
 
 def normalize_by_batch(

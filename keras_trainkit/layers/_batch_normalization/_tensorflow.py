@@ -10,7 +10,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
-from keras_trainkit.layers._batch_normalization import FAR, along
+from keras_trainkit._backend import runs_on_this_cpu
+from keras_trainkit.layers._batch_normalization import FAR
 
 Tensors = tuple[tf.Tensor, ...]
 
@@ -23,9 +24,18 @@ def can_normalize_by_batch(x: tf.Tensor) -> bool:
     return True
 
 
-def can_normalize(x: tf.Tensor) -> bool:
-    """Say whether this is the fastest way: so far measured on CPUs only."""
-    return x.dtype == tf.float32 and not tf.config.list_logical_devices("GPU")
+def can_normalize(x: tf.Tensor, axis: int) -> bool:
+    """Say whether the fused kernel takes `x` as it is, channels last.
+
+    Exporters know it as well. Reshaping other inputs to images would show in what they write, and
+    the kernel is slower on few channels at a time.
+    """
+    return fused_is_fast(x) and x.shape.rank == 4 and axis == 3
+
+
+def fused_is_fast(x: tf.Tensor) -> bool:
+    """Say whether the fused kernels serve `x`."""
+    return x.dtype == tf.float32 and runs_on_this_cpu(x)
 
 
 def normalize_by_batch(
@@ -42,7 +52,7 @@ def prefers_fused(x: tf.Tensor) -> bool:
     """Say whether the fused kernels are the faster and exact ones for a batch like `x`."""
     sizes = [BATCH if size is None else size for size in x.shape]
     in_xla = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    return can_normalize(x) and math.prod(sizes) >= FUSED_FROM and not in_xla
+    return fused_is_fast(x) and math.prod(sizes) >= FUSED_FROM and not in_xla
 
 
 def normalize(
@@ -55,13 +65,8 @@ def normalize(
     epsilon: float,
 ) -> tf.Tensor:
     """Return y by the given mean and variance."""
-    if axis == x.shape.rank - 1 and x.shape.rank >= 4:
-        gamma, beta = _filled(gamma, beta, x.shape[axis], x.dtype)
-        images = _images(_rows(x, axis))
-        return tf.reshape(_fused(images, mean, variance, gamma, beta, epsilon), tf.shape(x))
-    # The fused operation is slower on few channels at a time; x - mean would be a third pass.
-    vectors = [v if v is None else along(axis, v, x) for v in (mean, variance, beta, gamma)]
-    return tf.nn.batch_normalization(x, *vectors, epsilon)
+    gamma, beta = _filled(gamma, beta, x.shape[axis], x.dtype)
+    return _fused(x, mean, variance, gamma, beta, epsilon)
 
 
 def _closed_form(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> Tensors:

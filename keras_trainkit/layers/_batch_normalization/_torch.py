@@ -4,17 +4,20 @@ from typing import Any
 
 import torch
 
+from keras_trainkit._backend import runs_on_this_cpu
 from keras_trainkit.layers._batch_normalization import FAR
 
 Tensors = tuple[torch.Tensor, ...]
 
 
 def can_normalize_by_batch(x: torch.Tensor) -> bool:
-    """Say whether this is the fastest way: so far measured on CPUs only."""
-    return x.device.type == "cpu" and x.numel() > 0
+    """Say whether PyTorch's kernels serve `x`."""
+    return runs_on_this_cpu(x) and x.numel() > 0
 
 
-can_normalize = can_normalize_by_batch
+def can_normalize(x: torch.Tensor, axis: int) -> bool:
+    """Say whether PyTorch's kernels serve `x`, over any axis."""
+    return can_normalize_by_batch(x)
 
 
 def normalize_by_batch(

@@ -4,12 +4,8 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
+from keras_trainkit.layers._dropout import kept_share
 from keras_trainkit.layers._dropout._hash import drops, random_bits
-
-
-def can_drop(inputs: jax.Array) -> bool:
-    """Say whether this is the fastest way: so far measured on CPUs only."""
-    return jax.default_backend() == "cpu"
 
 
 # `checkpoint` stores the arguments instead of the mask, and leaves every kind of derivative whole.
@@ -17,7 +13,7 @@ def can_drop(inputs: jax.Array) -> bool:
 def drop(inputs: jax.Array, rate: jax.Array, state: jax.Array) -> jax.Array:
     """Zero the inputs where their random bits fall below `rate`, and scale the others."""
     dropped = drops(random_bits(_positions(inputs.shape), state), rate)
-    scaled = inputs.astype(rate.dtype) / (1 - rate)
+    scaled = inputs.astype(rate.dtype) / kept_share(rate)
     return jnp.where(dropped, 0, scaled).astype(inputs.dtype)
 
 

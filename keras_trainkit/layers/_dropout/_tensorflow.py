@@ -5,12 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_trainkit.layers._dropout import kept_share
 from keras_trainkit.layers._dropout._hash import drops, random_bits
-
-
-def can_drop(inputs: tf.Tensor) -> bool:
-    """Say whether this is the fastest way: so far measured on CPUs only."""
-    return not tf.config.list_logical_devices("GPU")
 
 
 def drop(inputs: tf.Tensor, rate: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
@@ -60,7 +56,8 @@ def _by_stored_mask(inputs: tf.Tensor, rate: tf.Tensor, state: tf.Tensor) -> Any
     bits = tf.random.stateless_uniform([words], state, None, None, tf.int32)
     bits = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[: tf.size(inputs)]
     threshold = tf.cast(rate * 2.0**16 - 2.0**15, tf.int16)
-    dropped = tf.reshape(bits, tf.shape(inputs)) < threshold
+    # 16 bits have no number above them all, which a rate of 1 would need.
+    dropped = (tf.reshape(bits, tf.shape(inputs)) < threshold) | (rate >= 1)
     return _masked(inputs, dropped, rate), lambda upstream: (
         _masked(upstream, dropped, rate),
         None,
@@ -69,5 +66,5 @@ def _by_stored_mask(inputs: tf.Tensor, rate: tf.Tensor, state: tf.Tensor) -> Any
 
 
 def _masked(x: tf.Tensor, dropped: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-    kept = tf.cast(tf.cast(x, rate.dtype) / (1 - rate), x.dtype)
+    kept = tf.cast(tf.cast(x, rate.dtype) / kept_share(rate), x.dtype)
     return tf.where(dropped, tf.zeros((), x.dtype), kept)

@@ -10,7 +10,7 @@ from keras_trainkit._tensors import Tensor
 
 
 class ScheduledRate:
-    """A rate in `[0, 1)` that a schedule gives for each training call of a layer.
+    """A rate in `[0, 1]` that a schedule gives for each training call of a layer.
 
     The calls are counted by the layer's seed generator, so that no further variable is needed and
     a file that holds the random stream's position holds the schedule's as well.
@@ -48,8 +48,7 @@ class ScheduledRate:
     def read(self) -> Tensor:
         """Return the rate as a tensor for the running step."""
         rate = ops.cast(self.schedule(self._seed_generator.state.value[1]), self.dtype)
-        # The largest float32 below 1.
-        return ops.clip(rate, 0, 1 - 2.0**-24)
+        return ops.clip(rate, 0, 1)
 
     def config(self) -> dict[str, Any]:
         """Return what makes an equal layer."""

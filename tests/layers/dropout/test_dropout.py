@@ -1,6 +1,7 @@
 """Dropout against its formula: what it keeps, what it scales, and what it refuses."""
 
 import copy
+import re
 
 import keras
 import numpy as np
@@ -14,6 +15,10 @@ from tests.layers.derivatives import differentiated
 from tests.references import layers as references
 
 pytestmark = pytest.mark.oldest
+
+
+# JAX has none unless it is told.
+FLOAT64 = pytest.param("float64", marks=pytest.mark.backend("tensorflow", "torch"))
 
 
 def random(*shape, seed=0):
@@ -54,10 +59,10 @@ def test_config_holds_the_present_rate():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rate": 1.2}, "`rate` must be in [0, 1). Received: rate=1.2"),
-        ({"rate": 1}, "`rate` must be in [0, 1). Received: rate=1"),
-        ({"rate": float("nan")}, "`rate` must be in [0, 1). Received: rate=nan"),
-        ({"rate": "0.5"}, "`rate` must be a number in [0, 1). Received: rate='0.5'"),
+        ({"rate": 1.2}, "`rate` must be in [0, 1]. Received: rate=1.2"),
+        ({"rate": 1.0 + 2.0**-52}, "`rate` must be in [0, 1]. Received: rate=1.0000000000000002"),
+        ({"rate": float("nan")}, "`rate` must be in [0, 1]. Received: rate=nan"),
+        ({"rate": "0.5"}, "`rate` must be a number in [0, 1]. Received: rate='0.5' (a str)"),
         ({"rate": 0.5, "seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
         (
             {"rate": 0.5, "noise_shape": (2, -1)},
@@ -75,14 +80,22 @@ def test_refuses_bad_arguments(arguments, message):
 
 def test_refuses_a_bad_rate_and_keeps_the_old_one():
     layer = Dropout(0.3)
-    with pytest.raises(ValueError, match=r"`rate` must be in \[0, 1\). Received: rate=1.0"):
-        layer.rate = 1.0
+    with pytest.raises(ValueError, match=r"`rate` must be in \[0, 1\]. Received: rate=1.5"):
+        layer.rate = 1.5
     assert layer.rate == 0.3
 
 
-def test_refuses_a_noise_shape_of_another_rank():
+@pytest.mark.parametrize("noise_shape", [(2, 1, 3), (None,)])
+def test_refuses_a_noise_shape_of_another_rank(noise_shape):
     with pytest.raises(ValueError, match="`noise_shape` must be of the inputs' rank 2"):
-        Dropout(0.5, noise_shape=(2, 1, 3))(random(2, 3), training=True)
+        Dropout(0.5, noise_shape=noise_shape)(random(2, 3), training=True)
+
+
+@pytest.mark.parametrize("noise_shape", [(2,), (3, 3), (None, 2)])
+def test_refuses_a_noise_shape_that_does_not_broadcast(noise_shape):
+    message = "`noise_shape` must be broadcastable to the inputs' shape (2, 3)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Dropout(0.5, noise_shape=noise_shape)(random(2, 3), training=True)
 
 
 def test_has_no_weights():
@@ -386,7 +399,69 @@ def test_one_seed_gives_one_stream():
     assert (array(other(x, training=True)) != streams[0][0]).any()
 
 
+@pytest.mark.parametrize(
+    ("noise_shape", "shared"),
+    [((1,), (0, 1, 2)), ((60,), (0, 1)), ((20, 1), (0, 2)), ([1, 1, 60], (0, 1))],
+)
+def test_a_shorter_noise_shape_is_that_of_the_last_axes(noise_shape, shared):
+    y = array(Dropout(0.5, noise_shape=noise_shape, seed=2)(np.ones((5, 20, 60)), training=True))
+    assert set(np.unique(y)) <= {0, 2}
+    assert (y == y.max(shared, keepdims=True)).all()
+    if noise_shape != (1,):
+        assert set(np.unique(y)) == {0, 2}
+
+
 def test_noise_shape_shares_the_mask():
     y = array(Dropout(0.5, noise_shape=(None, 1, 6))(np.ones((5, 4, 6)), training=True))
     np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1], y.shape))
     assert (y[0] != y[1]).any()
+
+
+@pytest.mark.parametrize("noise_shape", [None, (None, 1), (4,)])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16", FLOAT64])
+@pytest.mark.usefixtures("kernel")
+def test_a_rate_of_1_drops_everything_and_has_zero_gradients(dtype, noise_shape):
+    x = np.array([[np.inf, -np.inf, 0, 6e4], [1, 2, 3, 4]])
+    layer = Dropout(1, noise_shape, dtype=dtype)
+    for result in differentiated(layer)(x, np.ones_like(x)):
+        np.testing.assert_array_equal(result, np.zeros_like(x))
+    layer.rate = 0.0
+    np.testing.assert_array_equal(array(layer(x[1:], training=True)), x[1:])
+    layer.rate = 1.0
+    assert not array(layer(x, training=True)).any()
+
+
+def test_trains_through_a_rate_of_1():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), Dropout(1.0)])
+    model.add(keras.layers.Dense(1))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    before = model.get_weights()
+    model.fit(random(8, 3), np.ones((8, 1)), verbose=0)
+    after = model.get_weights()
+    for old, new in zip(before[:3], after[:3], strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert np.isfinite(after[3]).all()
+    assert (after[3] != before[3]).all()
+
+
+# Seeds
+
+
+@pytest.mark.parametrize("seed", [2**31, 2**32 - 1, 2**32, 2**40 + 1, 2**64, 10**40])
+def test_takes_seeds_of_any_size(seed):
+    x = np.ones((50, 50), "float32")
+    layer = assert_round_trips(Dropout(0.5, seed=seed))
+    y = array(layer(x, training=True))
+    assert layer.seed == seed
+    np.testing.assert_array_equal(y, array(Dropout(0.5, seed=seed)(x, training=True)))
+    for other in (seed + 1, seed - 1, seed % 2**32, seed % 2**31):
+        if other != seed:
+            assert (y != array(Dropout(0.5, seed=other)(x, training=True))).any()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+def test_takes_numpys_integers_for_seeds(kind):
+    x = np.ones((50, 50), "float32")
+    layer = assert_round_trips(Dropout(0.5, seed=kind(4)))
+    expected = array(Dropout(0.5, seed=4)(x, training=True))
+    np.testing.assert_array_equal(array(layer(x, training=True)), expected)

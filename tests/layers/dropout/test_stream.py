@@ -286,23 +286,23 @@ def test_schedule_scales_outputs_and_gradients_by_its_value():
         np.testing.assert_allclose(dx, 2 * y, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("end", "limit"), [(1.5, 1 - 2.0**-24), (-0.5, 0.0)])
+@pytest.mark.parametrize(("end", "limit"), [(1.5, 1.0), (1.0, 1.0), (-0.5, 0.0)])
 def test_clips_the_schedule(end, limit):
     layer = Dropout(PolynomialDecay(0.5, 2, end))
     masks_of(layer, 4)
     assert layer.rate == limit
     y = array(layer(X, training=True))
     assert np.isfinite(y).all()
-    assert (y == (0 if limit else X)).mean() > 0.999
+    assert (y == (0 if limit else X)).all()
 
 
-@pytest.mark.parametrize("first", [1.0, 1.5, -0.1])
+@pytest.mark.parametrize("first", [1.5, -0.1])
 def test_refuses_a_schedule_that_begins_outside(first):
     schedule = PolynomialDecay(first, 50, 0.4)
     with pytest.raises(ValueError, match="must be") as error:
         Dropout(schedule)
     given = float(array(schedule(0)))
-    assert str(error.value) == f"`rate` must be in [0, 1). Received: rate={given}"
+    assert str(error.value) == f"`rate` must be in [0, 1]. Received: rate={given}"
 
 
 def test_refuses_to_assign_what_a_schedule_gives():
