@@ -62,7 +62,7 @@ def test_config_holds_the_present_rate():
         ({"rate": 1.2}, "`rate` must be in [0, 1]. Received: rate=1.2"),
         ({"rate": 1.0 + 2.0**-52}, "`rate` must be in [0, 1]. Received: rate=1.0000000000000002"),
         ({"rate": float("nan")}, "`rate` must be in [0, 1]. Received: rate=nan"),
-        ({"rate": "0.5"}, "`rate` must be a number in [0, 1]. Received: rate='0.5' (a str)"),
+        ({"rate": "0.5"}, "`rate` must be a number in [0, 1]. Received: rate='0.5'"),
         ({"rate": 0.5, "seed": -1}, "`seed` must be an integer >= 0. Received: seed=-1"),
         (
             {"rate": 0.5, "noise_shape": (2, -1)},
