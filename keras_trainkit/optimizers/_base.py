@@ -371,13 +371,15 @@ class Optimizer(GroupedUpdate):
 
 def _real_tensors(gradients: Iterable[Any]) -> list[Any]:
     """Return lists of numbers as tensors and all else as it is, or raise if one is complex."""
-    tensors = [
-        gradient
-        if gradient is None or hasattr(gradient, "dtype")
-        else ops.convert_to_tensor(gradient)
-        for gradient in gradients
-    ]
-    for dtype in {tensor.dtype for tensor in tensors if tensor is not None}:
+    tensors = list(gradients)
+    dtypes = {getattr(tensor, "dtype", None) for tensor in tensors}
+    if None in dtypes:  # No gradient, or a list: rare, and the set is quick.
+        tensors = [
+            tensor if tensor is None or hasattr(tensor, "dtype") else ops.convert_to_tensor(tensor)
+            for tensor in tensors
+        ]
+        dtypes = {tensor.dtype for tensor in tensors if tensor is not None}
+    for dtype in dtypes:
         if "complex" in str(dtype):
             dtype = keras.backend.standardize_dtype(dtype)
             raise complex_numbers("grads", f"a gradient of type {dtype}")
