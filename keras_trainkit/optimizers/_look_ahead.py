@@ -100,6 +100,8 @@ class LookAhead(Optimizer):
     def _resume(self, indices: Sequence[int]) -> np.ndarray:
         """Move those of these variables that are at the iterate; return the leads."""
         leads = host_values(self._lead)
+        if (leads != AT_ITERATE).all():
+            return leads
         at_iterate = np.zeros(len(leads), bool)
         at_iterate[indices] = leads[indices] == AT_ITERATE
         if at_iterate.any():
@@ -174,9 +176,12 @@ class LookAhead(Optimizer):
             indices: the entries to set.
             values: one for all, or one for each entry of the vector; of the host, or tensors.
         """
+        before = None if ops.is_tensor(values) else before
+        if before is not None and (np.asarray(values, before.dtype) == before).all():
+            return
         took_part = np.zeros(len(self._traits), bool)
         took_part[indices] = True
-        if before is not None and not ops.is_tensor(values):
+        if before is not None:
             after = np.where(took_part, values, before).astype(before.dtype)
             if (after != before).any():
                 vector.assign(after)

@@ -39,6 +39,7 @@ class VelocityUnits(LookAhead):
             unit = 0.0 if self.torch_velocity else KERAS_UNIT  # The first rate will be that unit.
             self._unit = self._add_per_variable(unit, "velocity_unit", variables)
             read_older(self._unit, (), self._unit_for_each)
+            self.__dict__["_factors"] = np.array([own.multiplier for own in self._traits])
 
     @property
     def velocities(self) -> list[Tensor]:
@@ -72,7 +73,7 @@ class VelocityUnits(LookAhead):
     def _rates(self, variables: Sequence[Any], learning_rate: Any) -> Any:
         """Return every variable's learning rate: an array if the host knows it, else a tensor."""
         rate = scalar_like(self._example_scalar(variables), learning_rate, self._unit.dtype)
-        factors = np.array([own.multiplier for own in self._traits])
+        factors = self._factors
         return rate * factors if isinstance(rate, float) else rate * ops.cast(factors, rate.dtype)
 
     def _units(self, indices: Sequence[int], rates: Any) -> tuple[np.ndarray, Any]:
@@ -82,7 +83,7 @@ class VelocityUnits(LookAhead):
             return units, rates
         if not (self.nesterov and isinstance(rates, np.ndarray)):
             return units, units
-        new = [i for i in indices if units[i] < 0 < rates[i]]
+        new = [i for i in indices if units[i] < 0 < rates[i]] if (units < 0).any() else []
         if new:
             self._set_units({i: rates[i] for i in new})
             units = host_values(self._unit)
@@ -123,8 +124,8 @@ class VelocityUnits(LookAhead):
 
     def _unit_for_each(self, unit: np.ndarray) -> np.ndarray:
         """Return the units that one for all meant, times the factor of each learning rate."""
-        factors = np.array([own.multiplier for own in self._traits])
-        return unit * (factors if self.torch_velocity and unit > 0 else np.ones_like(factors))
+        acts = self.torch_velocity and unit > 0
+        return unit * (self._factors if acts else np.ones_like(self._factors))
 
     def _restore(self, store: dict[str, Any]) -> None:
         """Restore the state; a model that was saved at its iterate resumes at the next `fit`.
