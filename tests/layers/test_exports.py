@@ -212,7 +212,7 @@ def test_mapped_derivatives_equal_those_of_a_loop(kind):
 
 
 @torch_only
-@pytest.mark.short()
+@pytest.mark.short
 def test_a_compiled_step_draws_the_masks_of_an_eager_one():
     import torch
 
