@@ -11,6 +11,7 @@ ONNX needs `onnx`, `onnxscript` and `onnxruntime`.
 import collections
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
@@ -111,7 +112,9 @@ def lite_interpreter(program: bytes):
 
     # Delegates would show as operations of their own.
     plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    return tf.lite.Interpreter(model_content=program, experimental_op_resolver_type=plain)
+    with warnings.catch_warnings():  # of its move to another package
+        warnings.simplefilter("ignore", UserWarning)
+        return tf.lite.Interpreter(model_content=program, experimental_op_resolver_type=plain)
 
 
 def lite_operations(program: bytes) -> collections.Counter:
