@@ -91,7 +91,7 @@ class WarmupStableDecay(Schedule):
     def within(self, span: Span) -> Schedule:
         """Return the same with every duration in steps."""
         total = in_steps("total_steps", self.total_steps, span)
-        own = Span(span.steps_per_epoch, total)
+        own = span.lasting(total)
         parts = {name: in_steps(name, getattr(self, name), own) for name in self.durations[1:]}
         return type(self)(**self.arguments() | {"total_steps": total} | parts)
 
