@@ -13,8 +13,9 @@ from keras_trainkit import _validation
 from keras_trainkit.callbacks._find_learning_rate import curve
 from keras_trainkit.callbacks._find_learning_rate.plot import plot_range
 from keras_trainkit.callbacks._find_learning_rate.restored_model import restored
-from keras_trainkit.callbacks._find_learning_rate.sweep import Sweep, calls_per_point
-from keras_trainkit.callbacks._learning_rate.driven import rate_variable
+from keras_trainkit.callbacks._find_learning_rate.sweep import Sweep
+from keras_trainkit.callbacks._learning_rate.rates import chosen_optimizers, rate_variable
+from keras_trainkit.callbacks._learning_rate.scalar import check_reach
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,6 +99,7 @@ def find_learning_rate(
     *,
     sample_weight: Any = None,
     batch_size: int | None = None,
+    optimizer: str | None = None,
     min_learning_rate: float = 1e-6,
     max_learning_rate: float = 10.0,
     steps: int = 100,
@@ -185,7 +187,7 @@ def find_learning_rate(
     Fastai: A Layered API for Deep Learning, arXiv:2002.04688, whose rules are `valley` and a
     tenth of `minimum`.
     """
-    _check_model(model)
+    swept = _swept_optimizer(model, optimizer)
     if batch_size is not None:
         batch_size = _validation.integer("batch_size", batch_size, low=1)
     low = _validation.positive("min_learning_rate", min_learning_rate)
@@ -198,7 +200,7 @@ def find_learning_rate(
         raise _validation.invalid("divergence", "> 1", divergence)
     rates = np.geomspace(low, high, steps)
     with restored(model) as snapshot:
-        sweep = Sweep(rates, smoothing, divergence, snapshot)
+        sweep = Sweep(rates, smoothing, divergence, snapshot, swept)
         _fit(model, x, y, sample_weight, batch_size, sweep)
     losses = np.array(sweep.losses)
     rates = rates[: len(losses)]
@@ -209,21 +211,31 @@ def find_learning_rate(
     return found
 
 
-def _check_model(model: Any) -> None:
+def _swept_optimizer(model: Any, name: str | None) -> Any:
+    """Return the optimizer whose rate is swept, or raise if that cannot be done."""
     if not isinstance(model, keras.Model) or not (model.compiled and model.optimizer):
         raise _validation.invalid("model", "a `keras.Model` compiled with an optimizer", model)
-    rate_variable(
-        model,
+    optimizers = chosen_optimizers(model)
+    if name is None and len(optimizers) > 1:
+        listed = ", ".join(map(repr, optimizers))
+        raise _validation.invalid("optimizer", f"given where several train: one of {listed}", name)
+    if name is not None:
+        _validation.one_of("optimizer", name, optimizers)
+    optimizer = optimizers[name or next(iter(optimizers))]
+    rate = rate_variable(
+        optimizer,
         "a number while its range is tested: compile the model with a float, and build the "
         "schedule from the suggestion",
     )
+    check_reach(model, rate)
+    return optimizer
 
 
 def _fit(
     model: keras.Model, x: Any, y: Any, sample_weight: Any, batch_size: int | None, sweep: Sweep
 ) -> None:
     """Train until the sweep is over, in as many passes over the data as it takes."""
-    calls = sweep.points * calls_per_point(model)
+    calls = sweep.points * sweep.calls_per_point(model)
     with warnings.catch_warnings():
         for message in _EXPECTED:
             warnings.filterwarnings("ignore", message)

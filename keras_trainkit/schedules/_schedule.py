@@ -52,6 +52,11 @@ class Schedule(LearningRateSchedule, abc.ABC):
         """
 
     @property
+    def height(self) -> float:
+        """The number that it falls from, or rises to: what one calls its learning rate."""
+        return self(0)
+
+    @property
     def length(self) -> Any:
         """Steps after which the number stays what it is, None if it never does."""
         self.require_steps()

@@ -53,6 +53,11 @@ class Wrapped(Schedule):
         return self.call(f"{self.schedule!r}.{type(self).__name__.lower()}", "schedule")
 
     @property
+    def height(self) -> float:
+        """That of the inner schedule."""
+        return self.schedule.height
+
+    @property
     def ends(self) -> bool:
         """Whether the inner schedule has an end."""
         return self.schedule.ends
@@ -204,6 +209,11 @@ class Scaled(Wrapped):
         named = self.name != type(self).__name__
         return super().__repr__() if named else f"({self.factor!r} * {self.schedule!r})"
 
+    @property
+    def height(self) -> float:
+        """A multiple as well."""
+        return self.factor * self.schedule.height
+
     def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the multiple."""
         return self.factor * self.schedule.at(step, xp, dtype)
@@ -266,6 +276,11 @@ class Then(Schedule):
 
     def _joint(self) -> Any:
         return self.first._length() if self.after is None else self.after
+
+    @property
+    def height(self) -> float:
+        """That of the higher one."""
+        return max(self.first.height, self.second.height)
 
     @property
     def ends(self) -> bool:

@@ -46,6 +46,11 @@ class KerasSchedule(Schedule):
             raise _validation.invalid("schedule", "a schedule of Keras", schedule)
         self.schedule: Any = schedule
 
+    @property
+    def height(self) -> float:
+        """The number that it begins with, or rises to."""
+        return max(self(0), getattr(self.schedule, "warmup_target", None) or 0.0)
+
     def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return what the schedule gives."""
         if xp is not np:

@@ -4,6 +4,8 @@ import math
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
@@ -105,6 +107,11 @@ class WarmupStableDecay(Schedule):
         fall = self.alpha + (1.0 - self.alpha) * self._fall(left, xp)
         return self.learning_rate * xp.where(xp.less(step, w), rise, fall)
 
+    @property
+    def height(self) -> float:
+        """The plateau."""
+        return self.learning_rate
+
     def _fall(self, s: Tensor, xp: ModuleType) -> Tensor:
         if self.kind == "cosine":
             return (1.0 + xp.cos(math.pi * s)) / 2
@@ -160,3 +167,9 @@ class NoamDecay(Schedule):
         warm: Any = self.warmup_steps
         n = 1.0 + xp.array(step, dtype)
         return self.factor * self.d_model**-0.5 * xp.minimum(1.0 / xp.sqrt(n), n * warm**-1.5)
+
+    @property
+    def height(self) -> float:
+        """The number at the end of the rise."""
+        self.require_steps()
+        return float(self.at(max(float(self.warmup_steps) - 1, 0), np, "float64"))
