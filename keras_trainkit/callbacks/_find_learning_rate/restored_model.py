@@ -87,6 +87,12 @@ class ModelSnapshot:
         self._keep()
         if not self._was_built:
             self._generators = generator_states()
+            self._was_built = True
+
+    def begin_again(self) -> None:
+        """Bring everything back, to train once more from there."""
+        self.put_back()
+        begin_at(self._model, None)
 
     def put_back(self) -> None:
         """Bring everything back."""
