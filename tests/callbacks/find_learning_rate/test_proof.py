@@ -12,9 +12,10 @@ from keras_trainkit.callbacks import find_learning_rate
 from keras_trainkit.callbacks._find_learning_rate.proof import Proof, best, prove
 from tests.callbacks.find_learning_rate.test_find_learning_rate import (
     assert_equal_states,
+    fit,
     state_of,
 )
-from tests.callbacks.monitored import Subclassed, compiled, data, fit, sequential
+from tests.callbacks.monitored import Subclassed, compiled, data, sequential
 
 BACKEND = keras.backend.backend()
 ARGUMENTS = {"batch_size": 32, "steps": 60, "proving_steps": 12}
