@@ -241,18 +241,13 @@ def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
         optimizer = pending.pop()
         if optimizer is not None:
             yield optimizer
-            pending.append(getattr(optimizer, "inner_optimizer", None))
-            pending.extend(getattr(optimizer, "optimizers", ()))
+            pending.extend(wrapped_optimizers(optimizer) or ())
 
 
-def innermost_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
-    """Return the optimizer whose learning rate the steps take."""
-    found = list(optimizers_of(model))
-    if not found:
-        raise ValueError(
-            f"`model` must be compiled with an optimizer. Received: model={model.name!r}"
-        )
-    return found[-1]
+def wrapped_optimizers(optimizer: keras.optimizers.Optimizer) -> list | None:
+    """Return what a wrapper of optimizers wraps, None if the optimizer is none."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return getattr(optimizer, "optimizers", None) if inner is None else [inner]
 
 
 def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:

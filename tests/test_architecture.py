@@ -28,7 +28,7 @@ USED_ON_DEMAND = {"keras_tuner", "matplotlib", "tensorboard", "sklearn"}
 SOURCES = sorted(ROOT.rglob("*.py"))
 MODULES = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in SOURCES}
 # Methods of every schedule return those that join it with others.
-FLUENT_SCHEDULES = {"schedules/_schedule.py", "schedules/combined.py"}
+FLUENT_SCHEDULES = {f"schedules/{name}.py" for name in ("_schedule", "combined", "of_keras")}
 
 
 def part(path):

@@ -267,7 +267,8 @@ def test_optimizers_inside_optimizers_are_found():
     inner = keras.optimizers.SGD(0.1)
     model = compiled(keras.optimizers.LossScaleOptimizer(inner))
     assert list(internals.optimizers_of(model)) == [model.optimizer, inner]
-    assert internals.innermost_optimizer(model) is inner
+    assert internals.wrapped_optimizers(model.optimizer) == [inner]
+    assert internals.wrapped_optimizers(inner) is None
     assert list(internals.optimizers_in([inner, [inner], {"a": model.optimizer}])) == [
         inner,
         model.optimizer,

@@ -25,7 +25,8 @@ it. Given to `keras.callbacks.LearningRateScheduler`, t counts epochs, and so do
     rise first                    schedule.warmup("5 epochs")
     begin late                    schedule.hold("10%")
     one after the other           schedule.then(other, after="50%")
-    times a number                0.5 * schedule
+    times a number                0.5 * schedule, schedule / 2
+    one of Keras                  KerasSchedule(keras_schedule).warmup("5 epochs")
 """
 
 from keras_trainkit.schedules.combined import Hold as Hold
@@ -39,6 +40,7 @@ from keras_trainkit.schedules.decays import ExponentialDecay as ExponentialDecay
 from keras_trainkit.schedules.decays import InverseSqrtDecay as InverseSqrtDecay
 from keras_trainkit.schedules.decays import InverseTimeDecay as InverseTimeDecay
 from keras_trainkit.schedules.decays import NaturalExponentialDecay as NaturalExponentialDecay
+from keras_trainkit.schedules.of_keras import KerasSchedule as KerasSchedule
 from keras_trainkit.schedules.one_cycle import OneCycle as OneCycle
 from keras_trainkit.schedules.one_cycle import OneCycleMomentum as OneCycleMomentum
 from keras_trainkit.schedules.plot import plot_schedule as plot_schedule

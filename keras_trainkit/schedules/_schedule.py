@@ -4,17 +4,24 @@ import abc
 import inspect
 import numbers
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import keras
 import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._tensors import Tensor
-from keras_trainkit.schedules._time import Duration, Span, in_steps
+from keras_trainkit.schedules._time import Duration, Span, in_steps, training
+
+if TYPE_CHECKING:
+    # Keras is not typed: a base of no known type would make `0.5 * schedule` a float.
+    class LearningRateSchedule:
+        """What every schedule of Keras is."""
+else:
+    LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
 
-class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
+class Schedule(LearningRateSchedule, abc.ABC):
     """A number as a function of the step, in closed form.
 
     Subclasses keep the constructor's arguments as attributes, name those that are durations, and
@@ -43,6 +50,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         `xp` is the array module that `step` belongs to, `numpy` or `keras.ops`; `dtype` the float
         type to compute in.
         """
+
+    @property
+    def height(self) -> float:
+        """The number that it falls from, or rises to: what one calls its learning rate."""
+        return self(0)
 
     @property
     def length(self) -> Any:
@@ -90,8 +102,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
             epochs: number > 0. Epochs of the training; only durations in percent need it.
         """
         steps_per_epoch = _validation.positive("steps_per_epoch", steps_per_epoch)
-        steps = None if epochs is None else steps_per_epoch * _validation.positive("epochs", epochs)
-        return self.within(Span(steps_per_epoch, steps))
+        return self.within(training(steps_per_epoch, epochs))
 
     def within(self, span: Span) -> "Schedule":
         """Return this schedule with every duration in steps of a training that lasts `span`."""
@@ -106,7 +117,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         """Return the constructor's arguments, schedules among them serialized."""
         serialize = keras.optimizers.schedules.serialize
         return {
-            name: serialize(value) if isinstance(value, Schedule) else value
+            name: serialize(value) if isinstance(value, LearningRateSchedule) else value
             for name, value in self.arguments().items()
         }
 
@@ -120,6 +131,21 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
                 for name, value in config.items()
             }
         )
+
+    def __repr__(self) -> str:
+        """Return the code that makes it."""
+        return self.call(type(self).__name__)
+
+    def call(self, function: str, *left_out: str) -> str:
+        """Return a call with the constructor's arguments, those at their defaults left out."""
+        given = {}
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            default = type(self).__name__ if name == "name" else parameter.default
+            value = getattr(self, name)
+            if name not in left_out and (type(value), value) != (type(default), default):
+                required = parameter.default is parameter.empty
+                given[name] = f"{value!r}" if required else f"{name}={value!r}"
+        return f"{function}({', '.join(given.values())})"
 
     # What these return are schedules themselves: their file imports this one, which has to wait.
 
@@ -151,9 +177,17 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: float) -> "Schedule":
+        """Return this schedule divided by a number: see `Scaled`."""
+        return self * (1 / _validation.positive("divisor", divisor))
 
-def checked_schedule(name: str, schedule: Any) -> Schedule:
-    """Return `schedule` if it is one of this package, or raise."""
-    if not isinstance(schedule, Schedule):
-        raise _validation.invalid(name, "a schedule of keras_trainkit", schedule)
-    return schedule
+    def _not_joined(self, *other: Any) -> NoReturn:
+        raise TypeError(
+            "A schedule is multiplied or divided by a number > 0, and joined with others by "
+            f"`warmup`, `hold` and `then`. Received: {', '.join(map(repr, (self, *other)))}"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __neg__ = __pow__ = __rpow__ = _not_joined
+    __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _not_joined
+    # Else an array of NumPy would multiply with each of its numbers.
+    __array_ufunc__ = None

@@ -9,8 +9,9 @@ a period ends on a step but for rounding, it ends there.
 """
 
 import math
+import numbers
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from keras_trainkit import _validation
@@ -24,6 +25,11 @@ ROUNDING = 1e-12
 
 _TEXT = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(steps?|epochs?|%)\s*")
 _FORMS = 'a number of steps {} 0, or a text like "5 epochs" or "10%"'
+_TOO_SHORT = "at least one step long{}"
+_ADVICE = (
+    "give the schedule to `callbacks.LearningRate`, with `steps_per_epoch` in `fit` if the data "
+    "has no length, or call `schedule.bind` with {needed}"
+)
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,30 @@ class Span:
     Args:
         steps_per_epoch: float > 0 or None. Optimizer steps in an epoch, if known.
         steps: float >= 0 or None. Optimizer steps of the whole, if known.
+        advice: str. What to do where it is not known, `{needed}` being what is missing.
     """
 
     steps_per_epoch: float | None = None
     steps: float | None = None
+    advice: str = _ADVICE
+
+    def lasting(self, steps: float | None) -> "Span":
+        """Return a part of it, of so many steps."""
+        return replace(self, steps=steps)
 
     def after(self, steps: float) -> "Span":
         """Return what is left when `steps` have passed."""
-        left = None if self.steps is None else max(self.steps - steps, 0)
-        return Span(self.steps_per_epoch, left)
+        return self.lasting(None if self.steps is None else max(self.steps - steps, 0))
+
+
+def training(steps_per_epoch: float | None, epochs: float | None, advice: str = _ADVICE) -> Span:
+    """Return the span of a training, as far as it is told."""
+    steps = None
+    if steps_per_epoch is not None:
+        steps_per_epoch = _validation.positive("steps_per_epoch", steps_per_epoch)
+        if epochs is not None:
+            steps = steps_per_epoch * _validation.positive("epochs", epochs)
+    return Span(steps_per_epoch, steps, advice)
 
 
 def duration(name: str, value: Duration, zero: bool = False) -> Duration:
@@ -55,12 +76,19 @@ def duration(name: str, value: Duration, zero: bool = False) -> Duration:
         number = float(match[1])
         if match[2] in ("epoch", "epochs", "%") and number:
             return value
+    elif getattr(value, "shape", None) == ():
+        number = value.item()  # type: ignore[attr-defined]  # An array or a tensor of one number.
     try:
-        if zero:
-            return whole(_validation.real(name, number, low=0.0))
-        return whole(_validation.positive(name, number))
+        steps = (
+            _validation.real(name, number, low=0.0) if zero else _validation.positive(name, number)
+        )
     except ValueError:
         raise _validation.invalid(name, forms, value) from None
+    if 0 < steps < 1 or (steps == 1 and not isinstance(value, str | numbers.Integral)):
+        # One step as a float is the whole, as others write it, more often than one step.
+        meant = "" if isinstance(value, str) else f" (did you mean '{100 * steps:g}%'?)"
+        raise _validation.invalid(name, _TOO_SHORT.format(meant), value)
+    return whole(steps)
 
 
 def whole(number: float) -> float:
@@ -82,10 +110,9 @@ def in_steps(name: str, value: Duration, span: Span) -> float:
     unit = span.steps if percent else span.steps_per_epoch
     if unit is None:
         needed = "`steps_per_epoch` and `epochs`" if percent else "`steps_per_epoch`"
-        raise ValueError(
-            f"`{name}` must be in steps where the length of the training is unknown: give the "
-            f"schedule to `callbacks.LearningRate`, with `steps_per_epoch` in `fit` if the data "
-            f"has no length, or call `schedule.bind` with {needed}. Received: {name}={value!r}"
+        advice = span.advice.format(needed=needed)
+        raise _validation.invalid(
+            name, f"in steps where the length of the training is unknown: {advice}", value
         )
     if percent and not unit:
         raise ValueError(
@@ -93,7 +120,11 @@ def in_steps(name: str, value: Duration, span: Span) -> float:
             f"Received: {name}={value!r}"
         )
     # A hundredth is taken last, so that whole percents of round numbers stay whole.
-    return whole(float(match[1]) * unit / (100 if percent else 1))
+    steps = whole(float(match[1]) * unit / (100 if percent else 1))
+    if steps < 1:
+        here = f", and this training makes it {steps:.3g}"
+        raise _validation.invalid(name, _TOO_SHORT.format(here), value)
+    return steps
 
 
 def is_whole(step: Tensor) -> bool:

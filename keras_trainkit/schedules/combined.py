@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
-from keras_trainkit.schedules._schedule import Schedule, checked_schedule
+from keras_trainkit.schedules._schedule import Schedule
 from keras_trainkit.schedules._time import (
     Duration,
     Span,
@@ -22,6 +22,7 @@ from keras_trainkit.schedules._time import (
     since,
     whole,
 )
+from keras_trainkit.schedules.of_keras import checked_schedule
 
 KINDS = ("linear", "cosine", "exponential")
 
@@ -32,7 +33,7 @@ class Wrapped(Schedule):
     def __init__(self, schedule: Schedule, name: str | None = None) -> None:
         super().__init__(name)
         self.schedule = checked_schedule("schedule", schedule)
-        self.quantity = schedule.quantity
+        self.quantity = self.schedule.quantity
 
     def require_steps(self) -> None:
         """Raise if a duration here or inside is not in steps yet."""
@@ -44,6 +45,17 @@ class Wrapped(Schedule):
         bound = {name: in_steps(name, getattr(self, name), span) for name in self.durations}
         inner = self.schedule.within(span.after(sum(bound.values())))
         return type(self)(**self.arguments() | bound | {"schedule": inner})
+
+    def __repr__(self) -> str:
+        """Return the code that makes it: a method of the inner schedule, but for a new name."""
+        if self.name != type(self).__name__:
+            return super().__repr__()
+        return self.call(f"{self.schedule!r}.{type(self).__name__.lower()}", "schedule")
+
+    @property
+    def height(self) -> float:
+        """That of the inner schedule."""
+        return self.schedule.height
 
     @property
     def ends(self) -> bool:
@@ -68,7 +80,7 @@ class Warmup(Wrapped):
     with n = `warmup_steps` and v0 = `schedule(0)`.
 
     Args:
-        schedule: a schedule of this package.
+        schedule: a schedule, of this package or of Keras.
         warmup_steps: number >= 0 of steps, or a text like `"5 epochs"` or `"10%"`. Length of the
             rise.
         kind: `"linear"`, `"cosine"` or `"exponential"`. Defaults to `"linear"`.
@@ -116,7 +128,8 @@ class Warmup(Wrapped):
             return self.schedule.at(step, xp, dtype)
         later = self.schedule.at(since(step, n, xp), xp, dtype)
         rise = xp.array(xp.minimum(step, n), dtype) / n
-        return xp.where(xp.less(step, n), self.schedule(0) * self._share(rise, xp), later)
+        first = self.schedule.at(xp.zeros(xp.shape(step), "int32"), xp, dtype)
+        return xp.where(xp.less(step, n), first * self._share(rise, xp), later)
 
     def _share(self, rise: Tensor, xp: ModuleType) -> Tensor:
         if self.kind == "exponential":
@@ -133,7 +146,7 @@ class Hold(Wrapped):
         value(t) = schedule(max(t - n, 0)),   n = hold_steps
 
     Args:
-        schedule: a schedule of this package.
+        schedule: a schedule, of this package or of Keras.
         hold_steps: number >= 0 of steps, or a text like `"5 epochs"` or `"10%"`. How long the
             beginning is held.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
@@ -170,7 +183,7 @@ class Scaled(Wrapped):
         value(t) = factor * schedule(t)
 
     Args:
-        schedule: a schedule of this package.
+        schedule: a schedule, of this package or of Keras.
         factor: float > 0.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
 
@@ -191,6 +204,16 @@ class Scaled(Wrapped):
         super().__init__(schedule, name)
         self.factor = _validation.positive("factor", factor)
 
+    def __repr__(self) -> str:
+        """Return the product as it is written."""
+        named = self.name != type(self).__name__
+        return super().__repr__() if named else f"({self.factor!r} * {self.schedule!r})"
+
+    @property
+    def height(self) -> float:
+        """A multiple as well."""
+        return self.factor * self.schedule.height
+
     def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the multiple."""
         return self.factor * self.schedule.at(step, xp, dtype)
@@ -204,8 +227,8 @@ class Then(Schedule):
         value(t) = second(t - n)       for t >= n,   n = after
 
     Args:
-        first: a schedule of this package.
-        second: a schedule of this package.
+        first: a schedule, of this package or of Keras.
+        second: a schedule, of this package or of Keras.
         after: number > 0 of steps, or a text like `"5 epochs"` or `"10%"`, or `None`, which is
             where the first one ends. Defaults to `None`.
         name: str or `None`. Name scope of the operations. Defaults to the class's name.
@@ -233,11 +256,11 @@ class Then(Schedule):
         """Check and keep the arguments."""
         super().__init__(name)
         self.first = checked_schedule("first", first)
-        self.quantity = first.quantity
+        self.quantity = self.first.quantity
         self.second = checked_schedule("second", second)
         self.after = after if after is None else duration("after", after)
-        if after is None and not first.ends:
-            raise _validation.invalid("after", f"given, as {first.name} has no end", after)
+        if after is None and not self.first.ends:
+            raise _validation.invalid("after", f"given, as {self.first.name} has no end", after)
 
     def at(self, step: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         """Return the value of the one whose turn it is."""
@@ -246,8 +269,18 @@ class Then(Schedule):
         second = self.second.at(since(step, n, xp), xp, dtype)
         return xp.where(xp.less(completed(step, n, xp, dtype), 1), first, second)
 
+    def __repr__(self) -> str:
+        """Return the code that makes it: a method of the first schedule, but for a new name."""
+        named = self.name != type(self).__name__
+        return super().__repr__() if named else self.call(f"{self.first!r}.then", "first")
+
     def _joint(self) -> Any:
         return self.first._length() if self.after is None else self.after
+
+    @property
+    def height(self) -> float:
+        """That of the higher one."""
+        return max(self.first.height, self.second.height)
 
     @property
     def ends(self) -> bool:
@@ -268,6 +301,6 @@ class Then(Schedule):
     def within(self, span: Span) -> Schedule:
         """Return the same with every duration in steps."""
         after = None if self.after is None else in_steps("after", self.after, span)
-        first = self.first.within(span if after is None else Span(span.steps_per_epoch, after))
+        first = self.first.within(span if after is None else span.lasting(after))
         joint: Any = first.length if after is None else after
         return Then(first, self.second.within(span.after(joint)), after, self.name)

@@ -74,6 +74,11 @@ class CyclicalLearningRate(Schedule):
             self.max_learning_rate - self.initial_learning_rate
         )
 
+    @property
+    def height(self) -> float:
+        """The higher of both."""
+        return max(self.initial_learning_rate, self.max_learning_rate)
+
     def _scale(self, step: Tensor, cycle: Tensor, xp: ModuleType, dtype: str) -> Tensor:
         if self.mode == "triangular2":
             return xp.exp(-math.log(2.0) * cycle)

@@ -40,6 +40,11 @@ class _Cycle(Schedule):
         share = xp.minimum(left / (total - turn), 1.0)
         return xp.where(step < turn, rise, self._between(self.end, self.peak, share, xp))
 
+    @property
+    def height(self) -> float:
+        """The number at the turn."""
+        return self.peak
+
     def _between(self, a: float, b: float, t: Tensor, xp: ModuleType) -> Tensor:
         if self.anneal == "cos":
             t = (1.0 - xp.cos(math.pi * t)) / 2

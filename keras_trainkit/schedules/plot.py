@@ -6,12 +6,15 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._plotting import axes_or_new
-from keras_trainkit.schedules._schedule import Schedule, checked_schedule
+from keras_trainkit.schedules._schedule import Schedule
+from keras_trainkit.schedules._time import training
+from keras_trainkit.schedules.of_keras import checked_schedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 POINTS = 2000
+_ADVICE = "call `plot_schedule(schedule, steps_per_epoch=..., epochs=...)`"
 
 
 def plot_schedule(
@@ -25,7 +28,7 @@ def plot_schedule(
     """Draw a schedule over the steps of a training.
 
     Args:
-        schedule: a schedule of this package.
+        schedule: a schedule, of this package or of Keras.
         ax: matplotlib axes to draw on, or `None` for a new figure of pyplot's. Defaults to `None`.
         steps: int >= 1 or `None`. Steps to draw. Defaults to `steps_per_epoch * epochs`, or else
             to a little more than the schedule's length.
@@ -37,7 +40,7 @@ def plot_schedule(
         The axes.
 
     Raises:
-        ValueError: if `schedule` is none of this package, if an argument is outside its interval,
+        ValueError: if `schedule` is no schedule, if an argument is outside its interval,
             or if the number of steps is not given and the schedule has no end.
 
     Example:
@@ -47,10 +50,8 @@ def plot_schedule(
         >>> ax.get_xlabel()
         'epoch'
     """
-    checked_schedule("schedule", schedule)
-    if steps_per_epoch is not None:
-        schedule = schedule.bind(steps_per_epoch, epochs)
-    schedule.require_steps()
+    schedule = checked_schedule("schedule", schedule)
+    schedule = schedule.within(training(steps_per_epoch, epochs, _ADVICE))
     t = _drawn(schedule, steps, steps_per_epoch, epochs)
     ax = axes_or_new(ax)
     ax.plot(t / (steps_per_epoch or 1), schedule(t), label=schedule.name)

@@ -4,6 +4,8 @@ import math
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from keras_trainkit import _validation
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
@@ -91,7 +93,7 @@ class WarmupStableDecay(Schedule):
     def within(self, span: Span) -> Schedule:
         """Return the same with every duration in steps."""
         total = in_steps("total_steps", self.total_steps, span)
-        own = Span(span.steps_per_epoch, total)
+        own = span.lasting(total)
         parts = {name: in_steps(name, getattr(self, name), own) for name in self.durations[1:]}
         return type(self)(**self.arguments() | {"total_steps": total} | parts)
 
@@ -104,6 +106,11 @@ class WarmupStableDecay(Schedule):
         left = xp.array(xp.minimum(xp.maximum(xp.subtract(step, n - d), 0), d), dtype) / d
         fall = self.alpha + (1.0 - self.alpha) * self._fall(left, xp)
         return self.learning_rate * xp.where(xp.less(step, w), rise, fall)
+
+    @property
+    def height(self) -> float:
+        """The plateau."""
+        return self.learning_rate
 
     def _fall(self, s: Tensor, xp: ModuleType) -> Tensor:
         if self.kind == "cosine":
@@ -160,3 +167,9 @@ class NoamDecay(Schedule):
         warm: Any = self.warmup_steps
         n = 1.0 + xp.array(step, dtype)
         return self.factor * self.d_model**-0.5 * xp.minimum(1.0 / xp.sqrt(n), n * warm**-1.5)
+
+    @property
+    def height(self) -> float:
+        """The number at the end of the rise."""
+        self.require_steps()
+        return float(self.at(max(float(self.warmup_steps) - 1, 0), np, "float64"))

@@ -77,4 +77,11 @@ MUTANTS = (
         "the line of the suggestion stands at the minimum",
         SWEEPS,
     ),
+    Mutant(
+        "callbacks/_find_learning_rate/proof.py",
+        "next(proof for proof in proofs if not proof.is_worse_than(lowest))",
+        "proofs[0]",
+        "a rate at which training sticks is suggested",
+        f"{PLACE}/test_proof.py",
+    ),
 )

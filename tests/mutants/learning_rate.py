@@ -7,21 +7,21 @@ RATES = "layers/dropout/test_runtime_rate.py optimizers/test_hyperparameters.py"
 
 MUTANTS = (
     Mutant(
-        "callbacks/_learning_rate/driven.py",
+        "callbacks/_learning_rate/rates.py",
         "self._value = self._planned * self.multiplier",
         "self._value = self._planned",
         "what others assigned is overwritten by the schedule",
         PLACE,
     ),
     Mutant(
-        "callbacks/_learning_rate/driven.py",
+        "callbacks/_learning_rate/rates.py",
         '"multiplier": self.multiplier,',
         '"multiplier": 1.0,',
         "a resumed training forgets the plateaus before",
         "callbacks/training_state/test_cases.py",
     ),
     Mutant(
-        "callbacks/_learning_rate/driven.py",
+        "callbacks/_learning_rate/rates.py",
         "if self._assigned and self._planned and",
         "if self._assigned and",
         "an assignment where the schedule is 0 divides by zero",
@@ -43,15 +43,15 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/learning_rate.py",
-        "if epoch and self._rate:",
-        "if self._rate:",
+        "        if epoch:\n",
+        "        if True:\n",
         "a second fit begins below the schedule",
         PLACE,
     ),
     Mutant(
-        "callbacks/learning_rate.py",
-        "            self._rate.multiplier *= self._carried\n",
-        "            pass\n",
+        "callbacks/_learning_rate/rates.py",
+        "self.multiplier *= multiplier",
+        "pass",
         "a fit that goes on forgets the plateaus before",
         PLACE,
     ),
@@ -85,5 +85,26 @@ MUTANTS = (
         "compiled steps on JAX hold the number as a constant",
         RATES,
         "jax",
+    ),
+    Mutant(
+        "callbacks/_learning_rate/rates.py",
+        "return self.own / self._height if self._height else 1.0",
+        "return 1.0",
+        "one schedule drives several optimizers to one rate",
+        PLACE,
+    ),
+    Mutant(
+        "callbacks/_learning_rate/rates.py",
+        "_LEFT[self._optimizer] = self.own, self._actual()",
+        "pass",
+        "a second fit begins where the first has ended",
+        PLACE,
+    ),
+    Mutant(
+        "_training_optimizers.py",
+        "given = {} if _is_default(model) else compiled",
+        "given = compiled",
+        "the default of `compile` counts beside others",
+        PLACE,
     ),
 )

@@ -123,7 +123,7 @@ MUTANTS = (
     ),
     Mutant(
         "schedules/warmed.py",
-        "own = Span(span.steps_per_epoch, total)",
+        "own = span.lasting(total)",
         "own = span",
         "percents of warm-up and decay are of the training, not of the total given",
         UNITS,

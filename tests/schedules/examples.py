@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import keras
+
 from keras_trainkit import schedules as s
 
 INNER = s.CosineDecay(0.1, 20, alpha=0.25)
@@ -51,6 +53,9 @@ ARGUMENTS: dict[type, dict[str, Any]] = {
     s.Hold: {"schedule": INNER, "hold_steps": 5},
     s.Scaled: {"schedule": INNER, "factor": 0.5},
     s.Then: {"first": INNER, "second": s.ExponentialDecay(0.2, 9, 0.5), "after": 15},
+    s.KerasSchedule: {
+        "schedule": keras.optimizers.schedules.PolynomialDecay(0.1, 30, 0.02, power=2.0)
+    },
 }
 CLASSES = list(ARGUMENTS)
 COMBINED = [s.Warmup, s.Hold, s.Scaled, s.Then]

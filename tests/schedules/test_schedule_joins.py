@@ -101,7 +101,7 @@ def test_equals_its_parts_side_by_side_at_every_step(name):
     [
         CosineDecay(0.1, "100%").warmup("1 epoch", "cosine", 0.2).hold("10%") * 2.0,
         OneCycle(0.1, "50%").then(ConstantLearningRate(0.05), after="60%").warmup("2 steps"),
-        WarmupStableDecay(0.1, "40%").then(CosineDecayRestarts(0.1, "1 epoch").hold(3)),
+        WarmupStableDecay(0.1, "40%", "10%").then(CosineDecayRestarts(0.1, "1 epoch").hold(3)),
     ],
     ids=["warmup and hold", "one cycle and a constant", "restarts after the end"],
 )

@@ -190,7 +190,7 @@ def test_follows_on_the_step_that_ends_an_epoch(epoch):
 
 def test_follows_on_the_step_where_fractions_of_steps_add_up():
     for seventh in range(1, 7):
-        first = PolynomialDecay(1.0, seventh / 7, 1.0).warmup((7 - seventh) / 7 + 2, start=0.5)
+        first = PolynomialDecay(1.0, seventh / 7 + 1, 1.0).warmup((7 - seventh) / 7 + 2, start=0.5)
         schedule = first.then(ConstantLearningRate(2.0))
-        assert first.length == 3
-        assert (schedule(3), *on_tensors(schedule, np.array([3]))) == (2.0, 2.0)
+        assert first.length == 4
+        assert (schedule(4), *on_tensors(schedule, np.array([4]))) == (2.0, 2.0)

@@ -44,10 +44,17 @@ def test_the_axis_names_what_an_inner_schedule_drives():
     assert plot_schedule(CosineDecay(0.1, 100).hold(10)).get_ylabel() == "learning rate"
 
 
+def test_draws_a_schedule_of_keras():
+    cosine = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    _, y = drawn(plot_schedule(cosine, steps=12))
+    np.testing.assert_allclose(y, CosineDecay(0.1, 10)(np.arange(13)), atol=1e-8)
+
+
 @pytest.mark.parametrize("steps_per_epoch", [None, 10])
 def test_what_is_no_schedule_of_the_package_raises(steps_per_epoch):
-    for other in (keras.optimizers.schedules.CosineDecay(0.1, 10), abs, [CosineDecay(0.1, 10)]):
-        message = f"`schedule` must be a schedule of keras_trainkit. Received: schedule={other!r}"
+    for other in (0.1, abs, [CosineDecay(0.1, 10)]):
+        requirement = "a schedule of keras_trainkit or Keras"
+        message = f"`schedule` must be {requirement}. Received: schedule={other!r}"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             plot_schedule(other, steps=10, steps_per_epoch=steps_per_epoch)
 
@@ -56,5 +63,7 @@ def test_bad_arguments_raise():
     message = "`steps` must be given, as ExponentialDecay has no end. Received: steps=None"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         plot_schedule(ExponentialDecay(0.1, 10, 0.9))
-    with pytest.raises(ValueError, match=r"^`decay_steps` must be in steps where"):
-        plot_schedule(CosineDecay(0.1, "100%"))
+    advice = "call `plot_schedule(schedule, steps_per_epoch=..., epochs=...)`"
+    for arguments in ({}, {"steps": 100}, {"steps_per_epoch": 10}, {"epochs": 3}):
+        with pytest.raises(ValueError, match=re.escape(advice)):
+            plot_schedule(CosineDecay(0.1, "100%").warmup(5), **arguments)

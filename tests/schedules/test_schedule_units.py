@@ -64,12 +64,14 @@ def bound(written, steps_per_epoch, epochs=None):
         (" 10 % ", 100),
         ("12.5%", 125),
         ("150%", 1500),
-        ("0.05%", 0.5),
+        ("0.25%", 2.5),
         (250, 250),
         (250.0, 250),
         (2.5, 2.5),
         (np.int64(7), 7),
-        (np.float32(0.5), 0.5),
+        (np.float32(2.5), 2.5),
+        (np.array(7), 7),
+        (np.array(7.0), 7),
     ],
 )
 def test_reads_numbers_and_texts(written, steps):
@@ -97,6 +99,26 @@ def test_every_duration_is_checked_and_may_be_nothing_where_that_makes_sense(cls
             continue
         with raises(f"`{argument}` must be {forms}. Received: {argument}={written!r}"):
             example(cls, **{argument: written})
+
+
+@each_duration
+def test_a_number_below_one_step_is_an_error_that_asks_for_percent(cls, argument, zero):
+    for written, percent in ((0.05, "5"), (0.125, "12.5"), (1.0, "100"), (np.float32(0.5), "50")):
+        with raises(
+            f"`{argument}` must be at least one step long (did you mean '{percent}%'?). "
+            f"Received: {argument}={written!r}"
+        ):
+            example(cls, **{argument: written})
+    with raises(f"`{argument}` must be at least one step long. Received: {argument}='0.5 steps'"):
+        example(cls, **{argument: "0.5 steps"})
+
+
+@each_duration
+def test_a_text_that_is_below_one_step_in_this_training_is_an_error(cls, argument, zero):
+    schedule = example(cls, **{argument: "0.05 epochs"})
+    message = f"`{argument}` must be at least one step long, and this training makes it 0.5. "
+    with raises(f"{message}Received: {argument}='0.05 epochs'"):
+        schedule.bind(10, 10)
 
 
 @pytest.mark.parametrize(("cls", "argument", "written"), UNKNOWN)
@@ -135,12 +157,13 @@ def test_bind_takes_positive_numbers_only(bad):
 
 @pytest.mark.parametrize("accumulated", [1, 3, 4, 5, 7, 10, 13])
 def test_whole_epochs_and_percents_of_accumulated_steps_are_exact(accumulated):
-    for batches in (10, 22, 97, 391):
+    for batches in (26, 97, 391):
         for epochs in (1, 3, 7, 30, 90, 100):
             steps = Fraction(batches * epochs, accumulated)
             each = batches / accumulated
-            in_epochs, in_percent = bound(f"{epochs} epochs", each), bound("30%", each, epochs)
-            for found, exact in ((in_epochs, steps), (in_percent, steps * 30 / 100)):
+            in_epochs = bound(f"{epochs} epochs", each)
+            in_percent = bound("50%", each, epochs)
+            for found, exact in ((in_epochs, steps), (in_percent, steps * 50 / 100)):
                 assert found == pytest.approx(float(exact), rel=1e-15)
                 assert type(found) is (int if exact.denominator == 1 else float)
 
@@ -213,7 +236,7 @@ def test_percents_of_warmup_stable_decay_are_of_its_total():
 
 @pytest.mark.parametrize("percent", range(1, 100, 7))
 def test_a_warmup_and_a_decay_that_fill_the_total_fit_into_it(percent):
-    for steps in (7, 97, 1000 / 3, 10_000 / 3, 22 / 7):
+    for steps in (107, 997, 1000 / 3, 10_000 / 3, 2200 / 7):
         schedule = WarmupStableDecay(0.1, "100%", f"{percent}%", f"{100 - percent}%")
         assert schedule.bind(steps, 1)(0) == 0
 

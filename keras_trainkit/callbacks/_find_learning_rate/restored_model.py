@@ -7,13 +7,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._backend import backend_module
 from keras_trainkit._interruption import uninterrupted
 from keras_trainkit._keras_internals import (
     LEFT_BY_FIT,
     begin_at,
     has_met_data,
     layers_of,
-    symbolic_build,
 )
 from keras_trainkit.callbacks._train_function import TrainFunction
 from keras_trainkit.callbacks._training_state.variables import (
@@ -28,7 +28,8 @@ from keras_trainkit.callbacks._training_state.variables import (
 class BuildFirst(TrainFunction):
     """Stands in for the train function once, to build the model before it trains.
 
-    TensorFlow builds a model in its first step, after which nobody knows what it began from.
+    TensorFlow builds a model in its first step, after which nobody knows what it began from. Not
+    every model can be built by its `call`: a step of the user's own may need more, or be all.
 
     Args:
         model: model that `fit` is about to train.
@@ -41,9 +42,9 @@ class BuildFirst(TrainFunction):
         self.attach()
 
     def __call__(self, iterator: Any) -> dict[str, Any]:
-        """Build by the shapes of a batch, give the place back, and train."""
+        """Build as the step would, give the place back, and train."""
         self.detach()
-        symbolic_build(self.model, iterator.element_spec)
+        backend_module(__package__).make_variables(self.model, iterator)
         self._then()
         return super().__call__(iterator)
 
@@ -86,6 +87,12 @@ class ModelSnapshot:
         self._keep()
         if not self._was_built:
             self._generators = generator_states()
+            self._was_built = True
+
+    def begin_again(self) -> None:
+        """Bring everything back, to train once more from there."""
+        self.put_back()
+        begin_at(self._model, None)
 
     def put_back(self) -> None:
         """Bring everything back."""
@@ -105,5 +112,6 @@ class ModelSnapshot:
 
 
 def is_built(model: keras.Model) -> bool:
-    """Say whether all of its weights exist."""
-    return all(layer.built for layer in layers_of(model))
+    """Say whether all of its weights exist; a model that is never called has none of its own."""
+    callable_ones = (one for one in layers_of(model) if type(one).call is not keras.Model.call)
+    return all(layer.built for layer in callable_ones)

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._keras_internals import optimizers_of
 from keras_trainkit.callbacks._find_learning_rate.curve import count_apart, limit, trailing
 from keras_trainkit.callbacks._find_learning_rate.restored_model import (
     BuildFirst,
@@ -31,6 +30,7 @@ class Sweep(keras.callbacks.Callback):
         smoothing: float >= 0. Width of the smoothing in decades.
         divergence: float > 1. How many times the best loss ends the sweep; it may be infinite.
         snapshot: what `fit` builds is added to it.
+        optimizer: the optimizer whose rate is raised.
 
     Attributes:
         losses: list of floats, finite.
@@ -44,6 +44,7 @@ class Sweep(keras.callbacks.Callback):
         smoothing: float,
         divergence: float,
         snapshot: ModelSnapshot,
+        optimizer: Any,
     ) -> None:
         super().__init__()
         self.losses: list[float] = []
@@ -52,17 +53,22 @@ class Sweep(keras.callbacks.Callback):
         self._smoothing, self._divergence = smoothing, divergence
         self._trailing: list[float] = []
         self._of_point: list[float] = []
-        self._snapshot = snapshot
+        self._snapshot, self._optimizer = snapshot, optimizer
 
     @property
     def points(self) -> int:
         """How many learning rates there are."""
         return len(self._learning_rates)
 
+    def calls_per_point(self, model: keras.Model) -> int:
+        """Return how many calls of the train function it takes to an update of the weights."""
+        batches = self._optimizer.gradient_accumulation_steps or 1
+        return math.ceil(batches / model.steps_per_execution)
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Keep what `fit` has built, or build it."""
         model = self.model
-        self._calls = calls_per_point(model)
+        self._calls = self.calls_per_point(model)
         if is_built(model):
             self._snapshot.add_built()
         else:
@@ -71,7 +77,7 @@ class Sweep(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the learning rate, and let the logged mean begin anew."""
         model = self.model  # On JAX reading it brings the variables up to date.
-        model.optimizer.learning_rate = float(self._learning_rates[len(self.losses)])
+        self._optimizer.learning_rate = float(self._learning_rates[len(self.losses)])
         model.reset_metrics()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -102,9 +108,3 @@ class Sweep(keras.callbacks.Callback):
             self.ending = "diverged"
         elif len(self.losses) == self.points:
             self.ending = "end"
-
-
-def calls_per_point(model: keras.Model) -> int:
-    """Return how many calls of the train function it takes to an update of the weights."""
-    batches = [o.gradient_accumulation_steps or 1 for o in optimizers_of(model)]
-    return math.ceil(max(batches) / model.steps_per_execution)

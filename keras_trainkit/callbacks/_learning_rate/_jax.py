@@ -29,12 +29,20 @@ class FastScalar(Scalar):
             "optimizer_variables": (model.optimizer, "variables"),
             "non_trainable_variables": (model, "non_trainable_variables"),
         }
-        self._place = next(
+        found = (
             (part, index)
             for part, (owner, name) in places.items()
             for index, candidate in enumerate(getattr(owner, name))
             if candidate is variable
         )
+        place = next(found, None)
+        if place is None:
+            raise ValueError(
+                f"`{variable.path}` cannot be driven: on JAX compiled steps read what the model "
+                "and its optimizer hold, and take anything else as a constant. Assign the "
+                "`variables` of an optimizer of your own to an attribute of the model."
+            )
+        self._place: tuple[str, int] = place
         self._dtype = np.dtype(keras.backend.standardize_dtype(variable.dtype))
 
     def expect(self, values: Sequence[float]) -> None:

@@ -1,23 +1,14 @@
-"""The numbers that follow a plan: a learning rate, and runtime numbers."""
+"""The numbers that follow a plan, such as runtime numbers; learning rates are in `rates.py`."""
 
 import abc
-import contextlib
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._keras_internals import (
-    given_learning_rate,
-    held_by_jax_trainer,
-    innermost_optimizer,
-    layers_of,
-    optimizers_of,
-)
-from keras_trainkit._patching import patched
+from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._learning_rate.scalar import scalar
@@ -87,100 +78,21 @@ class Driven(abc.ABC):
         """Set the number, or raise if it is outside its interval."""
 
 
-class DrivenRate(Driven):
-    """The learning rate of an optimizer: what is planned, times what others made of it.
-
-    Whoever assigns the rate in between, as `keras.callbacks.ReduceLROnPlateau` does, changes the
-    multiplier: the plan goes on from the new height.
-
-    Args:
-        model: the model that trains.
-        plan: a schedule in steps, or a function of the step.
-
-    Attributes:
-        multiplier: float. The actual rate divided by the planned one.
-    """
-
-    def __init__(self, model: keras.Model, plan: Plan) -> None:
-        self._variable = rate_variable(
-            model,
-            "a number of the optimizer where `LearningRate` drives it: move the schedule from the "
-            "optimizer to the callback",
-        )
-        super().__init__("learning_rate", model, self._variable, plan)
-        self.multiplier = 1.0
-        self._planned, self._value = 0.0, 0.0
-        self._assigned = False
-
-    @property
-    def value(self) -> float:
-        """The learning rate that was set last."""
-        return self._value
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Notice assignments meanwhile. Reading the variable instead would wait for the device."""
-        if "assign" in vars(self._variable):
-            raise ValueError(
-                "`callbacks` must hold one `LearningRate` with a schedule: one value would "
-                "overwrite the other. Join the schedules with `then`, or multiply them."
-            )
-        assign = self._variable.assign
-
-        def noticed(value: Tensor) -> Tensor:
-            self._assigned = True
-            return assign(value)
-
-        with patched(self._variable, assign=noticed):
-            try:
-                yield
-            finally:
-                self._learn_multiplier()
-
-    def _expect(self, planned: Sequence[float]) -> None:
-        super()._expect([value * self.multiplier for value in planned])
-
-    def _set(self, planned: float) -> None:
-        self._learn_multiplier()
-        if not 0.0 <= planned < math.inf:
-            raise _validation.invalid(self.name, "in [0, inf)", planned)
-        self._planned = float(planned)
-        self._value = self._planned * self.multiplier
-        self._scalar.write(self._value)
-        self._assigned = False
-
-    def _learn_multiplier(self) -> None:
-        """Find what others have made of the rate, if they have assigned it."""
-        # While JAX's trainer holds the value, only a trace has assigned anything. A plan of 0
-        # stays 0 under any multiplier.
-        if self._assigned and self._planned and not held_by_jax_trainer(self._variable):
-            actual = np.asarray(keras.ops.convert_to_numpy(self._variable))
-            # Keras itself assigns what is there already, rounded to the variable's type.
-            if actual != np.asarray(self._value, actual.dtype):
-                self.multiplier = float(actual) / self._planned
-
-    def get_state(self) -> dict[str, float]:
-        """Return what a resumed training needs."""
-        return {"multiplier": self.multiplier, "planned": self._planned, "value": self._value}
-
-    def set_state(self, state: dict[str, float]) -> None:
-        """Continue from a state."""
-        self.multiplier, self._planned = state["multiplier"], state["planned"]
-        self._value = state["value"]
-
-
 class DrivenNumber(Driven):
     """A number of this package's layers or optimizers that compiled steps read when they run.
 
     Args:
         model: the model that trains.
-        name: str. `"momentum"`, a number of the optimizer, or `"<layer>.rate"`, of a layer of the
-            model or of one inside it.
+        optimizers: the optimizers that train, by name.
+        name: str. `"momentum"`, a number of one optimizer, `"<optimizer>.momentum"`, or
+            `"<layer>.rate"`, of a layer of the model or of one inside it.
         plan: a schedule in steps, or a function of the step.
     """
 
-    def __init__(self, model: keras.Model, name: str, plan: Plan) -> None:
-        self._number = _number_of(model, name)
+    def __init__(
+        self, model: keras.Model, optimizers: Mapping[str, Any], name: str, plan: Plan
+    ) -> None:
+        self._number = _number_of(model, optimizers, name)
         super().__init__(name, model, self._number.variable, plan)
 
     @property
@@ -194,14 +106,6 @@ class DrivenNumber(Driven):
         self._scalar.write(planned)
 
 
-def rate_variable(model: keras.Model, requirement: str) -> keras.Variable:
-    """Return the variable of the model's learning rate, or raise if a schedule stands there."""
-    rate = given_learning_rate(innermost_optimizer(model))
-    if not isinstance(rate, keras.Variable):
-        raise _validation.invalid("learning_rate", requirement, type(rate).__name__)
-    return rate
-
-
 def as_float(name: str, value: Tensor) -> float:
     """Return what a plan gave, or a variable holds, as a float, or raise."""
     try:
@@ -210,10 +114,11 @@ def as_float(name: str, value: Tensor) -> float:
         raise _validation.invalid(name, "a number at each step", value) from None
 
 
-def _number_of(model: keras.Model, name: str) -> RuntimeNumber:
-    layer, _, attribute = name.rpartition(".")
-    layers = (one for one in layers_of(model) if one.name == layer)
-    owners = [vars(owner) for owner in (layers if layer else optimizers_of(model))]
+def _number_of(model: keras.Model, optimizers: Mapping[str, Any], name: str) -> RuntimeNumber:
+    place, _, attribute = name.rpartition(".")
+    named = [one for called, one in optimizers.items() if place in ("", called)]
+    layers = (one for one in layers_of(model) if place and one.name == place)
+    owners = [vars(owner) for owner in (*named, *layers)]
     found = [own.get(NUMBERS, {}).get(attribute, own.get(f"_{attribute}")) for own in owners]
     numbers = [number for number in found if isinstance(number, RuntimeNumber)]
     if len(numbers) != 1:

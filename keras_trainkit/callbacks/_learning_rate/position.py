@@ -1,10 +1,11 @@
 """Where a training is, in optimizer steps."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_trainkit._keras_internals import counted_batches, innermost_optimizer, optimizers_of
+from keras_trainkit._keras_internals import counted_batches
 
 
 class Position:
@@ -12,10 +13,10 @@ class Position:
 
     A training that is resumed with `initial_epoch`, or by `TrainingState`, is where it would be
     had it never stopped, whatever its optimizer counted. Data without a length is the exception:
-    there the optimizer's count is all there is.
+    there the optimizer's count is all there is, and several of them may count differently.
 
     Args:
-        model: the model that trains.
+        optimizers: those that train.
         batches: int or None. Batches in an epoch, if known.
         epochs: int or None. Epochs of the whole training, if known.
 
@@ -26,14 +27,25 @@ class Position:
             None where that is not needed.
     """
 
-    def __init__(self, model: keras.Model, batches: int | None, epochs: int | None) -> None:
+    def __init__(self, optimizers: Sequence[Any], batches: int | None, epochs: int | None) -> None:
         self.batches_before = 0
         self.origin: int | None = None
         self.epochs = epochs
-        self._optimizer = innermost_optimizer(model)
+        self._optimizer = optimizers[0]
         self._batches = batches
-        given = (getattr(o, "gradient_accumulation_steps", None) for o in optimizers_of(model))
-        self.batches_per_step = next((steps for steps in given if steps), 1)
+        accumulated = {one.gradient_accumulation_steps or 1 for one in optimizers}
+        if len(accumulated) > 1:
+            raise ValueError(
+                "`gradient_accumulation_steps` must be the same in all optimizers that train, as "
+                f"a schedule counts optimizer steps. Received: {sorted(accumulated)}"
+            )
+        if batches is None and len(optimizers) > 1:
+            raise ValueError(
+                "`steps_per_epoch` must be given to `fit` where the data has no length and "
+                f"several optimizers train. Received: steps_per_epoch=None, {len(optimizers)} "
+                "optimizers"
+            )
+        (self.batches_per_step,) = accumulated
 
     @property
     def steps_per_epoch(self) -> float | None:

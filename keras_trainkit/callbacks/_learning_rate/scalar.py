@@ -28,6 +28,11 @@ def scalar(model: keras.Model, variable: keras.Variable) -> "Scalar":
     return backend_module(__package__).fast_scalar(model, variable)
 
 
+def check_reach(model: keras.Model, variable: keras.Variable) -> None:
+    """Raise if compiled steps of the model do not read what is written to a scalar variable."""
+    scalar(model, variable)
+
+
 class Scalar(abc.ABC):
     """Writes a variable so that the next step reads the value, whoever holds it now."""
 

@@ -26,6 +26,11 @@ SHORT = {"batch_size": 8, "steps": STEPS}
 ALWAYS = {"divergence": 1e9}
 
 
+def swept(*data, **arguments):
+    """Return what the sweep alone finds."""
+    return find_learning_rate(*data, **{"proving_steps": 0} | arguments)
+
+
 def two_inputs(names=("a", "b")):
     parts = [keras.Input((3,), name=name) for name in names]
     return keras.Model(parts, layers.Dense(2, "softmax")(layers.Add()(parts)))
@@ -179,7 +184,7 @@ def losses_of_the_line(rates, accumulated=1, weight=3.0):
 @pytest.mark.parametrize("eager", [False, True])
 def test_the_loss_is_that_of_every_batch_alone(eager):
     model = line(keras.optimizers.SGD(0.5), run_eagerly=eager, metrics=["mae"])
-    found = find_learning_rate(
+    found = swept(
         model, ragged(30), min_learning_rate=1e-3, max_learning_rate=2.0, steps=30, **ALWAYS
     )
     np.testing.assert_allclose(found.learning_rates, 1e-3 * 2000 ** (np.arange(30) / 29))
@@ -197,9 +202,7 @@ def test_the_loss_is_that_of_every_batch_alone(eager):
     ],
 )
 def test_with_accumulation_a_point_is_an_update(optimizer):
-    found = find_learning_rate(
-        line(optimizer()), ragged(60), min_learning_rate=1e-3, steps=20, **ALWAYS
-    )
+    found = swept(line(optimizer()), ragged(60), min_learning_rate=1e-3, steps=20, **ALWAYS)
     assert_close(found.losses, losses_of_the_line(found.learning_rates, accumulated=3))
 
 
@@ -207,7 +210,7 @@ def test_with_accumulation_a_point_is_an_update(optimizer):
 def test_with_several_steps_per_execution_a_point_is_an_execution():
     model = line(keras.optimizers.SGD(0.5), steps_per_execution=2)
     x = np.full((32, 1), 0.5, "float32")
-    found = find_learning_rate(model, x, 0 * x, batch_size=4, steps=10, **ALWAYS)
+    found = swept(model, x, 0 * x, batch_size=4, steps=10, **ALWAYS)
     weight, expected = 3.0, []
     for rate in found.learning_rates:
         losses = []
@@ -223,7 +226,7 @@ def test_with_several_steps_per_execution_a_point_is_an_execution():
 def test_a_custom_train_step_logs_its_loss():
     model, twin = compiled(Guide), compiled(Guide)
     x, y = data(8)
-    found = find_learning_rate(model, x, y, min_learning_rate=1e-9, **SHORT)
+    found = swept(model, x, y, min_learning_rate=1e-9, **SHORT)
     assert_close(found.losses[0], twin.evaluate(x, y, verbose=0))
 
 
@@ -231,7 +234,7 @@ def test_the_sweep_ends_where_the_smoothed_loss_diverges():
     model = line(keras.optimizers.SGD(0.5))
     x = np.ones((64, 1), "float32")
     settings = {"batch_size": 4, "steps": 40, "min_learning_rate": 1e-2, "max_learning_rate": 1e3}
-    found = find_learning_rate(model, x, 0 * x, **settings)
+    found = swept(model, x, 0 * x, **settings)
     rates, losses = found.learning_rates, found.losses
     smoothed = []
     for n in range(1, len(losses) + 1):
@@ -242,7 +245,7 @@ def test_the_sweep_ends_where_the_smoothed_loss_diverges():
     assert smoothed[-1] > limit
     assert all(s <= max(4.0 * min(smoothed[:-1]), smoothed[0]) for s in smoothed[:-1])
     np.testing.assert_allclose(found.smoothed[-1], _last_of(rates, np.minimum(losses, limit)))
-    further = find_learning_rate(model, x, 0 * x, divergence=1e12, **settings)
+    further = swept(model, x, 0 * x, divergence=1e12, **settings)
     assert len(further.losses) > len(found.losses)
 
 
@@ -259,9 +262,7 @@ def _last_of(rates, losses):
 def test_the_sweep_ends_soon_after_training_diverges(smoothing, steps):
     x = np.ones((64, 1), "float32")
     settings = {"steps": steps, "smoothing": smoothing, "max_learning_rate": 1e3}
-    found = find_learning_rate(
-        line(keras.optimizers.SGD(0.5)), x, 0 * x, min_learning_rate=1e-2, **settings
-    )
+    found = swept(line(keras.optimizers.SGD(0.5)), x, 0 * x, min_learning_rate=1e-2, **settings)
     assert found.ending == "diverged"
     assert 2 <= np.sum(found.losses > found.losses[0]) <= 4
 
@@ -270,7 +271,7 @@ def test_the_sweep_ends_soon_after_training_diverges(smoothing, steps):
 def test_batches_that_scatter_do_not_end_the_sweep(seed):
     draw = np.random.default_rng(seed)
     x = draw.normal(size=(100, 1)).astype("float32")
-    found = find_learning_rate(line(keras.optimizers.SGD(0.5)), x, 0 * x, batch_size=1)
+    found = swept(line(keras.optimizers.SGD(0.5)), x, 0 * x, batch_size=1)
     assert found.learning_rates[-1] > 0.1
 
 
@@ -279,7 +280,7 @@ def test_an_infinite_divergence_never_ends_the_sweep():
     x = np.ones((4, 1), "float32")
     model = line(keras.optimizers.SGD(0.5))
     settings = {"min_learning_rate": 1e-2, "max_learning_rate": 3.0, "divergence": np.inf}
-    assert find_learning_rate(model, x, 0 * x, steps=20, **settings).ending == "end"
+    assert swept(model, x, 0 * x, steps=20, **settings).ending == "end"
 
 
 def test_a_loss_that_is_not_finite_ends_the_sweep():
@@ -289,7 +290,7 @@ def test_a_loss_that_is_not_finite_ends_the_sweep():
     model = line(keras.optimizers.SGD(0.5), weight=9.0)
     model.compile(keras.optimizers.SGD(0.5), blown)
     x = np.ones((200, 1), "float32")
-    found = find_learning_rate(model, x, x, batch_size=4, steps=50, smoothing=0.0)
+    found = swept(model, x, x, batch_size=4, steps=50, smoothing=0.0)
     assert found.ending == "nonfinite"
     rates = found.learning_rates
     assert len(rates) == len(found.losses) == len(found.smoothed) < 50
@@ -500,9 +501,7 @@ def same(batches):
 
 def losses_on(x, y=None, make=softmax):
     model = compiled(make, keras.optimizers.SGD(0.1))
-    found = find_learning_rate(
-        model, x, y, min_learning_rate=1e-3, max_learning_rate=1.0, **SHORT, **ALWAYS
-    )
+    found = swept(model, x, y, min_learning_rate=1e-3, max_learning_rate=1.0, **SHORT, **ALWAYS)
     assert len(found.losses) == STEPS
     return found.losses
 
@@ -583,8 +582,8 @@ def test_dicts_and_lists_of_arrays_are_inputs():
 def test_sample_weights_count():
     x, y = data(8)
     model = compiled(softmax)
-    weighted = find_learning_rate(model, x, y, sample_weight=np.full(8, 3.0), **SHORT)
-    plain = find_learning_rate(model, x, y, **SHORT)
+    weighted = swept(model, x, y, sample_weight=np.full(8, 3.0), **SHORT)
+    plain = swept(model, x, y, **SHORT)
     assert_close(weighted.losses[0], 3 * plain.losses[0])
 
 
@@ -594,7 +593,7 @@ def test_sample_weights_count():
 def test_no_suggestion_is_a_warning():
     x, model = np.ones((8, 1), "float32"), line(keras.optimizers.SGD(0.5), weight=0.0)
     with pytest.warns(UserWarning, match="^No suggestion: between 1e-06 and 10 the") as warned:
-        found = find_learning_rate(model, x, 0 * x, **SHORT)
+        found = swept(model, x, 0 * x, **SHORT)
     (warning,) = (one for one in warned if one.category is UserWarning)
     assert str(warning.message) == found.reason
     assert warning.filename == __file__

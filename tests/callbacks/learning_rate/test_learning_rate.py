@@ -34,7 +34,7 @@ def lowered_by(plan, epochs, steps=BATCHES, first=0):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"schedule": 0.1}, "`schedule` must be a schedule, a function or None. Received: "),
+        ({"schedule": 0.1}, "`schedule` must be a schedule, a function, a dict of them or None."),
         ({"also": 3}, "`also` must be a dict from names to schedules, or None. Received: also=3"),
         ({"also": {"momentum": 0.9}}, "`also` must be a dict from names to schedules, or None."),
     ],
@@ -90,8 +90,11 @@ def test_data_without_a_length_needs_steps_for_epochs_and_percent():
             yield np.ones((BATCH, 1)), np.ones((BATCH, 1))
 
     for schedule in (CosineDecay(0.1, "2 epochs"), OneCycle(0.1)):
-        with pytest.raises(ValueError, match="must be in steps where the length of the training"):
-            fit(line(), [LearningRate(schedule)], x=batches())
+        for joined in (schedule, 0.5 * schedule.warmup(2).hold(2)):
+            with pytest.raises(ValueError, match="must be in steps where the length of") as raised:
+                fit(line(), [LearningRate(joined)], x=batches())
+            advice = "give `steps_per_epoch` to `fit`, as the data has no length, or durations in"
+            assert advice in str(raised.value)
 
 
 @pytest.mark.oldest

@@ -12,15 +12,16 @@ WRITERS = {"torch": "scalar.py", "tensorflow": "_tensorflow.py", "jax": "_jax.py
 ALWAYS = {
     "callbacks/learning_rate.py",
     "callbacks/_learning_rate/driven.py",
+    "callbacks/_learning_rate/rates.py",
     f"callbacks/_learning_rate/{WRITERS[keras.backend.backend()]}",
     "schedules/_schedule.py",
     "schedules/_time.py",
 }
-MOST = 7
+MOST = 8
 # There the value is written into the state that `fit` holds, which Keras names privately.
 if keras.backend.backend() == "jax":
     ALWAYS.add("_keras_internals.py")
-    MOST = 8
+    MOST = 9
 
 
 class Traced(LearningRate):
