@@ -7,9 +7,13 @@ from typing import Any
 from keras_trainkit.callbacks._training_state.snapshot import Snapshot
 
 
-def refusal(directory: str, whose: str, difference: str) -> ValueError:
+class NotOfThisError(ValueError):
+    """A snapshot is one of something else."""
+
+
+def refusal(directory: str, whose: str, difference: str) -> NotOfThisError:
     """Return the error for a snapshot of something else."""
-    return ValueError(
+    return NotOfThisError(
         f"`directory` must hold snapshots of {whose}, or nothing: {difference}. "
         f"Received: directory={directory!r}"
     )
@@ -65,6 +69,21 @@ def warn_of_loop(snapshot: Snapshot) -> None:
     _warn(
         f"begin this loop with step {snapshot.batch + 1} of epoch {snapshot.epoch + 1}, to which "
         "everything is put back. Only `fit` does so by itself."
+    )
+
+
+def warn_of_newcomers(folder: str, sentences: Sequence[str]) -> None:
+    """Say, before anything is lost, that a new process will not be able to go on."""
+    if sentences:
+        _warn(f"a new process cannot go on from the snapshots in {folder}: {'; '.join(sentences)}.")
+
+
+def warn_of_draws() -> None:
+    """Say that a training does not go on bit for bit."""
+    _warn(
+        "the training step draws by `tf.random`, whose streams nobody can read. They begin anew: "
+        "training goes on with other draws than without the interruption. What "
+        "`keras.random` draws with a `SeedGenerator` goes on as it was."
     )
 
 
