@@ -13,8 +13,8 @@ from keras import layers, ops
 from tests.callbacks.custom_steps import Guide
 
 BACKEND = keras.backend.backend()
-LATENT = 2
-SIZE = 6
+LATENT = 4
+SIZE = 8
 ROWS = 24
 IMAGES = np.random.default_rng(0).uniform(size=(ROWS, SIZE, SIZE, 1)).astype("float32")
 
@@ -44,7 +44,7 @@ class Trained(keras.Model):
 
 
 class Sampling(layers.Layer):
-    """Draws from the normal distribution of a mean and a log variance."""
+    """Draws from the normal distribution of a mean and a deviation."""
 
     def __init__(self, draw=None):
         super().__init__()
@@ -52,8 +52,8 @@ class Sampling(layers.Layer):
         self.draw = draw or (lambda shape: keras.random.normal(shape, seed=self.seeds))
 
     def call(self, inputs):
-        mean, log_variance = inputs
-        return mean + ops.exp(0.5 * log_variance) * self.draw(ops.shape(mean))
+        mean, deviation = inputs
+        return mean + deviation * self.draw(ops.shape(mean))
 
 
 class VAE(Trained):
@@ -68,11 +68,11 @@ class VAE(Trained):
         parts = {}
 
         def loss_of():
-            mean, log_variance, z = self.encoder(data)
+            mean, log_deviation, deviation, z = self.encoder(data)
             errors = keras.losses.binary_crossentropy(data, self.decoder(z))
-            parts["reconstruction"] = ops.mean(ops.sum(errors, axis=(1, 2)))
-            kl = -0.5 * (1 + log_variance - ops.square(mean) - ops.exp(log_variance))
-            parts["kl"] = ops.mean(ops.sum(kl, axis=1))
+            parts["reconstruction"] = SIZE**2 * ops.mean(errors)
+            kl = 0.5 * (ops.square(mean) + ops.square(deviation) - 1) - log_deviation
+            parts["kl"] = LATENT * ops.mean(kl)
             return parts["reconstruction"] + parts["kl"]
 
         loss = dialect().minimize(self, self.optimizer, self, loss_of)
@@ -81,18 +81,20 @@ class VAE(Trained):
 
 def encoder(draw=None):
     x = inputs = keras.Input((SIZE, SIZE, 1))
-    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(x)
-    x = layers.Flatten()(x)
-    mean, log_variance = layers.Dense(LATENT)(x), layers.Dense(LATENT)(x)
-    return keras.Model(inputs, [mean, log_variance, Sampling(draw)([mean, log_variance])])
+    x = layers.Dense(8, activation="relu")(layers.Flatten()(x))
+    mean, log_deviation = layers.Dense(LATENT)(x), layers.Dense(LATENT)(x)
+    # Of three gradients TensorFlow adds those first that are ready: no tensor is used thrice.
+    deviation = ops.exp(log_deviation)
+    z = Sampling(draw)([mean, deviation])
+    return keras.Model(inputs, [mean, log_deviation, deviation, z])
 
 
 def decoder(inputs=True):
     return keras.Sequential(
         [
             *([keras.Input((LATENT,))] if inputs else []),
-            layers.Dense(3 * 3 * 4, activation="relu"),
-            layers.Reshape((3, 3, 4)),
+            layers.Dense(4 * 4 * 4, activation="relu"),
+            layers.Reshape((4, 4, 4)),
             layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid"),
         ]
     )

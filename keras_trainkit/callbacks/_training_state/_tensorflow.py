@@ -9,9 +9,10 @@ import tensorflow as tf
 _DRAWS = (
     *("RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal"),
     *("RandomGamma", "RandomPoisson", "RandomPoissonV2", "RandomShuffle", "Multinomial"),
-    *("ParameterizedTruncatedNormal", "RngReadAndSkip", "RngSkip"),
+    *("ParameterizedTruncatedNormal", "NonDeterministicInts", "RngReadAndSkip", "RngSkip"),
+    *("StatefulStandardNormalV2", "StatefulTruncatedNormal", "StatefulRandomBinomial"),
+    *("StatefulUniform", "StatefulUniformInt", "StatefulUniformFullInt"),
 )
-_OF_GENERATORS = "Stateful"
 
 
 def traced(train_function: Callable[[Any], Any], spec: Any) -> tf.Graph:
@@ -25,4 +26,4 @@ def draws(graph: tf.Graph) -> bool:
     """Say whether a graph, or a function that it calls, draws from a stream of its own."""
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-    return any(node.op in _DRAWS or node.op.startswith(_OF_GENERATORS) for node in nodes)
+    return any(node.op in _DRAWS for node in nodes)

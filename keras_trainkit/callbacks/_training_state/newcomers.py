@@ -32,12 +32,14 @@ class Newcomers:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._known: list[Any] | None = None
+        self._flags: list[tuple[keras.Layer, bool]] = []
         self._named: set[str] = set()
 
     def end_step(self) -> None:
         """Take what there is after the first step of the `fit`."""
         if self._known is None:
             self._known = own_variables(self._model)
+            self._flags = [(layer, layer.trainable) for layer in layers_of(self._model)]
 
     def sentences(self) -> list[str]:
         """Return in words what has come since, each once."""
@@ -50,6 +52,9 @@ class Newcomers:
         for optimizer in state_optimizers(self._model):
             if optimizer.built and not held.issuperset(map(id, trained_variables(optimizer))):
                 yield f"the optimizer {optimizer.name!r} trains what the model does not hold"
+        for layer, flag in self._flags:
+            if layer.trainable != flag:
+                yield f"`trainable` of {layer.name!r} was changed in training and is not stored"
         if self._known is not None:
             known = {id(variable) for variable in self._known}
             late = [v.path for v in own_variables(self._model) if id(v) not in known]

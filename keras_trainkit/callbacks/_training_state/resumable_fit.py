@@ -32,10 +32,10 @@ from keras_trainkit.callbacks._training_state.preemption import Preemption
 from keras_trainkit.callbacks._training_state.rehearsal import RehearsedStep, rehearse
 from keras_trainkit.callbacks._training_state.restoration import Restoration
 from keras_trainkit.callbacks._training_state.setup import (
-    OPTIMIZERS,
     Edits,
+    changing_settings,
+    comes_in_another_order,
     edited_since,
-    optimizer_settings,
     setup_of,
 )
 from keras_trainkit.callbacks._training_state.skipped_steps import SkippedSteps
@@ -121,8 +121,7 @@ class ResumableFit:
         when_fit_fails(self.model, self._fail, last=True)
         self._setup = setup_of(self.model, self.params.get("steps"))
         if self._begun and self._begun.left:
-            before = self._begun.setup[OPTIMIZERS]
-            self._setup = edited_since(self._setup, before, self._begun.left)
+            self._setup = edited_since(self._setup, self._begun.setup, self._begun.left)
         path, state = self._folder.load()
         if state is None:
             csv_rows.begin(self._others, self._folder.beginning)
@@ -131,6 +130,7 @@ class ResumableFit:
         notices.warn_of_another(self._place.left_alone(), self._folder.path)
         if self._options.exits:
             self._preemption.watch()
+        self._folder.begin()
         self._place.begin(self.model, self._setup, self._states.as_begun())
 
     def begin_epoch(self, epoch: int) -> None:
@@ -223,7 +223,7 @@ class ResumableFit:
             )
 
     def _fail(self) -> None:
-        self._place.interrupt(optimizer_settings(self.model))
+        self._place.interrupt(changing_settings(self.model))
         self.leave()
         if not isinstance(sys.exc_info()[1], SystemExit):
             self._preemption.exit_if_received()
@@ -277,12 +277,22 @@ class ResumableFit:
         edits.apply(model)
         begin_at(model, epochs if has_ended else snapshot.epoch)
         self._tell_where(snapshot, has_ended)
+        data = self._running.arguments.get("x") if self._running else None
+        if not has_ended and comes_in_another_order(data):
+            notices.warn_of_order()
         return resumed
 
     def _tell_where(self, snapshot: Snapshot, has_ended: bool) -> None:
         folder, epochs = self._folder.path, self.params.get("epochs", "unknown")
         if has_ended:
-            notices.warn_of_end(folder, snapshot, epochs, self._place.next_folder())
+            notices.tell_of_end(
+                folder,
+                snapshot,
+                epochs,
+                self._place.next_folder(),
+                self._place.is_first,
+                self._options.verbose,
+            )
         elif self._running is None:
             notices.warn_of_loop(snapshot)
         elif self._options.verbose:
