@@ -60,7 +60,8 @@ class VAE(Trained):
     """Encodes images into a distribution, and decodes what is drawn from it."""
 
     def __init__(self, encoder, decoder):
-        super().__init__("loss", "reconstruction", "kl")
+        # Their sum is left out: TensorFlow adds it up in an order that depends on names.
+        super().__init__("reconstruction", "kl")
         self.encoder, self.decoder = encoder, decoder
 
     def train_step(self, data):
@@ -75,15 +76,14 @@ class VAE(Trained):
             parts["kl"] = LATENT * ops.mean(kl)
             return parts["reconstruction"] + parts["kl"]
 
-        loss = dialect().minimize(self, self.optimizer, self, loss_of)
-        return self.log(loss=loss, **{name: ops.stop_gradient(x) for name, x in parts.items()})
+        dialect().minimize(self, self.optimizer, self, loss_of)
+        return self.log(**{name: ops.stop_gradient(x) for name, x in parts.items()})
 
 
 def encoder(draw=None):
     x = inputs = keras.Input((SIZE, SIZE, 1))
     x = layers.Dense(8, activation="relu")(layers.Flatten()(x))
     mean, log_deviation = layers.Dense(LATENT)(x), layers.Dense(LATENT)(x)
-    # Of three gradients TensorFlow adds those first that are ready: no tensor is used thrice.
     deviation = ops.exp(log_deviation)
     z = Sampling(draw)([mean, deviation])
     return keras.Model(inputs, [mean, log_deviation, deviation, z])

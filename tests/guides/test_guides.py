@@ -40,31 +40,30 @@ GUIDES = {
     "siamese": guide(models.siamese, models.pairs),
     "custom step": guide(models.custom_step, models.rows),
 }
-IN_SHORT = ("VAE of unbuilt parts", "DCGAN", "custom step")
 
 
-def cases(keep=IN_SHORT):
+def cases(*in_short):
     for name, training in GUIDES.items():
         marks = [pytest.mark.backend(*training.backends)]
-        if name not in keep:
-            marks.append(pytest.mark.short("torch"))
+        if name not in in_short:
+            marks.append(pytest.mark.short())
         yield pytest.param(training, id=name, marks=marks)
 
 
-@pytest.mark.parametrize("training", cases())
+@pytest.mark.parametrize("training", cases("VAE of unbuilt parts", "DCGAN", "custom step"))
 def test_goes_on_as_if_never_killed(training, tmp_path):
     with complaints() as messages:
         assert_resumes(training, tmp_path)
     assert [message for message in messages if "TrainingState" in message] == []
 
 
-@pytest.mark.parametrize("training", cases(keep=["DCGAN of unbuilt parts"]))
+@pytest.mark.parametrize("training", cases("DCGAN of unbuilt parts"))
 def test_goes_on_in_the_middle_of_an_epoch(training, tmp_path):
     middle = Training(**{**vars(training), "crash": (1, 4), "save_freq": 3})
     assert_resumes(middle, tmp_path)
 
 
-@pytest.mark.parametrize("training", cases(keep=["WGAN-GP"]))
+@pytest.mark.parametrize("training", cases("DCGAN"))
 def test_is_trained_alike_with_a_monitor(training, tmp_path):
     plain = training.run(tmp_path)
     monitored = training.run(tmp_path, GradientMonitor(2, ("full", "cosine")))
@@ -79,7 +78,7 @@ def test_a_monitor_goes_on_with_the_rest(tmp_path):
     assert len(resumed.callbacks[1].history.steps) == training.epochs * training.steps // 2
 
 
-@pytest.mark.parametrize("training", cases(keep=["VAE of unbuilt parts"]))
+@pytest.mark.parametrize("training", cases("VAE of unbuilt parts"))
 def test_the_same_object_goes_on_in_a_notebook(training, tmp_path):
     through = training.run(tmp_path / "through")
     keras.utils.set_random_seed(4)
@@ -95,10 +94,11 @@ STATEFUL = {
     "VAE": models.vae_of_stateful_draws,
     "WGAN-GP": models.wgan_of_stateful_draws,
 }
+SHORTENED = ["VAE", pytest.param("WGAN-GP", marks=pytest.mark.short())]
 
 
-@pytest.mark.parametrize("name", STATEFUL)
-@pytest.mark.parametrize("crash", [(1, None), (1, 4)])
+@pytest.mark.parametrize("name", SHORTENED)
+@pytest.mark.parametrize("crash", [(1, None), pytest.param((1, 4), marks=pytest.mark.short())])
 @pytest.mark.backend("tensorflow")
 def test_draws_of_tensorflow_go_on_otherwise_and_that_is_said(name, crash, tmp_path):
     training = guide(STATEFUL[name])
@@ -109,13 +109,13 @@ def test_draws_of_tensorflow_go_on_otherwise_and_that_is_said(name, crash, tmp_p
     assert resumed.history.epoch == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", STATEFUL)
+@pytest.mark.parametrize("name", SHORTENED)
 @pytest.mark.backend("torch")
 def test_draws_of_pytorch_go_on_as_if_never_killed(name, tmp_path):
     assert_resumes(guide(STATEFUL[name]), tmp_path)
 
 
-@pytest.mark.parametrize("name", STATEFUL)
+@pytest.mark.parametrize("name", SHORTENED)
 @pytest.mark.backend("tensorflow")
 def test_draws_of_tensorflow_are_the_same_with_a_monitor(name, tmp_path):
     training = guide(STATEFUL[name])

@@ -38,7 +38,7 @@ _OF_KERAS = (
     *("name", "built", "compiled", "loss", "optimizer", "history", "stop_training", "training"),
     *("autocast", "supports_jit", "supports_masking", "jit_compile", "run_eagerly"),
     *("steps_per_execution", "unrolled_steps_per_execution", "train_function"),
-    *("test_function", "predict_function"),
+    *("test_function", "predict_function", "input_names", "output_names"),
 )
 # What a position in the middle of an epoch stands for depends on these.
 _OF_EPOCH = ("steps", "batch_size", *_COMPILED)
