@@ -56,7 +56,7 @@ def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
     given, fit = compiled_with(model), running_fit(model)
     setup = {
         **changing_settings(model),
-        "trainable": [layer.trainable for layer in layers_of(model)],
+        "frozen": ", ".join(_frozen(model)) or None,
         **{name: described(given.get(name)) for name in _COMPILED},
     }
     if fit is None:
@@ -79,6 +79,10 @@ def comes_in_another_order(data: Any) -> bool:
     works_ahead = data.workers > 1 or (data.workers > 0 and data.use_multiprocessing)
     batches = data.num_batches
     return works_ahead and (batches is None or batches > data.max_queue_size)
+
+
+def _frozen(model: keras.Model) -> list[str]:
+    return [without_counters(one.name) for one in layers_of(model) if not one.trainable]
 
 
 def changing_settings(model: keras.Model) -> dict[str, Any]:
