@@ -57,12 +57,13 @@ def test_goes_on_as_if_never_killed(training, tmp_path):
     assert [message for message in messages if "TrainingState" in message] == []
 
 
-@pytest.mark.parametrize("training", cases("DCGAN of unbuilt parts"))
+@pytest.mark.parametrize("training", cases())
 def test_goes_on_in_the_middle_of_an_epoch(training, tmp_path):
     middle = Training(**{**vars(training), "crash": (1, 4), "save_freq": 3})
     assert_resumes(middle, tmp_path)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.parametrize("training", cases("DCGAN"))
 def test_is_trained_alike_with_a_monitor(training, tmp_path):
     plain = training.run(tmp_path)
@@ -78,6 +79,7 @@ def assert_trained_alike(monitored, plain):
     assert_same(Trained(monitored.model, [None], monitored.history), plain)
 
 
+@pytest.mark.short("torch")
 @pytest.mark.backend(*BY_HAND)
 def test_a_monitor_goes_on_with_the_rest(tmp_path):
     training = guide(models.dcgan, callbacks=lambda folder: [GradientMonitor(2)])

@@ -51,8 +51,8 @@ def signatures(variables: Iterable[Any]) -> list[list[Any]]:
 def places_in(whole: Iterable[Any], part: Iterable[Any]) -> list[int] | None:
     """Return where the entries of a list stand in a longer one, None if it is no part of that."""
     rest = enumerate(whole)
-    found = [next((i for i, other in rest if other == entry), None) for entry in part]
-    return None if None in found else found
+    found = [next((i for i, other in rest if other == entry), -1) for entry in part]
+    return None if -1 in found else found
 
 
 def configuration(model: keras.Model) -> Any:

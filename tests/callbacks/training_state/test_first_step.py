@@ -97,7 +97,9 @@ CASES = {
 SHORT = ("an optimizer in an attribute", "unbuilt", "eager")
 
 
-@pytest.mark.parametrize("crash", [(2, 4), (2, None)])
+@pytest.mark.parametrize(
+    "crash", [(2, 4), pytest.param((2, None), marks=pytest.mark.short("torch"))]
+)
 @pytest.mark.parametrize(
     "training",
     [
