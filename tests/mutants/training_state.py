@@ -9,8 +9,8 @@ FAULTS = f"{PLACE}/test_faults.py"
 
 MUTANTS = (
     Mutant(
-        "callbacks/_training_state/snapshot.py",
-        "            assign_hyperparameters(model, self.numbers)\n",
+        "callbacks/_training_state/restoration.py",
+        "            assign_hyperparameters(model, snapshot.numbers)\n",
         "",
         "rates that were assigned are forgotten",
         CASES,
