@@ -251,7 +251,7 @@ def wrapped_optimizers(optimizer: keras.optimizers.Optimizer) -> list | None:
 
 
 def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:
-    """Yield optimizers among attributes, also those in nested lists and dicts, each once."""
+    """Yield optimizers among attributes, those in nested lists and dicts, and what they wrap."""
     seen = set()
     pending = list(values)[::-1]
     while pending:
@@ -263,6 +263,7 @@ def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]
         seen.add(id(value))
         if isinstance(value, keras.optimizers.Optimizer):
             yield value
+            pending.extend(getattr(value, name, None) for name in ("optimizers", "inner_optimizer"))
         else:
             pending.extend([*(value.values() if isinstance(value, dict) else value)][::-1])
 

@@ -71,13 +71,16 @@ class TrainingState(keras.callbacks.Callback):
             `SystemExit(128 + number of the signal)`; a second signal does what it does without
             this. Defaults to `None`.
 
-    To resume, the model must be built: give it an `Input`, or call it once. So must optimizers in
-    its attributes: `optimizer.build(variables)`.
+    A model may be built by its first step only, have no `call`, and keep optimizers in attributes.
+    What the step makes is put back when it has been traced, or run and undone, and before it is
+    trained. What a new process could not find again, such as a layer that a later step builds, is
+    named in a warning at the first snapshot.
 
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if another training
             uses the folder, or if the snapshot is one of another model, of another version of this
-            package, or of what no training can be. Nothing is changed then.
+            package, or of what no training can be. Nothing is changed then. A model that is not
+            built yet may show only at its first step that it is another.
         OSError: when `fit` begins, if a snapshot cannot be read now. It is left as it is.
 
     Differs from Keras: `keras.callbacks.BackupAndRestore`, which may run beside it, resumes weights

@@ -9,8 +9,8 @@ FAULTS = f"{PLACE}/test_faults.py"
 
 MUTANTS = (
     Mutant(
-        "callbacks/_training_state/snapshot.py",
-        "            assign_hyperparameters(model, self.numbers)\n",
+        "callbacks/_training_state/restoration.py",
+        "            assign_hyperparameters(model, snapshot.numbers)\n",
         "",
         "rates that were assigned are forgotten",
         CASES,
@@ -31,8 +31,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_training_state/notices.py",
-        "goes on with step {snapshot.batch + 1} of epoch ",
-        "goes on with step {snapshot.batch} of epoch ",
+        'step {snapshot.batch + 1} of " if',
+        'step {snapshot.batch} of " if',
         "what is printed names the step before",
         STATES,
     ),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -26,7 +26,7 @@ def fingerprint(model: keras.Model, configured: Any = None) -> dict[str, Any]:
         "configuration": configured or configuration(model),
         "optimizers": [type(optimizer).__name__ for optimizer in state_optimizers(model)],
         "steps_per_execution": model.steps_per_execution,
-        "variables": [_described(variable) for variable in state_variables(model)],
+        "variables": signatures(state_variables(model)),
     }
 
 
@@ -35,6 +35,25 @@ def difference(snapshot: dict[str, Any], model: dict[str, Any]) -> str | None:
     for place, theirs, mine in differences("", _lasting(snapshot), _lasting(model)):
         return f"{place or 'the model'} is {shown(theirs)} there and {shown(mine)} here"
     return None
+
+
+def signatures(variables: Iterable[Any]) -> list[list[Any]]:
+    """Return of each variable what is the same in every process: path, shape and type."""
+    return [
+        [
+            without_counters(getattr(variable, "path", variable.name)),
+            [*lasting_shape(variable)],
+            str(keras.backend.standardize_dtype(variable.dtype)),
+        ]
+        for variable in variables
+    ]
+
+
+def places_in(whole: Iterable[Any], part: Iterable[Any]) -> list[int] | None:
+    """Return where the entries of a list stand in a longer one, None if it is no part of that."""
+    rest = enumerate(whole)
+    found = [next((i for i, other in rest if other == entry), -1) for entry in part]
+    return None if -1 in found else found
 
 
 def configuration(model: keras.Model) -> Any:
@@ -90,15 +109,17 @@ def _lasting(config: Any) -> Any:
     if config.get("class_name") == "__lambda__":
         return {"class_name": "__lambda__"}
     kept = {name: _lasting(item) for name, item in config.items() if name not in _OF_BUILD}
+    if "input_layers" not in kept and isinstance(kept.get("layers"), list):
+        # A `Sequential`, which has an input layer from when it is built.
+        kept["layers"] = [one for one in kept["layers"] if not _is_input(one)]
     if isinstance(kept.get("batch_shape"), list):
         kept["batch_shape"][0] = None
     return kept
 
 
+def _is_input(config: Any) -> bool:
+    return isinstance(config, dict) and config.get("class_name") == "InputLayer"
+
+
 def _serialized(value: Any) -> Any:
     return keras.saving.serialize_keras_object(value)
-
-
-def _described(variable: Any) -> list[Any]:
-    path = without_counters(getattr(variable, "path", variable.name))
-    return [path, [*lasting_shape(variable)], str(keras.backend.standardize_dtype(variable.dtype))]

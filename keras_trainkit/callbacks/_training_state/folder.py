@@ -18,7 +18,7 @@ class SnapshotFolder:
     """Snapshots of one training.
 
     Args:
-        path: path of the folder. It is made when the first snapshot is written.
+        path: path of the folder.
         keep: integer >= 1. How many snapshots are kept.
 
     Attributes:
@@ -56,6 +56,11 @@ class SnapshotFolder:
                     f"TrainingState passes over a snapshot: {error}. {instead}.", stacklevel=2
                 )
         return self.path, None
+
+    def begin(self) -> None:
+        """Make the folder, which tells the `fit`s before that there is one behind them."""
+        with contextlib.suppress(OSError):  # Saving tells of it.
+            os.makedirs(self.path, exist_ok=True)
 
     def save(self, state: Any) -> None:
         """Write a state; where that is impossible, warn and keep what is there."""

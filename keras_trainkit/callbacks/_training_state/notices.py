@@ -7,9 +7,13 @@ from typing import Any
 from keras_trainkit.callbacks._training_state.snapshot import Snapshot
 
 
-def refusal(directory: str, whose: str, difference: str) -> ValueError:
+class NotOfThisError(ValueError):
+    """A snapshot is one of something else."""
+
+
+def refusal(directory: str, whose: str, difference: str) -> NotOfThisError:
     """Return the error for a snapshot of something else."""
-    return ValueError(
+    return NotOfThisError(
         f"`directory` must hold snapshots of {whose}, or nothing: {difference}. "
         f"Received: directory={directory!r}"
     )
@@ -48,15 +52,44 @@ def warn_of_another(folder: str | None, here: str) -> None:
         )
 
 
-def warn_of_end(folder: str, snapshot: Snapshot, epochs: Any, following: str | None) -> None:
-    """Say that a training has ended, and with which folder the next `fit` goes on."""
+def tell_of_end(
+    folder: str,
+    snapshot: Snapshot,
+    epochs: Any,
+    following: str | None,
+    is_first: bool,
+    verbose: bool,
+) -> None:
+    """Say that a training has ended.
+
+    Args:
+        folder: where its snapshots are.
+        snapshot: the last of them.
+        epochs: how many are asked for.
+        following: folder of the next `fit` of the script, None if it has not begun: then nothing
+            is trained where something may have been expected, which is a warning.
+        is_first: whether this is the first `fit` of the script.
+        verbose: whether what is no warning is printed.
+    """
     begun = f" and step {snapshot.batch} of the next" if snapshot.batch else ""
     is_longer = [snapshot.epoch, begun] > [epochs, ""]
     fewer = f", of {epochs} that are asked for" if is_longer else ""
+    ended = f"the training in {folder} has ended after epoch {snapshot.epoch}{begun}{fewer}."
+    if following and not is_longer:
+        if verbose:
+            _print(f"{ended} Its end is restored, and the next `fit` goes on with {following}.")
+        return
+    anew = "Delete the folder to train anew." if is_first else "A `fit` behind it trains."
     again = f" The next `fit` goes on with {following}." if following else ""
+    _warn(f"{ended} Its end is restored, and nothing is trained. {anew}{again}")
+
+
+def warn_of_order() -> None:
+    """Say that Keras gives the data in an order of its own."""
     _warn(
-        f"the training in {folder} has ended after epoch {snapshot.epoch}{begun}{fewer}. Its end "
-        f"is restored, and nothing is trained. Delete the folder to train anew.{again}"
+        "the batches of `x` come in another order than without the interruption: with `workers` "
+        "and more batches than `max_queue_size`, Keras begins each epoch with what the last one "
+        "has left in the queue. A larger `max_queue_size`, or `workers=1`, gives one order."
     )
 
 
@@ -68,12 +101,29 @@ def warn_of_loop(snapshot: Snapshot) -> None:
     )
 
 
+def warn_of_newcomers(folder: str, sentences: Sequence[str]) -> None:
+    """Say, before anything is lost, that a new process will not be able to go on."""
+    if sentences:
+        _warn(f"a new process cannot go on from the snapshots in {folder}: {'; '.join(sentences)}.")
+
+
+def warn_of_draws() -> None:
+    """Say that a training does not go on bit for bit."""
+    _warn(
+        "the training step draws by `tf.random`, whose streams nobody can read. They begin anew: "
+        "training goes on with other draws than without the interruption. What "
+        "`keras.random` draws with a `SeedGenerator` goes on as it was."
+    )
+
+
 def print_place(folder: str, snapshot: Snapshot, epochs: Any) -> None:
     """Say where training goes on."""
-    print(
-        f"TrainingState: training goes on with step {snapshot.batch + 1} of epoch "
-        f"{snapshot.epoch + 1} of {epochs}, from {folder}."
-    )
+    step = f"step {snapshot.batch + 1} of " if snapshot.batch else ""
+    _print(f"going on at {step}epoch {snapshot.epoch + 1} of {epochs} from {folder}.")
+
+
+def _print(message: str) -> None:
+    print(f"TrainingState: {message}")
 
 
 def _warn(message: str) -> None:

@@ -20,13 +20,13 @@ class Begun:
         model: weak reference to the model that trains.
         setup: what the script gave to it, see `setup_of`.
         callbacks: weak references to its callbacks, and what they were at its beginning.
-        left: settings of the optimizers when it was interrupted.
+        left: `changing_settings` of the model when it was interrupted.
     """
 
     model: weakref.ref
     setup: dict[str, Any]
     callbacks: Sequence[tuple[weakref.ref, Any]]
-    left: list[Any] | None = None
+    left: dict[str, Any] | None = None
 
 
 @dataclass
@@ -106,10 +106,15 @@ class Place:
         self._fits.count = max(self._fits.count, self._number + 1)
         self._fits.unfinished[self._number] = Begun(weakref.ref(model), setup, callbacks)
 
-    def interrupt(self, left: list[Any]) -> None:
-        """Note the settings of the optimizers at an end by an exception."""
+    def interrupt(self, left: dict[str, Any]) -> None:
+        """Note the `changing_settings` of the model at an end by an exception."""
         if self._number in self._fits.unfinished:
             self._fits.unfinished[self._number].left = left
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first `fit` of the script."""
+        return self._number == 0
 
     def finish(self) -> None:
         """Note the end of the `fit`: the model's next one has another folder."""

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_trainkit._fit import running_fit
-from keras_trainkit._keras_internals import compiled_with
+from keras_trainkit._keras_internals import compiled_with, layers_of
 from keras_trainkit.callbacks._training_state.fingerprint import (
     differences,
     edit_in_words,
@@ -32,7 +32,14 @@ _FITTED: dict[str, Any] = {
     "validation_steps": None,
 }
 _DATA = ("x", "y", "sample_weight", "validation_data")
-OPTIMIZERS = "optimizers"
+OPTIMIZERS, ATTRIBUTES = "optimizers", "attributes"
+# Attributes of a model that Keras and PyTorch use themselves.
+_OF_KERAS = (
+    *("name", "built", "compiled", "loss", "optimizer", "history", "stop_training", "training"),
+    *("autocast", "supports_jit", "supports_masking", "jit_compile", "run_eagerly"),
+    *("steps_per_execution", "unrolled_steps_per_execution", "train_function"),
+    *("test_function", "predict_function", "input_names", "output_names"),
+)
 # What a position in the middle of an epoch stands for depends on these.
 _OF_EPOCH = ("steps", "batch_size", *_COMPILED)
 _SAMPLE = 16
@@ -48,7 +55,8 @@ def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
     """
     given, fit = compiled_with(model), running_fit(model)
     setup = {
-        OPTIMIZERS: optimizer_settings(model),
+        **changing_settings(model),
+        "frozen": ", ".join(_frozen(model)) or None,
         **{name: described(given.get(name)) for name in _COMPILED},
     }
     if fit is None:
@@ -61,12 +69,39 @@ def setup_of(model: keras.Model, steps: int | None) -> dict[str, Any]:
     }
 
 
+def comes_in_another_order(data: Any) -> bool:
+    """Say whether Keras gives batches in an order that depends on the epochs before.
+
+    What the workers have ready at the end of one is what the next one begins with.
+    """
+    if not isinstance(data, keras.utils.PyDataset):
+        return False
+    works_ahead = data.workers > 1 or (data.workers > 0 and data.use_multiprocessing)
+    batches = data.num_batches
+    return works_ahead and (batches is None or batches > data.max_queue_size)
+
+
+def _frozen(model: keras.Model) -> list[str]:
+    return [without_counters(one.name) for one in layers_of(model) if not one.trainable]
+
+
+def changing_settings(model: keras.Model) -> dict[str, Any]:
+    """Return what was given to a model and may be changed while it trains.
+
+    A model with a step of its own keeps its losses and numbers in attributes.
+    """
+    own = {name: value for name, value in vars(model).items() if name[0] != "_"}
+    told = {name: value for name, value in own.items() if name not in _OF_KERAS and _tells(value)}
+    return {OPTIMIZERS: optimizer_settings(model), ATTRIBUTES: described(told)}
+
+
 def optimizer_settings(model: keras.Model) -> list[Any]:
     """Return the settings of each optimizer as they are now."""
     settings = []
     for optimizer in state_optimizers(model):
         config = described(optimizer)
-        config.pop("inner_optimizer", None)  # Has a place of its own.
+        for wrapped in ("inner_optimizer", "optimizer_map"):
+            config.pop(wrapped, None)  # Has a place of its own.
         settings.append(config)
     return settings
 
@@ -116,25 +151,29 @@ class Edits:
         return place.replace(f"{OPTIMIZERS}[0]", "optimizer") if only_one else place
 
 
-def edited_since(setup: dict[str, Any], before: list[Any], left: list[Any]) -> dict[str, Any]:
+def edited_since(
+    setup: dict[str, Any], before: dict[str, Any], left: dict[str, Any]
+) -> dict[str, Any]:
     """Return the setup of a `fit` that goes on with one of the same model in this process.
 
-    What the callbacks have changed in the optimizers during that one is no edit of the script.
+    What the callbacks and the steps have changed during that one is no edit of the script.
 
     Args:
         setup: the setup as it is found now.
-        before: settings of the optimizers before that `fit`.
-        left: those at its end.
+        before: the setup of that `fit`.
+        left: `changing_settings` at its end.
     """
-    now = setup[OPTIMIZERS]
-    if not len(before) == len(left) == len(now):
-        return setup
-    optimizers = [
-        # One whose step failed on JAX may not tell all of its settings.
-        {**a, **{name: value for name, value in c.items() if value != b.get(name, a.get(name))}}
-        for a, b, c in zip(before, left, now, strict=True)
-    ]
-    return {**setup, OPTIMIZERS: optimizers}
+    edited = {**setup, ATTRIBUTES: _edited(*(one[ATTRIBUTES] for one in (before, left, setup)))}
+    optimizers = [one[OPTIMIZERS] for one in (before, left, setup)]
+    if len({len(one) for one in optimizers}) == 1:
+        edited[OPTIMIZERS] = [_edited(*each) for each in zip(*optimizers, strict=True)]
+    return edited
+
+
+def _edited(before: dict[str, Any], left: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    # An optimizer whose step failed on JAX may not tell all of its settings.
+    own = {name: one for name, one in now.items() if one != left.get(name, before.get(name))}
+    return {**before, **own}
 
 
 def described(value: Any) -> Any:
@@ -178,6 +217,13 @@ def _function(function: types.FunctionType) -> list[Any]:
     enclosed = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
     held = [one for one in enclosed if isinstance(one, PLAIN)]
     return [function.__qualname__, [*written, *code.co_names], held]
+
+
+def _tells(value: Any) -> bool:
+    """Say whether an attribute is a number, a text, a loss, a function, or some of them."""
+    if isinstance(value, (list, tuple, Mapping)):
+        return all(map(_tells, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, (*PLAIN, keras.losses.Loss, types.FunctionType))
 
 
 def _is_filled(cell: Any) -> bool:

@@ -20,7 +20,8 @@ class SkippedSteps(TrainFunction):
         callbacks: its `keras.callbacks.CallbackList`.
         steps: integer. How many steps of the epoch are done.
         logs: dict. What the last of these logged.
-        prepare: function of the first batch that passes.
+        prepare: function of this object and the arguments of the first call, which returns
+            arguments that still hold the data.
         then: function without arguments, called after the last of them.
     """
 
@@ -30,14 +31,14 @@ class SkippedSteps(TrainFunction):
         callbacks: keras.callbacks.CallbackList,
         steps: int,
         logs: dict[str, Any],
-        prepare: Callable[[Any], None],
+        prepare: Callable[["SkippedSteps", tuple[Any, ...]], tuple[Any, ...]],
         then: Callable[[], None],
     ) -> None:
         super().__init__(model)
         self._callbacks = callbacks
         self._steps = steps
         self._logs = logs
-        self._prepare: Callable[[Any], None] | None = prepare
+        self._prepare = prepare
         self._then = then
         self._passed = 0
         self.attach()
@@ -47,14 +48,13 @@ class SkippedSteps(TrainFunction):
     def __call__(self, *arguments: Any) -> Any:
         """Take the data of one call, and return what training would have returned last time."""
         backend = keras.backend.backend()
+        if not self._passed:
+            arguments = self._prepare(self, arguments)
         batches = arguments[-1]
         if backend != "torch":  # There the trainer itself takes a call's batches, as a list.
             batches = list(itertools.islice(batches, self.model.steps_per_execution))
         if not batches:  # Where the trainer's own function would have noticed it.
             self.check_is_over()
-        if self._prepare:
-            self._prepare(batches[0])
-            self._prepare = None
         return (self._logs, arguments[0]) if backend == "jax" else self._logs
 
     def check_is_over(self) -> None:

@@ -1,4 +1,4 @@
-"""What a snapshot holds, whether it can be one, and the way back from it."""
+"""What a snapshot holds, and whether it can be one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -9,17 +9,13 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
-from keras_trainkit._interruption import uninterrupted
-from keras_trainkit.callbacks._training_state.callback_states import Matches
-from keras_trainkit.callbacks._training_state.fingerprint import shown
+from keras_trainkit.callbacks._training_state.fingerprint import places_in, shown, signatures
 from keras_trainkit.callbacks._training_state.setup import OPTIMIZERS
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
-    assign_hyperparameters,
     check_generator_states,
     check_hyperparameters,
     check_values,
-    set_generator_states,
     state_variables,
 )
 
@@ -36,6 +32,7 @@ class Snapshot:
         ended: whether early stopping has ended the training.
         logs: what the last of these steps logged.
         variables: values of `state_variables`.
+        built: what the optimizers were built for, see `built_optimizers`.
         metrics: values of the model's metrics in the middle of an epoch.
         numbers: hyperparameters of each layer and optimizer that has some.
         callbacks: callbacks with a state, see `CallbackStates`.
@@ -49,6 +46,7 @@ class Snapshot:
     ended: bool
     logs: dict[str, Any]
     variables: list[Any]
+    built: dict[str, Any]
     metrics: list[Any]
     numbers: list[dict[str, float]]
     callbacks: list[dict[str, Any]]
@@ -75,19 +73,28 @@ class Snapshot:
             raise _validation.invalid("epoch_generators", "known in the middle of an epoch", {})
         return cls(**given)
 
-    def check(self, model: keras.Model) -> None:
-        """Raise a ValueError unless all values can be those of the model."""
-        check_values(state_variables(model), self.variables)
-        check_hyperparameters(model, self.numbers)
+    def is_of_all(self, model: keras.Model) -> bool:
+        """Say whether the model has everything that the snapshot holds, as after its first step."""
+        return signatures(state_variables(model)) == self.model["variables"]
 
-    def put_back(self, model: keras.Model, matches: Matches) -> None:
-        """Give everything its value; the callbacks first, which may refuse."""
-        with uninterrupted():
-            matches.apply()
-            assign(state_variables(model), self.variables)
-            self.put_metrics_back(model)
-            assign_hyperparameters(model, self.numbers)
-            set_generator_states(self.generators)
+    def places(self, model: keras.Model) -> list[tuple[Any, int]]:
+        """Return the variables of a model with their places in the snapshot.
+
+        Before its first step it may have some of them. None at all if they are another model's.
+        """
+        variables = state_variables(model)
+        found = places_in(self.model["variables"], signatures(variables))
+        return [] if found is None else list(zip(variables, found, strict=True))
+
+    def check(self, model: keras.Model) -> None:
+        """Raise a ValueError unless all values can be those of the model, of what it has by now."""
+        count, values = len(self.model["variables"]), self.variables
+        if count != len(values):
+            raise ValueError(f"its {len(values)} arrays are not those of {count} variables")
+        places = self.places(model)
+        check_values([one for one, _ in places], [values[place] for _, place in places])
+        if self.is_of_all(model):
+            check_hyperparameters(model, self.numbers)
 
     def put_metrics_back(self, model: keras.Model) -> bool:
         """Give the metrics their values if the model has them already, and say whether it has."""
@@ -100,7 +107,7 @@ class Snapshot:
 
 def _as_of_today(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a snapshot of an older version holds as this version writes it."""
-    today = {"setup": {}, **state}
+    today = {"setup": {}, "built": {}, **state}
     if today.get("epoch_generators") is None:
         today["epoch_generators"] = {}
     if _is_dict(today.get("callbacks")):  # They had no settings, but a name: `class/place`.
@@ -148,6 +155,29 @@ def _are_numbers(value: Any) -> bool:
     )
 
 
+def _is_model(value: Any) -> bool:
+    if not _is_dict(value) or not isinstance(value.get("variables"), list):
+        return False
+    return all(
+        isinstance(one, list) and len(one) == 3 and isinstance(one[1], list)
+        for one in value["variables"]
+    )
+
+
+def _are_built(value: Any) -> bool:
+    if not _is_dict(value) or not value:
+        return value == {}
+    optimizers = value.get("optimizers")
+    return (
+        _is_count(value.get("own"))
+        and isinstance(optimizers, list)
+        and all(
+            one is None or (isinstance(one, list) and one and all(map(_is_count, one)))
+            for one in optimizers
+        )
+    )
+
+
 def _are_hyperparameters(value: Any) -> bool:
     return isinstance(value, list) and all(_are_numbers(item) for item in value)
 
@@ -171,13 +201,14 @@ def _are_generators(value: Any) -> bool:
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
-    "model": _is_dict,
+    "model": _is_model,
     "setup": _is_setup,
     "epoch": _is_count,
     "batch": _is_count,
     "ended": lambda value: isinstance(value, bool),
     "logs": _are_numbers,
     "variables": _are_arrays,
+    "built": _are_built,
     "metrics": _are_arrays,
     "numbers": _are_hyperparameters,
     "callbacks": _are_callbacks,

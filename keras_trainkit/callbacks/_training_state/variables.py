@@ -1,5 +1,6 @@
 """What training changes: variables, assigned hyperparameters, and the random streams."""
 
+import contextlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -8,7 +9,13 @@ import keras
 import numpy as np
 
 from keras_trainkit import _backend
-from keras_trainkit._keras_internals import global_seed, layers_of, optimizers_in, optimizers_of
+from keras_trainkit._keras_internals import (
+    global_seed,
+    layers_of,
+    optimizers_in,
+    optimizers_of,
+    trained_variables,
+)
 from keras_trainkit._older_state import present_form
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, is_runtime_number
 
@@ -31,19 +38,65 @@ def state_variables(model: keras.Model) -> list[Any]:
 
     Hyperparameters that the user or a callback assigns are not among them.
     """
-    held = [*model.variables, *_recurrent_states(model)]
-    for optimizer in state_optimizers(model):
-        held.extend(optimizer.variables)
-    unique = {id(variable): variable for variable in held}
-    return [variable for variable in unique.values() if not is_runtime_number(variable)]
+    of_optimizers = (v for optimizer in state_optimizers(model) for v in optimizer.variables)
+    return _lasting([*own_variables(model), *of_optimizers])
+
+
+def own_variables(model: keras.Model) -> list[Any]:
+    """Return the weights, seeds and states of a model without those of its optimizers."""
+    return _lasting([*model.variables, *_recurrent_states(model)])
 
 
 def build_optimizer(model: keras.Model) -> None:
     """Create an optimizer's variables before the first step, as TensorFlow's trainer does in it."""
-    optimizer = model.optimizer
-    if model.built and isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
-        with keras.name_scope(optimizer.name, caller=optimizer):
-            optimizer.build(model.trainable_variables)
+    if model.built and isinstance(model.optimizer, keras.optimizers.Optimizer):
+        build_for(model, model.optimizer, model.trainable_variables)
+
+
+def build_for(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> None:
+    """Build an optimizer of a model, as its first step would, unless it is built."""
+    if optimizer.built:
+        return
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's.
+    scope = contextlib.nullcontext() if strategy is None else strategy.scope()
+    with scope, keras.name_scope(optimizer.name, caller=optimizer):
+        optimizer.build(variables)
+
+
+def built_optimizers(model: keras.Model) -> dict[str, Any]:
+    """Return how many variables are the model's own, and which each optimizer was built for.
+
+    These are numbers of `state_variables`; None stands for an optimizer that is not built, or for
+    what is not among them.
+    """
+    numbers = {id(variable): i for i, variable in enumerate(state_variables(model))}
+
+    def of_optimizer(optimizer: keras.optimizers.Optimizer) -> list[int] | None:
+        trained = [id(one) for one in trained_variables(optimizer)] if optimizer.built else []
+        known = trained and all(one in numbers for one in trained)
+        return [numbers[one] for one in trained] if known else None
+
+    return {
+        "own": len(own_variables(model)),
+        "optimizers": [of_optimizer(optimizer) for optimizer in state_optimizers(model)],
+    }
+
+
+def build_optimizers(model: keras.Model, built: dict[str, Any]) -> None:
+    """Build the optimizers that were built according to `built_optimizers`, and no other.
+
+    As long as variables of the model are missing, the numbers say nothing.
+    """
+    if not built:  # A snapshot of an older version.
+        return build_optimizer(model)
+    variables = own_variables(model)
+    if len(variables) != built["own"]:
+        return
+    for optimizer, trained in zip(state_optimizers(model), built["optimizers"], strict=False):
+        if trained is not None and max(trained) < len(variables):
+            build_for(model, optimizer, [variables[i] for i in trained])
 
 
 def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
@@ -52,14 +105,12 @@ def values_of(variables: Iterable[Any]) -> Iterator[np.ndarray]:
         yield keras.ops.convert_to_numpy(variable)
 
 
-def check_values(variables: Iterable[Any], values: Sequence[np.ndarray]) -> None:
+def check_values(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
     """Raise a ValueError unless there is an array of numbers of its shape for every variable."""
-    variables = list(variables)
     shapes = [tuple(variable.shape) for variable in variables]
     found = [np.shape(value) for value in map(present_form, variables, values)]
-    fit = len(values) == len(shapes) and shapes == found
-    if not fit or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
-        raise ValueError(f"its {len(values)} arrays are not those of {len(shapes)} variables")
+    if shapes != found or any(value.dtype.kind in _TEXTS_AND_DATES for value in values):
+        raise ValueError(f"its {len(found)} arrays are not those of {len(shapes)} variables")
 
 
 def assign(variables: Iterable[Any], values: Iterable[np.ndarray]) -> None:
@@ -83,12 +134,18 @@ def assign_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -
 
 def check_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -> None:
     """Raise a ValueError if one of them cannot be assigned."""
-    numbers = [held for _, held in _hyperparameters(model)]
-    if [{n.name for n in held} for held in numbers] != [set(saved) for saved in values]:
+    if not has_hyperparameters(model, values):
         raise ValueError("the hyperparameters are those of other layers or optimizers")
+    numbers = [held for _, held in _hyperparameters(model)]
     for held, saved in zip(numbers, values, strict=True):
         for number in held:
             number.check(number.name, saved[number.name])
+
+
+def has_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -> bool:
+    """Say whether the model has, already, all of them."""
+    held = [{number.name for number in numbers} for _, numbers in _hyperparameters(model)]
+    return held == [set(saved) for saved in values]
 
 
 def repeat_hyperparameters(model: keras.Model) -> None:
@@ -126,6 +183,12 @@ def check_generator_states(states: dict[str, Any]) -> None:
         set_generator_states(states)
     finally:
         set_generator_states(present)
+
+
+def _lasting(variables: Iterable[Any]) -> list[Any]:
+    """Return each variable once, without those that only repeat a number."""
+    unique = {id(variable): variable for variable in variables}
+    return [variable for variable in unique.values() if not is_runtime_number(variable)]
 
 
 def _recurrent_states(model: keras.Model) -> Iterator[Any]:

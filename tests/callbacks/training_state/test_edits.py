@@ -242,13 +242,13 @@ def test_fewer_epochs_than_were_trained_are_said(tmp_path):
 
 
 @pytest.mark.short("torch")
-def test_names_the_folder_that_the_next_fit_goes_on_with(tmp_path):
+def test_names_the_folder_that_the_next_fit_goes_on_with(tmp_path, capsys):
     """In a notebook, after a restart: the first cell of two that trained has ended."""
     BEFORE.run(tmp_path, BEFORE.state(tmp_path))
     BEFORE.crashed(tmp_path)
     model, place = BEFORE.make(), tmp_path / "state"
-    with pytest.warns(UserWarning, match=f"The next `fit` goes on with {place / 'fit-001'}"):
-        model.fit(**arrays(), epochs=4, verbose=0, callbacks=[TrainingState(place)])
+    model.fit(**arrays(), epochs=4, verbose=0, callbacks=[TrainingState(place, verbose=1)])
+    assert f"the next `fit` goes on with {place / 'fit-001'}.\n" in capsys.readouterr().out
     calls = Calls()
     model.fit(**arrays(), epochs=4, verbose=0, callbacks=[calls, TrainingState(place)])
     assert calls.epochs == [2, 3]

@@ -329,10 +329,10 @@ OTHERS = {
     "layer": (
         other_layer,
         "adam",
-        "configuration.layers is a list of 4 there and a list of 3 here",
+        "configuration.layers is a list of 3 there and a list of 2 here",
     ),
-    "width": (other_width, "adam", "configuration.layers[1].config.units is 4 there and 5 here"),
-    "rate": (other_rate, "adam", "configuration.layers[2].config.rate is 0.3 there and 0.4 here"),
+    "width": (other_width, "adam", "configuration.layers[0].config.units is 4 there and 5 here"),
+    "rate": (other_rate, "adam", "configuration.layers[1].config.rate is 0.3 there and 0.4 here"),
     "optimizer": (None, "sgd", "optimizers[0] is 'Adam' there and 'SGD' here"),
 }
 
