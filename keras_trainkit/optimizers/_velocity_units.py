@@ -26,6 +26,8 @@ class VelocityUnits(LookAhead):
     have the same.
     """
 
+    # Those of `learning_rate_multipliers`, one for each variable.
+    _factors: np.ndarray
     # The units before and after the running step of PyTorch, if they are not the learning rates.
     _units_of_step: tuple[np.ndarray, np.ndarray] | None = None
 
