@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
+from keras_trainkit.callbacks._gradient_monitor.draws import warn_of_second_stream
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
 from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
 from keras_trainkit.callbacks._train_function import TrainFunction
@@ -30,12 +31,16 @@ class Session(TrainFunction):
     Keras calls no callback when a training is interrupted, and keeps the train function for the
     next one. So the monitor announces each call by `announce`, and the first call that was not
     announced, or belongs to another `fit`, puts the original function back. A call that is
-    announced without being wanted runs the original function, untouched. Subclasses know one
-    backend each.
+    announced without being wanted runs the original function, untouched, unless the step draws
+    random numbers from a stream that belongs to a trace: two functions would have two of them.
+    Subclasses know one backend each.
 
     Args:
         model: a compiled model whose train function is made.
         options: `Options`.
+
+    Attributes:
+        draws: bool. Whether the step has such a stream. None until the first trace tells.
     """
 
     def __init__(self, model: keras.Model, options: Options) -> None:
@@ -45,8 +50,8 @@ class Session(TrainFunction):
         )
         self.fit: Any = None
         self.batch: Any = None
+        self.draws: bool | None = False
         self._armed = self._wanted = False
-        self._ran: set[bool] = set()
         self._next_step = 0
         self._steps: list[int] = []
         self._tables: list[Tensor] = []
@@ -124,15 +129,17 @@ class Session(TrainFunction):
         if self.batch is WANTED:
             batch, arguments = self.peek(*arguments)
             self.batch = WANTED if batch is None else batch
-        result = self.run(*arguments) if self._wanted else self.original(*arguments)
-        self._ran.add(self._wanted)
-        if self._wanted:
-            self._report_failure()
+        if not self._wanted and self.draws is False:
+            return self.original(*arguments)
+        is_first, result = self.draws is None, self.run(*arguments)
+        if is_first and self.draws:
+            warn_of_second_stream(self.original)
+        self._report_failure()
         return result
 
     def keep(self, table: Tensor | None) -> None:
-        """Hold the statistics of the call's next step on the device until `fetch`."""
-        if table is not None:
+        """Hold the statistics of the call's next step, if wanted, on the device until `fetch`."""
+        if self._wanted and table is not None:
             self._steps.append(self._next_step)
             self._tables.append(table)
         self._next_step += 1
