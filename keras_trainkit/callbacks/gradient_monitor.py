@@ -22,6 +22,7 @@ from keras_trainkit.callbacks._gradient_monitor.session import (
     WANTED,
     Options,
     Session,
+    in_one_line,
     warn_unobserved,
 )
 from keras_trainkit.callbacks._tensorboard import RecordFile
@@ -297,7 +298,8 @@ class GradientMonitor(keras.callbacks.Callback):
             rows = ActivationProbe(self.model, inputs).measure()
         except Exception as error:
             warnings.warn(
-                f"GradientMonitor cannot probe the activations: {error}. Training goes on.",
+                f"GradientMonitor cannot probe the activations: {in_one_line(error)}. "
+                "Training goes on.",
                 stacklevel=2,
             )
             session.batch = None

@@ -97,7 +97,8 @@ class GraphReductions(XLAReductions):
     def zero_fractions(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the share of each row's entries that are zero."""
         shares = 1.0 - self.plain_norms(tf.sign(rows)) ** 2 / rows.shape[1]
-        return tf.where(tf.math.is_nan(shares), 0.0, shares)
+        # A root that is squared may exceed a count, which would make a share of less than zero.
+        return tf.where(tf.math.is_nan(shares), 0.0, tf.maximum(shares, 0.0))
 
 
 def draws_by_itself(graph: tf.Graph) -> bool:

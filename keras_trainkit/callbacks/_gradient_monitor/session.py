@@ -1,5 +1,6 @@
 """A model's train function for the time of one `fit`, run so that the gradients are seen."""
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,15 +159,23 @@ class Session(TrainFunction):
     def _report_failure(self) -> None:
         failure, reason = self.recorder.failure, ""
         if failure is not None:
-            reason = str(failure) or type(failure).__name__
+            reason = in_one_line(failure)
         elif not self.recorder.sees_updates:
             reason = "its train step calls no Keras optimizer"
         if reason and not self._warned:
-            warn_unobserved(reason.splitlines()[0].rstrip("."))
+            warn_unobserved(reason)
             self._warned = True
 
 
 WANTED = object()
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def in_one_line(error: Exception) -> str:
+    """Return what an exception says, without colours, where Keras met it, and what follows."""
+    lines = [line.strip() for line in _COLORS.sub("", str(error)).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return [*told, *lines, type(error).__name__][0].rstrip(".")
 
 
 def warn_unobserved(reason: str) -> None:
