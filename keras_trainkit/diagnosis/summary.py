@@ -201,9 +201,7 @@ def _row(
     )
 
 
-def _note(
-    columns: Columns, steps: np.ndarray, index: int, mean_norm: float, limit: float
-) -> str:
+def _note(columns: Columns, steps: np.ndarray, index: int, mean_norm: float, limit: float) -> str:
     """Return what is remarkable about a variable, the worst alone."""
     norms = columns["norm"][:, index]
     if np.nansum(columns["nonfinite"][:, index]):
