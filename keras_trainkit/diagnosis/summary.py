@@ -209,8 +209,8 @@ def _note(columns: Columns, steps: np.ndarray, index: int, mean_norm: float, lim
     if mean_norm == 0:
         return "zero"
     given = ~np.isnan(norms)  # A step may leave a variable out.
-    after_last = np.flatnonzero(norms[given])[-1:] + 1
-    unreached = steps[given][after_last[0] :] if after_last.size else []
+    reached = np.flatnonzero(norms[given])
+    unreached = steps[given][reached[-1] + 1 :] if reached.size else steps[:0]
     if len(unreached) >= DEAD_STEPS:
         return f"dead since step {unreached[0]}"
     return "vanishing" if mean_norm < limit else ""

@@ -12,8 +12,8 @@ from keras_trainkit._keras_internals import has_been_traced
 
 def host_draws() -> tuple[Any, ...]:
     """Return what changes when Python or NumPy draws: in a trace, numbers that it then repeats."""
-    _, keys, position, *_ = np.random.get_state()
-    return random.getstate(), keys.tobytes(), position
+    numpy: Any = np.random.get_state(legacy=False)["state"]
+    return random.getstate(), numpy["key"].tobytes(), numpy["pos"]
 
 
 def warn_of_second_stream(train_function: Callable) -> None:
