@@ -6,6 +6,7 @@ optimizers a model has, and what its callbacks carry from epoch to epoch.
 """
 
 import contextlib
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -80,6 +81,19 @@ def global_seed(create: bool = False) -> keras.Variable | None:
 
 
 # `fit`.
+
+
+def has_been_traced(train_function: Callable[..., Any]) -> bool:
+    """Say whether a train function has run compiled; False where nothing tells.
+
+    On TensorFlow it is a closure over functions that count their traces, on JAX a closure over
+    functions that count what they have compiled, or such a function itself.
+    """
+    held = inspect.getclosurevars(inspect.unwrap(train_function)).nonlocals.values()
+    counters = ("experimental_get_tracing_count", "_cache_size")
+    found = (getattr(f, name, None) for f in (train_function, *held) for name in counters)
+    return any(count() for count in found if callable(count))
+
 
 # What `fit` leaves in the attributes of a model.
 LEFT_BY_FIT = ("history", "stop_training", "_initial_epoch", "_eval_epoch_iterator")

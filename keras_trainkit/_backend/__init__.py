@@ -5,8 +5,9 @@ imported when that backend is active: the others need not be installed. The file
 hold what several components share; kernels of one component stay in its own folder.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -78,14 +79,20 @@ def never_empty(x: Tensor) -> bool:
     return None not in x.shape or backend_module(__name__).replicas() == 1
 
 
-def isolated_pass() -> AbstractContextManager[None]:
-    """Record nothing for gradients, and leave the backend's global random generator as it is.
+@contextmanager
+def isolated_pass() -> Iterator[None]:
+    """Record nothing for gradients, and set the global random generators back.
 
-    TensorFlow and JAX need nothing: Keras draws from the seeds of its own variables.
+    They are Python's, NumPy's and PyTorch's; Keras draws from the seeds of its own variables.
     """
-    if keras.backend.backend() != "torch":
-        return nullcontext()
-    return backend_module(__name__).isolated_pass()
+    on_torch = keras.backend.backend() == "torch"
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with backend_module(__name__).isolated_pass() if on_torch else nullcontext():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def generator_state() -> np.ndarray | None:

@@ -22,6 +22,7 @@ from keras_trainkit.callbacks._gradient_monitor.session import (
     WANTED,
     Options,
     Session,
+    in_one_line,
     warn_unobserved,
 )
 from keras_trainkit.callbacks._tensorboard import RecordFile
@@ -48,9 +49,11 @@ class GradientMonitor(keras.callbacks.Callback):
     clipping and divided by the loss scale: no second backward pass, and the training stays the
     same bit for bit. (Seen on CPUs with Keras's optimizers and this package's. XLA may round an
     optimizer of your own differently in the last bit where it adds two products.) Steps that are
-    not sampled run the model's own compiled function. Nothing is added to the model, its optimizer
-    or its metrics, so files saved meanwhile are as without it. With accumulation the gradients are
-    those of each batch, and clipped_norm is not known; on several replicas they are the sums.
+    not sampled run the model's own compiled function, unless a trace of the step has a random
+    stream of its own, as `tf.random.normal` has: then every step is measured. Nothing is added to
+    the model, its optimizer or its metrics, so files saved meanwhile are as without it. With
+    accumulation the gradients are those of each batch, and clipped_norm is not known; on several
+    replicas they are the sums.
 
     `fit` logs the means over an epoch's sampled, finite steps as `grad_norm` and `update_ratio`
     (and `noise_scale`), those of the last epoch where none was sampled: the progress bar shows
@@ -155,7 +158,7 @@ class GradientMonitor(keras.callbacks.Callback):
         return history
 
     def summary(self) -> Summary:
-        """Return a table of the gradients' health; `print` it to read it."""
+        """Return a table of the gradients' health; `print` it, or all of it: `in_full`."""
         return summarize(self.history)
 
     def plot(self) -> "Figure":
@@ -297,7 +300,8 @@ class GradientMonitor(keras.callbacks.Callback):
             rows = ActivationProbe(self.model, inputs).measure()
         except Exception as error:
             warnings.warn(
-                f"GradientMonitor cannot probe the activations: {error}. Training goes on.",
+                f"GradientMonitor cannot probe the activations: {in_one_line(error)}. "
+                "Training goes on.",
                 stacklevel=2,
             )
             session.batch = None

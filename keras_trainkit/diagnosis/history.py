@@ -1,6 +1,7 @@
 """What happened during one training, step by step, as plain arrays in one file."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -323,10 +324,15 @@ def layer_of(variable: str) -> str:
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
-    """Return the paths without a first part that all longer ones share: the name of the model."""
-    heads = {path.partition("/")[0] for path in paths if "/" in path}
-    tails = [path.partition("/")[2] or path for path in paths]
-    return tails if len(heads) == 1 and len(set(tails)) == len(set(paths)) else list(paths)
+    """Return the paths without the first part that most of the longer ones share: the model's name.
+
+    Layers that were built outside of the model's call lack it in any case.
+    """
+    heads = Counter(path.partition("/")[0] for path in paths if "/" in path)
+    ((head, count),) = heads.most_common(1) or [("", 0)]
+    tails = [path.removeprefix(f"{head}/") for path in paths]
+    is_clear = 2 * count > heads.total() and len(set(tails)) == len(set(paths))
+    return tails if is_clear else list(paths)
 
 
 def root_sum_square(norms: np.ndarray) -> np.ndarray:

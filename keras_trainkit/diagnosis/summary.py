@@ -1,18 +1,37 @@
 """The health of the gradients as a table that a person can read."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from keras_trainkit._validation import positive
-from keras_trainkit.diagnosis.history import History, short_names
+from keras_trainkit.diagnosis._table import (
+    VariableSummary,
+    fitted,
+    severity,
+    shown,
+    table,
+    variable_names,
+    worst_first,
+)
+from keras_trainkit.diagnosis.history import (
+    History,
+    layer_of,
+    ratio,
+    root_sum_square,
+    short_names,
+)
 from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 SHOWN_EVENTS = 5
-HEAD = ("variable", "size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
+_NORMS = ("norm", "update_norm", "weight_norm")
+_COLUMNS = (*_NORMS, "max_abs", "zero_fraction", "nonfinite")
+Columns = Mapping[str, np.ndarray]
+# More variables than `MANY` are shown by layer, and of the layers so many.
+MANY, SHOWN_LAYERS = 40, 30
+DEAD_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -46,32 +65,25 @@ class Thresholds:
 DEFAULTS = Thresholds()
 
 
-class VariableSummary(NamedTuple):
-    """One variable over the steps at which its gradient was finite."""
-
-    variable: str
-    size: int
-    mean_norm: float
-    max_abs: float
-    zero_fraction: float
-    update_ratio: float
-    nonfinite: int
-    note: str
-
-
 @dataclass(frozen=True)
 class Summary:
     """One row per variable; `print` shows an aligned table, with `-` for what was not recorded.
 
+    Rows with a note come first, the worst on top, the others follow from input to output. More
+    than 40 variables are printed by layer, at most 30; `in_full` is a line for each variable.
+
     Attributes:
         title: string. What was recorded.
-        rows: tuple of `VariableSummary`. `mean_norm` and `zero_fraction` are means over the
-            steps, `max_abs` is the maximum, `update_ratio` the median, `nonfinite` the total.
+        rows: tuple of `VariableSummary`, in the order of the model. `mean_norm` and `zero_fraction`
+            are means over the steps, `max_abs` is the maximum, `update_ratio` the median,
+            `nonfinite` the total.
         legend: tuple of strings. What the notes in the table mean.
         noise_scale: float. In examples, the batch size beyond which larger batches hardly
             help; NaN if not recorded.
         clipping: float. The share of steps that were clipped; NaN if not recorded.
         events: tuple of `NonFinite`. Shown below the table, at most the first 5.
+        layers: tuple of `VariableSummary`, the same for all variables of a layer together. `note`
+            is the worst of theirs.
     """
 
     title: str
@@ -80,18 +92,31 @@ class Summary:
     noise_scale: float = math.nan
     clipping: float = math.nan
     events: tuple[NonFinite, ...] = ()
+    layers: tuple[VariableSummary, ...] = ()
 
     def __str__(self) -> str:
-        """Return the table."""
-        names = short_names([row.variable for row in self.rows])
-        cells = [_cells(row, name) for row, name in zip(self.rows, names, strict=True)]
-        widths = [max(map(len, column)) for column in zip(HEAD, *cells, strict=True)]
-        lines = [_aligned(line, widths) for line in (HEAD, *cells)]
-        rule = "-" * max(map(len, lines))
-        above = (self.title, *self._batch_and_clipping(), rule, lines[0], rule)
-        return "\n".join((*above, *lines[1:], rule, *self.legend, *self._first_events()))
+        """Return the table, by layer if there are many variables."""
+        if len(self.rows) <= MANY or not self.layers:
+            return self.in_full()
+        names = fitted(short_names([row.variable for row in self.layers]))
+        lines = self._lines(self.layers, names, "layer", SHOWN_LAYERS)
+        more = len(self.layers) - SHOWN_LAYERS
+        rest = f"... and {more} more layers; " if more > 0 else ""
+        return "\n".join((*lines, f"{rest}each variable: print(summary.in_full())"))
 
     __repr__ = __str__
+
+    def in_full(self) -> str:
+        """Return the table with a line for each variable."""
+        names = variable_names(self.rows)
+        return "\n".join(self._lines(self.rows, names, "variable", len(names)))
+
+    def _lines(
+        self, rows: Sequence[VariableSummary], names: Sequence[str], kind: str, most: int
+    ) -> list[str]:
+        lines = table(worst_first(rows, names)[:most], kind)
+        above = (self.title, *self._batch_and_clipping())
+        return [*above, *lines, *self.legend, *self._first_events()]
 
     def _batch_and_clipping(self) -> tuple[str, ...]:
         known = []
@@ -108,8 +133,8 @@ class Summary:
 
     def _first_events(self) -> tuple[str, ...]:
         more = len(self.events) - SHOWN_EVENTS
-        shown = tuple(map(str, self.events[:SHOWN_EVENTS]))
-        return (*shown, f"... and {more} more events") if more > 0 else shown
+        first = tuple(map(str, self.events[:SHOWN_EVENTS]))
+        return (*first, f"... and {more} more events") if more > 0 else first
 
 
 def summarize(history: History, thresholds: Thresholds | None = None) -> Summary:
@@ -120,42 +145,81 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
         thresholds: `Thresholds` of the notes. Defaults to `Thresholds()`.
     """
     thresholds = thresholds or DEFAULTS
-    means = [_over_finite(np.mean, column) for column in history["norm"].T]
+    columns = {name: history[name] for name in _COLUMNS}
+    means = [_over_finite(np.mean, column) for column in columns["norm"].T]
     limit = thresholds.vanishing_share * max((m for m in means if np.isfinite(m)), default=0.0)
     limit = min(limit, thresholds.vanishing_norm)
-    rows = tuple(_row(history, i, means[i], limit) for i in range(len(history.variables)))
+    rows = tuple(
+        _row(columns, history.sizes, name, [i], _note(columns, history.steps, i, means[i], limit))
+        for i, name in enumerate(history.variables)
+    )
+    owners = [layer_of(name) for name in history.variables]
+    members = {layer: [i for i, own in enumerate(owners) if own == layer] for layer in owners}
+    layers = tuple(
+        _row(columns, history.sizes, layer, indices, _worst_note([rows[i].note for i in indices]))
+        for layer, indices in members.items()
+    )
     meanings = {
-        "non-finite": "non-finite: at some step the gradient held NaN or infinity",
         "zero": "zero: no gradient ever reached this variable",
+        "non-finite": "non-finite: at some step the gradient held NaN or infinity",
+        "dead": "dead: gradients reached this variable, and from that step on none does",
         "vanishing": f"vanishing: mean |g| < {limit:.1e}, the smaller of "
         f"{thresholds.vanishing_norm:g} and {thresholds.vanishing_share:g} of the largest",
     }
-    notes = {row.note for row in rows}
+    notes = {row.note.partition(" ")[0] for row in rows}
     legend = tuple(text for note, text in meanings.items() if note in notes)
     return Summary(
-        _title(history), rows, legend, history.noise_scale(), history.clipping, history.events
+        _title(history),
+        rows,
+        legend,
+        history.noise_scale(),
+        history.clipping,
+        history.events,
+        layers,
     )
 
 
-def _row(history: History, index: int, mean_norm: float, limit: float) -> VariableSummary:
-    column = {name: history[name][:, index] for name in ("max_abs", "zero_fraction")}
-    nonfinite = int(np.nansum(history["nonfinite"][:, index]))
-    if nonfinite:
-        note = "non-finite"
-    elif mean_norm == 0:
-        note = "zero"
-    else:
-        note = "vanishing" if mean_norm < limit else ""
+def _row(
+    columns: Columns, sizes: np.ndarray, name: str, members: Sequence[int], note: str
+) -> VariableSummary:
+    """Return the numbers of some variables taken together."""
+    norm, update, weight = (root_sum_square(columns[n][:, members]) for n in _NORMS)
+    sizes = sizes[members]
+    zeros = [_over_finite(np.mean, columns["zero_fraction"][:, i]) for i in members]
+    known = np.isfinite(zeros)
     return VariableSummary(
-        variable=history.variables[index],
-        size=int(history.sizes[index]),
-        mean_norm=mean_norm,
-        max_abs=_over_finite(np.max, column["max_abs"]),
-        zero_fraction=_over_finite(np.mean, column["zero_fraction"]),
-        update_ratio=_over_finite(np.median, history["update_ratio"][:, index]),
-        nonfinite=nonfinite,
+        variable=name,
+        size=int(sizes.sum()),
+        mean_norm=_over_finite(np.mean, norm),
+        max_abs=_over_finite(np.max, columns["max_abs"][:, members]),
+        zero_fraction=float(np.average(np.array(zeros)[known], weights=sizes[known]))
+        if known.any()
+        else math.nan,
+        update_ratio=_over_finite(np.median, ratio(update, weight)),
+        nonfinite=int(np.nansum(columns["nonfinite"][:, members])),
         note=note,
     )
+
+
+def _note(columns: Columns, steps: np.ndarray, index: int, mean_norm: float, limit: float) -> str:
+    """Return what is remarkable about a variable, the worst alone."""
+    norms = columns["norm"][:, index]
+    if np.nansum(columns["nonfinite"][:, index]):
+        return "non-finite"
+    if mean_norm == 0:
+        return "zero"
+    given = ~np.isnan(norms)  # A step may leave a variable out.
+    reached = np.flatnonzero(norms[given])
+    unreached = steps[given][reached[-1] + 1 :] if reached.size else steps[:0]
+    if len(unreached) >= DEAD_STEPS:
+        return f"dead since step {unreached[0]}"
+    return "vanishing" if mean_norm < limit else ""
+
+
+def _worst_note(notes: Sequence[str]) -> str:
+    worst = min(notes, key=severity)
+    count = sum(severity(note) == severity(worst) for note in notes)
+    return f"{worst} ({count} of {len(notes)})" if worst and count < len(notes) else worst
 
 
 def _over_finite(reduce: Callable, values: np.ndarray) -> float:
@@ -169,29 +233,5 @@ def _title(history: History) -> str:
     span = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]}-{epochs[-1]}"
     return (
         f"Gradients of {len(history.variables)} variables over {len(norm)} steps, {span}; "
-        f"global norm {_shown(norm[0])} at first, {_shown(norm[-1])} at last"
+        f"global norm {shown(norm[0])} at first, {shown(norm[-1])} at last"
     )
-
-
-def _cells(row: VariableSummary, name: str) -> tuple[str, ...]:
-    recorded = row.nonfinite or not math.isnan(row.mean_norm)
-    return (
-        name,
-        f"{row.size:,}",
-        _shown(row.mean_norm),
-        _shown(row.max_abs),
-        _shown(100 * row.zero_fraction, ".1f", " %"),
-        _shown(row.update_ratio),
-        f"{row.nonfinite:,}" if recorded else "-",
-        row.note,
-    )
-
-
-def _shown(value: float, form: str = ".2e", unit: str = "") -> str:
-    return "-" if math.isnan(value) else f"{value:{form}}{unit}"
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *numbers, note = cells
-    aligned = (text.rjust(width) for text, width in zip(numbers, widths[1:-1], strict=True))
-    return "  ".join((first.ljust(widths[0]), *aligned, note)).rstrip()

@@ -151,6 +151,8 @@ def test_noise_scale_from_the_documented_estimates_is_that_of_the_data():
         (["one/dense", "two/dense"], ["one/dense", "two/dense"]),
         (["net/dense", "dense"], ["net/dense", "dense"]),
         (["dense", "out"], ["dense", "out"]),
+        (["net/a/dense", "net/b/dense", "out/dense"], ["a/dense", "b/dense", "out/dense"]),
+        (["net/a", "net/b", "left/a", "right/b"], ["net/a", "net/b", "left/a", "right/b"]),
     ],
 )
 def test_short_names_lack_the_name_of_the_model(paths, names):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import Thresholds, summarize
+from keras_trainkit.diagnosis._table import fitted, variable_names
 from tests.diagnosis.samples import event, history, with_values
 
 pytestmark = pytest.mark.host
@@ -61,6 +62,86 @@ def test_small_gradients_everywhere_are_not_vanishing():
 def test_zero_gradient_is_noted():
     record = with_values(history(layers=1), "norm", [0.0, 1.0])
     assert [row.note for row in summarize(record).rows] == ["zero", ""]
+
+
+def test_what_no_gradient_reaches_comes_first_and_the_rest_stays_in_order():
+    norms = np.ones((10, 6))
+    norms[:, 5], norms[4:, 3] = 0.0, 0.0
+    record = with_values(history(layers=3), "norm", norms)
+    lines = str(summarize(with_values(record, "nonfinite", [0, 0, 0, 0, 1, 0]))).splitlines()
+    names = ["dense_2/bias", "dense_2/kernel", "dense_1/bias", "dense_0/kernel"]
+    assert [line.split()[0] for line in lines[4:8]] == names
+    assert [line.split(" 0  ")[-1] for line in (lines[4], lines[6])] == [
+        "zero",
+        "dead since step 4",
+    ]
+    assert "zero: no gradient ever reached this variable" in lines[11]
+
+
+@pytest.mark.parametrize("norms", [[1, 1, 1, 0, 0], [1, 0, 0, 0, 1], [1, 0, np.nan, 0, np.nan]])
+def test_gradients_that_pause_are_not_dead(norms):
+    record = with_values(history(layers=1, steps=5), "norm", np.column_stack([norms, [1.0] * 5]))
+    assert not any(row.note for row in summarize(record).rows)
+
+
+def test_gradients_that_end_are_dead_also_where_steps_leave_the_variable_out():
+    norms = [1, np.nan, 0, np.nan, 0, np.nan, 0]
+    record = with_values(history(layers=1, steps=7), "norm", np.column_stack([norms, [1.0] * 7]))
+    assert [row.note for row in summarize(record).rows] == ["dead since step 2", ""]
+
+
+@pytest.mark.parametrize("share", [-1e-8, 0.0, -0.0])
+def test_no_share_is_a_negative_zero(share):
+    table = str(summarize(with_values(history(), "zero_fraction", share)))
+    assert " 0.0 %" in table
+    assert "-0.0" not in table
+
+
+def test_many_variables_are_shown_by_layer_and_all_of_them_on_request():
+    record = history(layers=50, decay=1.0)
+    norms = np.ones((10, 100))
+    norms[:, [90, 91]], norms[:, 61], norms[5:, 81] = 0.0, 0.0, 0.0
+    summary = summarize(with_values(record, "norm", norms))
+    lines = str(summary).splitlines()
+    assert [line.split()[0] for line in lines[4:8]] == [
+        "dense_30",
+        "dense_45",
+        "dense_40",
+        "dense_0",
+    ]
+    notes = ["zero (1 of 2)", "zero", "dead since step 5 (1 of 2)"]
+    assert [line.split(" 0  ")[-1] for line in lines[4:7]] == notes
+    assert lines[-1] == "... and 20 more layers; each variable: print(summary.in_full())"
+    assert len(lines) == 4 + 30 + 1 + 2 + 1
+    full = summary.in_full().splitlines()
+    assert [line.split()[0] for line in full[4:7]] == [
+        "dense_30/bias",
+        "dense_45/kernel",
+        "dense_45/bias",
+    ]
+    assert len(full) == 4 + 100 + 1 + 2
+    assert max(map(len, lines[1:])) < 80
+
+
+def test_numbers_of_a_layer_are_those_of_its_variables_together():
+    record = with_values(history(layers=1), "norm", [3.0, 4.0])
+    record = with_values(record, "zero_fraction", [0.5, 0.1])
+    record = with_values(record, "max_abs", [2.0, 1.0])
+    (layer,) = summarize(record).layers
+    assert (layer.variable, layer.size, layer.mean_norm) == ("model/dense_0", 8, 5.0)
+    assert (layer.max_abs, layer.update_ratio) == (2.0, pytest.approx(1e-3))
+    assert layer.zero_fraction == pytest.approx((6 * 0.5 + 2 * 0.1) / 8)
+
+
+def test_long_names_lose_their_middle_unless_two_became_one():
+    deep = "net/encoder/transformer_layer_0/self_attention_layer/attention_output"
+    other = deep.replace("layer_0", "layer_1")
+    record = dataclasses.replace(
+        with_values(history(layers=1), "norm", 1.0), variables=(f"{deep}/kernel", "out/kernel")
+    )
+    names = fitted(variable_names(summarize(record).rows))
+    assert names == ["encoder/../attention_output/kernel", "out/kernel"]
+    assert fitted([deep, other]) == [deep, other]
 
 
 @pytest.mark.parametrize("name", ["vanishing_norm", "vanishing_share"])

@@ -63,9 +63,23 @@ MUTANTS = (
     ),
     Mutant(
         "diagnosis/summary.py",
-        "_over_finite(np.median, history",
-        "_over_finite(np.mean, history",
+        "_over_finite(np.median, ratio",
+        "_over_finite(np.mean, ratio",
         "one large update moves the ratio of a whole training",
+    ),
+    Mutant(
+        "diagnosis/summary.py",
+        "steps[given][reached[-1] + 1 :]",
+        "steps[reached[-1] + 1 :]",
+        "steps that leave a variable out count for dead ones",
+        "diagnosis/test_summary.py",
+    ),
+    Mutant(
+        "diagnosis/_table.py",
+        "severity(pair[0].note)",
+        "-severity(pair[0].note)",
+        "what no gradient reaches stands last",
+        "diagnosis/test_summary.py",
     ),
     Mutant(
         "diagnosis/summary.py",

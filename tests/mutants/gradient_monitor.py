@@ -69,6 +69,20 @@ MUTANTS = (
         TRUTH,
     ),
     Mutant(
+        "callbacks/_gradient_monitor/_tensorflow.py",
+        "draws_by_itself(tf.compat.v1.get_default_graph()) or ",
+        "",
+        "a step that draws by TensorFlow's operations is run by two functions",
+        f"{PLACE}/test_draws.py",
+    ),
+    Mutant(
+        "callbacks/_gradient_monitor/_tensorflow.py",
+        "if found[0] >= 0",
+        "if found",
+        "steps that nobody asked for are recorded",
+        f"{PLACE}/test_draws.py",
+    ),
+    Mutant(
         "callbacks/_gradient_monitor/_jax.py",
         "range(self.model.steps_per_execution - 1)",
         "range(self.model.steps_per_execution)",

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_trainkit._keras_internals import trained_variables
+from keras_trainkit.callbacks._gradient_monitor.draws import host_draws
 from keras_trainkit.callbacks._gradient_monitor.reductions import (
     SAFE,
     Reductions,
@@ -47,6 +48,7 @@ class BackendSession(Session):
 
     def __init__(self, model: keras.Model, options: Options) -> None:
         super().__init__(model, options)
+        self.draws = None if model.jit_compile and not model.run_eagerly else False
         self._train_step = model.train_step
         self._observed = self.remade(self._step, steps_per_execution=1)
         if "cosine" in options.statistics:
@@ -93,7 +95,7 @@ class BackendSession(Session):
             )
         except jax.errors.UnexpectedTracerError as error:
             # The optimizer is called inside a conditional or a loop, and nothing has run yet.
-            self.recorder.failure = error
+            self.recorder.failure, self.draws = error, False
             return self.original(state, iter((data,)))
         self.keep(table)
         return logs, state
@@ -107,9 +109,13 @@ class BackendSession(Session):
             return last[_key(variables)]
 
         self.recorder.exchange = exchange
+        drawn = host_draws()
         with self.recorder.watching():
             logs, state = self._train_step(state, data)
-            return (logs, self.recorder.table(data, logs), directions), state
+            table = self.recorder.table(data, logs)
+        if self.draws is not False:
+            self.draws = self.draws or drawn != host_draws()
+        return (logs, table, directions), state
 
     def _begin_groups(self) -> None:
         for optimizer in self.recorder.optimizers:

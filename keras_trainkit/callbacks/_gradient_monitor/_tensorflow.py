@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_trainkit.callbacks._gradient_monitor.draws import host_draws
 from keras_trainkit.callbacks._gradient_monitor.reductions import SAFE, Reductions, careful_norms
 from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
 
+NOT_WANTED = -(2**48)  # From here on the steps of a call are counted that nobody asked for.
 REASSOCIATED = ("Mul", "Add", "AddV2", "AddN", "Sub")
 
 
@@ -34,14 +36,18 @@ class XLAReductions(Reductions):
         values = [tf.identity(t.value if isinstance(t, keras.Variable) else t) for t in tensors]
         return tf.cast(tf.reshape(tf.stack(values), (len(values), -1)), "float32")
 
-    def dense(self, gradient: Any) -> tf.Tensor:
+    def dense(self, gradient: Any, shape: Sequence[int]) -> tf.Tensor:
         """Return a gradient as one tensor, without adding a reader to its last operations.
 
         TensorFlow reorders `learning_rate * (a * b)` where nobody else reads the inner product. To
         leave every bit of the training as it is, the monitor computes such a product once more.
+        What the graph knows of a gradient's shape may be less than the variable tells.
         """
+        if isinstance(gradient, tf.IndexedSlices):
+            gradient = tf.IndexedSlices(gradient.values, gradient.indices, tf.constant(shape))
         tensor = tf.convert_to_tensor(gradient)
-        return tensor if tf.executing_eagerly() else self._repeated(tensor)
+        tensor = tensor if tf.executing_eagerly() else self._repeated(tensor)
+        return tensor if tensor.shape.is_fully_defined() else tf.reshape(tensor, shape)
 
     def _repeated(self, tensor: tf.Tensor) -> tf.Tensor:
         kind = tensor.op.type
@@ -91,7 +97,20 @@ class GraphReductions(XLAReductions):
     def zero_fractions(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the share of each row's entries that are zero."""
         shares = 1.0 - self.plain_norms(tf.sign(rows)) ** 2 / rows.shape[1]
-        return tf.where(tf.math.is_nan(shares), 0.0, shares)
+        # A root that is squared may exceed a count, which would make a share of less than zero.
+        return tf.where(tf.math.is_nan(shares), 0.0, tf.maximum(shares, 0.0))
+
+
+def draws_by_itself(graph: tf.Graph) -> bool:
+    """Say whether an operation, also in a function that is called, draws from its own generator.
+
+    Each function that is made of a step has such generators of its own, which begin at the seeds.
+    Those that were given none never draw the same twice.
+    """
+    definition = graph.as_graph_def()
+    functions = (function.node_def for function in definition.library.function)
+    settings = (node.attr for node in itertools.chain(definition.node, *functions))
+    return any("seed2" in has and (has["seed"].i or has["seed2"].i) for has in settings)
 
 
 class BackendSession(Session):
@@ -103,6 +122,7 @@ class BackendSession(Session):
 
     def __init__(self, model: keras.Model, options: Options) -> None:
         super().__init__(model, options)
+        self.draws = False if model.run_eagerly else None
         self._buffer: tf.Variable | None = None
         self._cursor = private_variable(tf.zeros((), "int64"))
         self._length = options.capacity * model.steps_per_execution
@@ -119,19 +139,21 @@ class BackendSession(Session):
 
     def run(self, iterator: Any) -> Any:
         """Run up to `steps_per_execution` steps."""
-        self._step_now.assign(self._next_step)
+        self._step_now.assign(self._next_step if self._wanted else NOT_WANTED)
         return self._observed(iterator)
 
     def peek(self, iterator: Any) -> tuple[Any, tuple]:
-        """Return the next batch and arguments that still hold it.
-
-        Only a function that has run before takes batches from a list without a new trace.
-        """
-        replicas = self.model.distribute_strategy.num_replicas_in_sync
-        if replicas > 1 or self._wanted not in self._ran:
+        """Return the next batch and arguments that still hold it."""
+        if self.model.distribute_strategy.num_replicas_in_sync > 1:
             return None, (iterator,)
         batches = list(itertools.islice(iterator, self.model.steps_per_execution))
-        return (batches[0], (iter(batches),)) if batches else (None, (iterator,))
+        if not batches:
+            return None, (iterator,)
+        # An iterator of another type would be another trace.
+        again = tf.data.Dataset.from_generator(
+            lambda: iter(batches), output_signature=iterator.element_spec
+        )
+        return batches[0], (iter(again),)
 
     def put_direction(self, group: tuple[int, ...], direction: np.ndarray) -> None:
         """Assign to the variable that the traced step reads."""
@@ -144,12 +166,15 @@ class BackendSession(Session):
         steps = self._step_numbers[: self._cursor].numpy().tolist()
         tables = self._buffer[: self._cursor].numpy()
         self._cursor.assign(0)
-        return list(zip(steps, tables, strict=True))
+        return [found for found in zip(steps, tables, strict=True) if found[0] >= 0]
 
     def _step(self, data: Any) -> Any:
+        drawn = host_draws()
         with self.recorder.watching():
             logs = self._train_step(data)
             table = self.recorder.table(data, logs)
+        if not tf.executing_eagerly() and not self.draws:
+            self.draws = draws_by_itself(tf.compat.v1.get_default_graph()) or drawn != host_draws()
         context = tf.distribute.get_replica_context()
         if table is not None and tf.get_static_value(context.replica_id_in_sync_group) == 0:
             self._write(table)

@@ -34,8 +34,8 @@ class TorchReductions(Reductions):
         stack = torch.stack([_value(tensor) for tensor in tensors])
         return stack.reshape(len(tensors), -1).float()
 
-    def dense(self, gradient: torch.Tensor) -> torch.Tensor:
-        """Return what the backend calls a gradient as one tensor."""
+    def dense(self, gradient: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+        """Return what the backend calls a gradient of a variable of `shape` as one tensor."""
         return gradient.to_dense() if gradient.is_sparse else gradient
 
     def norms(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

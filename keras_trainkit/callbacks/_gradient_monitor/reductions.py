@@ -54,8 +54,8 @@ class Reductions:
         """Return copies of tensors of one shape as the rows of a float32 matrix."""
         return self.rows(tensors)
 
-    def dense(self, gradient: Any) -> Tensor:
-        """Return what the backend calls a gradient as one tensor."""
+    def dense(self, gradient: Any, shape: Sequence[int]) -> Tensor:
+        """Return what the backend calls a gradient of a variable of `shape` as one tensor."""
         return ops.convert_to_tensor(gradient)
 
     def replicas(self) -> int:
@@ -198,10 +198,10 @@ class Update:
 
     def _tensor(self, gradient: Any, position: int) -> Tensor:
         """Return a dense gradient; that of a variable which the loss does not use is zero."""
+        variable = self.variables[position]
         if gradient is None:
-            variable = self.variables[position]
             return ops.zeros(variable.shape, variable.dtype)
-        return self._reductions.dense(gradient)
+        return self._reductions.dense(gradient, variable.shape)
 
     def _see_entries(self, found: dict[str, Tensor], rows: Tensor) -> None:
         found["mean"] = self._reductions.means(rows)

@@ -1,5 +1,6 @@
 """A model's train function for the time of one `fit`, run so that the gradients are seen."""
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
+from keras_trainkit.callbacks._gradient_monitor.draws import warn_of_second_stream
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
 from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
 from keras_trainkit.callbacks._train_function import TrainFunction
@@ -30,12 +32,16 @@ class Session(TrainFunction):
     Keras calls no callback when a training is interrupted, and keeps the train function for the
     next one. So the monitor announces each call by `announce`, and the first call that was not
     announced, or belongs to another `fit`, puts the original function back. A call that is
-    announced without being wanted runs the original function, untouched. Subclasses know one
-    backend each.
+    announced without being wanted runs the original function, untouched, unless the step draws
+    random numbers from a stream that belongs to a trace: two functions would have two of them.
+    Subclasses know one backend each.
 
     Args:
         model: a compiled model whose train function is made.
         options: `Options`.
+
+    Attributes:
+        draws: bool. Whether the step has such a stream. None until the first trace tells.
     """
 
     def __init__(self, model: keras.Model, options: Options) -> None:
@@ -45,8 +51,8 @@ class Session(TrainFunction):
         )
         self.fit: Any = None
         self.batch: Any = None
+        self.draws: bool | None = False
         self._armed = self._wanted = False
-        self._ran: set[bool] = set()
         self._next_step = 0
         self._steps: list[int] = []
         self._tables: list[Tensor] = []
@@ -124,15 +130,17 @@ class Session(TrainFunction):
         if self.batch is WANTED:
             batch, arguments = self.peek(*arguments)
             self.batch = WANTED if batch is None else batch
-        result = self.run(*arguments) if self._wanted else self.original(*arguments)
-        self._ran.add(self._wanted)
-        if self._wanted:
-            self._report_failure()
+        if not self._wanted and self.draws is False:
+            return self.original(*arguments)
+        is_first, result = self.draws is None, self.run(*arguments)
+        if is_first and self.draws:
+            warn_of_second_stream(self.original)
+        self._report_failure()
         return result
 
     def keep(self, table: Tensor | None) -> None:
-        """Hold the statistics of the call's next step on the device until `fetch`."""
-        if table is not None:
+        """Hold the statistics of the call's next step, if wanted, on the device until `fetch`."""
+        if self._wanted and table is not None:
             self._steps.append(self._next_step)
             self._tables.append(table)
         self._next_step += 1
@@ -151,15 +159,23 @@ class Session(TrainFunction):
     def _report_failure(self) -> None:
         failure, reason = self.recorder.failure, ""
         if failure is not None:
-            reason = str(failure) or type(failure).__name__
+            reason = in_one_line(failure)
         elif not self.recorder.sees_updates:
             reason = "its train step calls no Keras optimizer"
         if reason and not self._warned:
-            warn_unobserved(reason.splitlines()[0].rstrip("."))
+            warn_unobserved(reason)
             self._warned = True
 
 
 WANTED = object()
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def in_one_line(error: Exception) -> str:
+    """Return what an exception says, without colours, where Keras met it, and what follows."""
+    lines = [line.strip() for line in _COLORS.sub("", str(error)).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return [*told, *lines, type(error).__name__][0].rstrip(".")
 
 
 def warn_unobserved(reason: str) -> None:

@@ -84,6 +84,25 @@ def tokens(rows):
     return np.random.default_rng(2).integers(0, 5, (rows, 3))
 
 
+def sequences(rows):
+    return np.random.default_rng(2).normal(size=(rows, 5, 3)).astype("float32")
+
+
+def pooled():
+    """Return what on TensorFlow has a gradient of shape (None, 4): that of a kernel."""
+    pool = layers.GlobalAveragePooling1D()
+    out = layers.Dense(2, "softmax", name="out")
+    return keras.Sequential([keras.Input((5, 3)), layers.Dense(4, name="hidden"), pool, out])
+
+
+def convolved():
+    """Return a network for sequences of any length, which no shape tells."""
+    inputs = keras.Input((None, 3))
+    x = layers.Conv1D(4, 2, activation="tanh", name="hidden")(inputs)
+    x = layers.GlobalMaxPooling1D()(layers.LayerNormalization(name="norm")(x))
+    return keras.Model(inputs, layers.Dense(2, "softmax", name="out")(x))
+
+
 class Subclassed(keras.Model):
     """Built by its first batch."""
 
@@ -273,6 +292,23 @@ ROWS = {
     "sparse gradients, clipnorm": Row(
         embedding, lambda: SGD(0.1, clipnorm=0.1), x=tokens, clips=always(clipnorm=0.1)
     ),
+    "sequences in partial batches": Row(pooled, rows=20, x=sequences),
+    "sequences in partial batches, jit": Row(
+        pooled,
+        compile={"jit_compile": True},
+        rows=20,
+        x=sequences,
+        backends=("tensorflow",),
+    ),
+    "sequences of any length, clipnorm, tf.data": Row(
+        convolved,
+        lambda: ours.AdamW(0.01, clipnorm=0.1),
+        rows=20,
+        x=sequences,
+        train=from_dataset,
+        clips=always(clipnorm=0.1),
+        backends=("tensorflow",),
+    ),
     "gradients that are None": Row(lambda: built(Unused)),
     "shared layers of one name": Row(lambda: built(Twins)),
     "frozen": Row(frozen),
@@ -294,6 +330,7 @@ SHORT = (
     "accumulation, ours",
     "clipnorm changed, ours",
     "sparse gradients, clipnorm",
+    "sequences in partial batches",
     "frozen anew",
     "several fits, train_on_batch",
     "custom train_step",

@@ -1,13 +1,16 @@
 """The activation probe: a `fit` that it watches stays the same; its numbers are NumPy's."""
 
 import inspect
+import re
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
+from keras_trainkit.callbacks._gradient_monitor.session import in_one_line
 from tests.callbacks.monitored import assert_same_training, compiled, data, fit
 from tests.contracts import TOLERANCE, array
 from tests.selection import full_on_torch
@@ -355,3 +358,33 @@ def test_private_keras_names_are_what_they_were():
     assert model.block.layers[0] in model._flatten_layers()
     assert model.block not in model.block._flatten_layers(include_self=False)
     assert not inspect.signature(model._clear_losses).parameters
+
+
+def test_probe_that_fails_is_one_plain_line():
+    monitor = GradientMonitor(probe=np.ones((2, 9)))
+    with pytest.warns(
+        UserWarning, match="cannot probe the activations: .*9.* Training goes"
+    ) as all_:
+        fit(compiled(), [monitor])
+    (message,) = [str(w.message) for w in all_ if "cannot probe" in str(w.message)]
+    assert "\n" not in message
+    assert "\x1b" not in message
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (keras.Model(name="m").call, "does not have a `call()` method implemented"),
+        (lambda x: ops.matmul(np.ones((2, 3)), x), "mat1 and mat2 shapes cannot be multiplied"),
+        (lambda x: [][0], "list index out of range"),
+    ],
+)
+def test_reason_is_what_was_said_not_where(error, line):
+    kinds = (NotImplementedError, RuntimeError, IndexError)
+    with pytest.raises(kinds, match=re.escape(line)) as caught:
+        error(np.ones((2, 3)))
+    assert line in in_one_line(caught.value)
+    colored = f"Exception encountered when calling M.call().\n\n\x1b[1m{line}.\x1b[0m\n\nArguments"
+    assert in_one_line(ValueError(colored)) == line
+    assert in_one_line(KeyError()) == "KeyError"
