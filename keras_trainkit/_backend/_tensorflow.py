@@ -1,6 +1,6 @@
 """TensorFlow's primitives: graphs, and the replicas of a distribution strategy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -26,3 +26,11 @@ def replica_sum(x: tf.Tensor) -> tf.Tensor:
 def replicas() -> int:
     """Return how many share every batch."""
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def operations_in(graph: tf.Graph) -> Iterator[Any]:
+    """Yield the definitions of a graph's operations, also of those in functions that it calls."""
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def

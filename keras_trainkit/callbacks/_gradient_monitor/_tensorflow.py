@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_trainkit._backend._tensorflow import operations_in
 from keras_trainkit.callbacks._gradient_monitor.draws import host_draws
 from keras_trainkit.callbacks._gradient_monitor.reductions import SAFE, Reductions, careful_norms
 from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
@@ -107,9 +108,7 @@ def draws_by_itself(graph: tf.Graph) -> bool:
     Each function that is made of a step has such generators of its own, which begin at the seeds.
     Those that were given none never draw the same twice.
     """
-    definition = graph.as_graph_def()
-    functions = (function.node_def for function in definition.library.function)
-    settings = (node.attr for node in itertools.chain(definition.node, *functions))
+    settings = (node.attr for node in operations_in(graph))
     return any("seed2" in has and (has["seed"].i or has["seed2"].i) for has in settings)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_trainkit._backend._tensorflow import operations_in
+
 # Draws whose state is inside of the operation, or in a `tf.random.Generator`.
 _DRAWS = (
     *("RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal"),
@@ -24,6 +26,4 @@ def traced(train_function: Callable[[Any], Any], spec: Any) -> tf.Graph:
 
 def draws(graph: tf.Graph) -> bool:
     """Say whether a graph, or a function that it calls, draws from a stream of its own."""
-    definition = graph.as_graph_def()
-    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-    return any(node.op in _DRAWS for node in nodes)
+    return any(node.op in _DRAWS for node in operations_in(graph))
