@@ -45,7 +45,7 @@ class XLAReductions(Reductions):
         What the graph knows of a gradient's shape may be less than the variable tells.
         """
         if isinstance(gradient, tf.IndexedSlices):
-            gradient = tf.IndexedSlices(gradient.values, gradient.indices, tf.constant(shape))
+            gradient = tf.IndexedSlices(gradient.values, gradient.indices, tf.constant([*shape]))
         tensor = tf.convert_to_tensor(gradient)
         tensor = tensor if tf.executing_eagerly() else self._repeated(tensor)
         return tensor if tensor.shape.is_fully_defined() else tf.reshape(tensor, shape)
