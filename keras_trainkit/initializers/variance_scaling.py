@@ -148,13 +148,13 @@ def _checked(seed: Any) -> Seed:
     return _validation.seed("seed", seed)
 
 
-def _axes(name: str, axes: Any) -> tuple[int, ...] | None:
+def _axes(name: str, axes: Any) -> list[int] | None:
     """Return axes that a config can hold, or raise."""
     if axes is None:
         return None
     if not isinstance(axes, Iterable):
         raise wrong_type(name, "a sequence of integers", axes)
-    return tuple(integer(name, axis) for axis in axes)
+    return [integer(name, axis) for axis in axes]
 
 
 class SeedStream(int):

@@ -45,7 +45,7 @@ def test_none_is_the_default_space():
 def test_false_is_off_where_a_part_can_be_off():
     assert declared(False, share, off="nothing") == ("nothing", None)
     assert declared(False, _validation.boolean) == (False, None)
-    with pytest.raises(ValueError, match="`name` must be in"):
+    with pytest.raises(ValueError, match="`name` must be a number in"):
         declared(False, share)
 
 

@@ -559,11 +559,12 @@ def test_drives_a_layer_of_an_inner_model():
     assert inner.layers[0].rate == 0.25
 
 
-@pytest.mark.parametrize(("name", "value"), [("momentum", 1.5), ("drop.rate", 1.0)])
+@pytest.mark.parametrize(("name", "value"), [("momentum", 1.0), ("drop.rate", 1.5)])
 def test_numbers_outside_their_own_interval_raise_and_are_not_set(name, value):
     model = keras.Sequential([keras.Input((1,)), Dropout(0.5, name="drop"), keras.layers.Dense(1)])
     model.compile(NAG(0.1, momentum=0.5), "mse")
-    message = f"`{name}` must be in [0, 1). Received: {name}={value}"
+    interval = "[0, 1)" if name == "momentum" else "[0, 1]"
+    message = f"`{name}` must be in {interval}. Received: {name}={value}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         model.fit(**arrays(), verbose=0, callbacks=[LearningRate(also={name: lambda _: value})])
     assert (model.optimizer.momentum, model.get_layer("drop").rate) == (0.5, 0.5)
@@ -573,7 +574,7 @@ def test_compiled_steps_read_the_other_numbers():
     model = line(NAG(0.1, momentum=0.0))
     seen, _ = train(model, lambda step: 0.1, epochs=1)
     plain = seen.lowered
-    model = line(NAG(0.1, momentum=0.0))
+    model = line(NAG(0.1, momentum=0.5))
     callback = LearningRate(also={"momentum": lambda step: 0.5 if step else 0.0})
     start = weight(model)
     model.fit(**arrays(), verbose=0, callbacks=[callback])
