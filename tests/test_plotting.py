@@ -144,6 +144,13 @@ def test_a_figure_can_be_pickled():
     assert len(figure.axes) > 6
 
 
+@pytest.mark.parametrize("ax", [1, np.array([1, 2]), pyplot], ids=["int", "array", "module"])
+def test_axes_are_one_of_matplotlibs(ax):
+    for plot in (lambda: diagnosis.plot_heat_map(full_history(), ax), lambda: plot_schedule(CosineDecay(0.1, 100), ax)):
+        with pytest.raises(ValueError, match="^`ax` must be one axes object of matplotlib. Rec"):
+            plot()
+
+
 @every_plot
 def test_one_sentence_says_that_matplotlib_is_missing(plot, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
