@@ -146,9 +146,12 @@ def test_a_figure_can_be_pickled():
 
 @pytest.mark.parametrize("ax", [1, np.array([1, 2]), pyplot], ids=["int", "array", "module"])
 def test_axes_are_one_of_matplotlibs(ax):
-    for plot in (lambda: diagnosis.plot_heat_map(full_history(), ax), lambda: plot_schedule(CosineDecay(0.1, 100), ax)):
-        with pytest.raises(ValueError, match="^`ax` must be one axes object of matplotlib. Rec"):
-            plot()
+    for plot, shown in (
+        (diagnosis.plot_heat_map, full_history()),
+        (plot_schedule, CosineDecay(0.1, 100)),
+    ):
+        with pytest.raises(ValueError, match="^`ax` must be one axes object of matplotlib"):
+            plot(shown, ax)
 
 
 @every_plot
