@@ -2,14 +2,27 @@
 
 from typing import TYPE_CHECKING
 
+from keras_trainkit._validation import wrong_type
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def axes_or_new(ax: "Axes | None") -> "Axes":
-    """Return the axes, or without any those of a new figure."""
-    return new_figure(10.0, 4.0).subplots() if ax is None else ax
+    """Return the axes, or without any those of a new figure.
+
+    Raises:
+        ValueError: if they are none, or several.
+        ImportError: if matplotlib is not installed.
+    """
+    if ax is None:
+        return new_figure(10.0, 4.0).subplots()
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise wrong_type("ax", "one axes object of matplotlib", ax)
+    return ax
 
 
 def new_figure(width: float, height: float) -> "Figure":

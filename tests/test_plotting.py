@@ -144,6 +144,16 @@ def test_a_figure_can_be_pickled():
     assert len(figure.axes) > 6
 
 
+@pytest.mark.parametrize("ax", [1, np.array([1, 2]), pyplot], ids=["int", "array", "module"])
+def test_axes_are_one_of_matplotlibs(ax):
+    for plot, shown in (
+        (diagnosis.plot_heat_map, full_history()),
+        (plot_schedule, CosineDecay(0.1, 100)),
+    ):
+        with pytest.raises(ValueError, match="^`ax` must be one axes object of matplotlib"):
+            plot(shown, ax)
+
+
 @every_plot
 def test_one_sentence_says_that_matplotlib_is_missing(plot, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)

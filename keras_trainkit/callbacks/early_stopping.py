@@ -44,10 +44,11 @@ class EarlyStopping(keras.callbacks.Callback):
         stop:        `patience` checks in a row without an improvement
 
     A check is an epoch that has the metric, so with `validation_freq=5` a patience of 2 is ten
-    epochs. NaN and infinity are never an improvement. The best weights come back when `fit` ends,
-    whether by itself, by this callback, by Ctrl-C or by an exception in a step, the data, the
-    validation or another callback. They are what `fit` would have left had it ended at the best
-    check: the moving average where the optimizer has `use_ema`, and the iterate of NAG.
+    epochs. With NaN or infinity in any of its metrics it is no improvement. The best weights come
+    back when `fit` ends, whether by itself, by this callback, by Ctrl-C or by an exception in a
+    step, the data, the validation or another callback. They are what `fit` would have left had it
+    ended at the best check: the moving average where the optimizer has `use_ema`, and the iterate
+    of NAG.
 
     Args:
         monitor: str, or sequence of str. Name of a scalar in the epoch's logs. If several are
@@ -363,9 +364,14 @@ class EarlyStopping(keras.callbacks.Callback):
         if passed:
             self._stop(epoch, *passed)
         elif not counts and self.wait >= self.patience and (epoch > 0 or progress.checks > 1):
-            several = self.improvement == "any" and len(self.monitors) > 1
-            where = f" in any of {', '.join(self.monitors)}" if several else ""
-            self._stop(epoch, "patience", f"{self.wait} checks without a gain{where}")
+            self._stop(epoch, "patience", self._what_was_missing())
+
+    def _what_was_missing(self) -> str:
+        checks = f"{self.wait} {'check' if self.wait == 1 else 'checks'}"
+        several = self.improvement == "any" and len(self.monitors) > 1
+        where = f" in any of {', '.join(self.monitors)}" if several else ""
+        limit = "" if self.baseline is None else f" that also beats baseline={self.baseline:g}"
+        return f"{checks} without a gain{where}{limit}"
 
     def _settled(self, logs: Mapping[str, Any]) -> Criteria | None:
         """Find which way the metrics improve, as soon as the logs show that they exist."""

@@ -61,7 +61,9 @@ class BatchNormalization(keras.layers.Layer):
     In training, mean and (biased) variance are those of the batch, and the moving ones follow
     them; at inference, and while `trainable` is false, the moving ones are used and do not change.
     Statistics are computed in float32 at least, from centered values: inputs like 1000 +- 0.1
-    keep their precision. With `momentum=None` or `momentum_warmup`,
+    keep their precision. At inference `x * scale + shift`, the form that converters fold, rounds
+    such inputs to some 1e-3 on PyTorch, and on TensorFlow but for images. With `momentum=None` or
+    `momentum_warmup`,
 
         share = min(momentum, t / (t + 1)),   t = number of updates so far
 

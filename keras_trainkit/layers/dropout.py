@@ -36,7 +36,9 @@ class Dropout(ShownToSavedModel, keras.layers.Layer):
     of unknown sizes besides the batch. Elsewhere, and with a `noise_shape`, Keras draws `u`. In an
     export from PyTorch, in `torch.func` and in forward-mode derivatives, PyTorch draws it: from the
     generator that `torch.manual_seed` sets, or the one of the exported program. There, the seed
-    plays no part and the stream does not move.
+    plays no part and the stream does not move. Where a forward pass is computed again for the
+    backward one (`keras.RematScope`, `torch.utils.checkpoint`, `tf.recompute_grad`), it is a step
+    of its own with a mask of its own, as with Keras's seeded dropout: leave dropout out of that.
 
     `rate` is a number that compiled steps read when they run: assign it at any time, for example
     from a callback, and the next step uses it without a new trace. It may also be a schedule over

@@ -195,7 +195,9 @@ def _with_one_mask(call: Callable, state: keras.Variable) -> Callable:
         offset = call(zeros, *args, **kwargs)
         state.assign(start)
         slope = call(ops.ones_like(zeros), *args, **kwargs) - offset
-        return offset + slope * inputs
+        # What is dropped is so whatever it was: infinite times zero is not zero.
+        values = offset + slope * ops.cast(inputs, offset.dtype)
+        return ops.where(slope == 0, offset, values)
 
     return of_all_rows
 

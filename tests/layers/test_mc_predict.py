@@ -412,6 +412,21 @@ def test_shared_masks_are_masks_of_the_layer(layer):
     assert_close(shared.variance, one.variance)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_shared_masks_take_what_the_layer_takes(dtype):
+    # Counts first in the model; and what is dropped is zero, also where it is infinite.
+    x = np.full((2, 40), 3, dtype)
+    if dtype == "float32":
+        x[0, 0] = np.inf
+    inputs = keras.Input((40,), dtype=dtype)
+    model = keras.Model(inputs, layers.ReLU(10)(ours.Dropout(0.5)(inputs)))
+    arguments = {"samples": 9, "seed": 1, "return_samples": True, "shared_masks": True}
+    samples = mc_predict(model, x, **arguments).samples
+    np.testing.assert_array_equal(samples == 0, samples[:, [1, 1]] == 0)
+    assert set(np.unique(samples)) <= {0.0, 6.0, 10.0}
+    assert len(np.unique(samples[:, 0, 0])) == 2
+
+
 def test_shared_masks_do_not_depend_on_the_batch_size():
     model = keras.Sequential([*mlp().layers, layers.AlphaDropout(0.2), layers.Dropout(0.3)])
     model.build((None, 6))

@@ -27,7 +27,8 @@ def names_of(monitor: Any) -> tuple[str, ...]:
 
 def modes_of(mode: Any, count: int) -> tuple[str, ...]:
     """Return one of "auto", "min" and "max" for each of `count` metrics."""
-    modes = (mode,) * count if isinstance(mode, str) else tuple(mode)
+    several = isinstance(mode, Iterable) and not isinstance(mode, str)
+    modes = tuple(mode) if several else (mode,) * count
     if len(modes) != count:
         raise _validation.invalid("mode", f"one for each of {count} metrics", mode)
     return tuple(_validation.one_of("mode", one, ("auto", "min", "max")) for one in modes)

@@ -89,6 +89,7 @@ def test_takes_the_arguments_of_keras_in_their_order():
         ("patience", 1.5, "an integer >= 0"),
         ("verbose", "yes", "one of 0, 1"),
         ("mode", "minimum", "one of 'auto', 'min', 'max'"),
+        ("mode", None, "one of 'auto', 'min', 'max'"),
         ("baseline", math.nan, "in (-inf, inf)"),
         ("restore_best_weights", 1, "a bool"),
         ("start_from_epoch", -1, "an integer >= 0"),

@@ -124,9 +124,12 @@ def test_ends_in_good_order_where_there_is_nothing_to_restore(thread, values, ar
 def test_restores_the_best_also_where_none_beats_the_baseline():
     """tensorflow/tensorflow#45187: a baseline that is never beaten left no weights."""
     model, scores = small_model(), Scores(SCORES)
-    fit(model, scores, stopping(baseline=1.0))
+    callback = stopping(baseline=1.0)
+    fit(model, scores, callback)
     assert len(scores.weights) == 3
     assert_holds(model, scores.weights[BEST])
+    # There were gains.
+    assert callback.report.message.endswith("3 checks without a gain that also beats baseline=1.")
 
 
 def test_keeps_the_best_without_ever_stopping():
