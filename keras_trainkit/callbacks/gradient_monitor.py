@@ -50,10 +50,10 @@ class GradientMonitor(keras.callbacks.Callback):
     same bit for bit. (Seen on CPUs with Keras's optimizers and this package's. XLA may round an
     optimizer of your own differently in the last bit where it adds two products.) Steps that are
     not sampled run the model's own compiled function, unless a trace of the step has a random
-    stream of its own, as `tf.random.normal` has: then every step is measured. Nothing is added to
-    the model, its optimizer or its metrics, so files saved meanwhile are as without it. With
-    accumulation the gradients are those of each batch, and clipped_norm is not known; on several
-    replicas they are the sums.
+    stream of its own, as `tf.random.normal` has: then every step is measured, and a later `fit`
+    without the monitor goes on with the same function. Nothing is added to the model, its optimizer
+    or its metrics, so files saved meanwhile are as without it. With accumulation the gradients are
+    those of each batch, and clipped_norm is not known; on several replicas they are the sums.
 
     `fit` logs the means over an epoch's sampled, finite steps as `grad_norm` and `update_ratio`
     (and `noise_scale`), those of the last epoch where none was sampled: the progress bar shows

@@ -69,11 +69,19 @@ def shown(value: float, form: str = ".2e", unit: str = "") -> str:
 
 def _without_middle(name: str) -> str:
     first, *rest = name.split("/")
-    if len(name) <= LONGEST_NAME or len(rest) < 2:
+    if len(name) <= LONGEST_NAME:
         return name
     while len(rest) > 1 and len(f"{first}/../{'/'.join(rest)}") > LONGEST_NAME:
         rest = rest[1:]
-    return f"{first}/../{'/'.join(rest)}"
+    kept = "/".join((first, "..", *rest)) if len(rest) < name.count("/") else name
+    return kept if len(kept) <= LONGEST_NAME else _of_cut_segments(kept.split("/"))
+
+
+def _of_cut_segments(segments: Sequence[str]) -> str:
+    """Return a name whose long segments keep both ends, where the numbers stand."""
+    room = (LONGEST_NAME + 1) // len(segments) - 1
+    half = (room - 2) // 2
+    return "/".join(s if len(s) <= room else f"{s[:half]}..{s[-half:]}" for s in segments)
 
 
 def _cells(row: VariableSummary, name: str) -> tuple[str, ...]:

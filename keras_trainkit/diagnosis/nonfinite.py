@@ -27,7 +27,7 @@ class NonFinite:
 
     The causes:
         data: the batch itself is not finite
-        weights: weights were not finite before the step: an earlier step broke them
+        weights: weights were not finite before the step: an earlier step broke them, if any
         forward: the loss is not finite although data and weights are
         backward: the loss is finite, its gradient is not
         overflow: a gradient overflowed in half precision, and loss scaling skipped the step:
@@ -80,8 +80,7 @@ holds NaN or infinity. Try: check the data for missing values.
         """Return what happened, where, why, and one thing to try."""
         return (
             f"Epoch {self.epoch + 1}, batch {self.batch + 1} ({self._when()}): {self._what()} "
-            f"not finite. Cause: {self._why()}. Try: {_REMEDIES[self.cause]}"
-            f"{_ENDINGS[self.action]}"
+            f"not finite. Cause: {self._why()}. Try: {self._remedy()}{_ENDINGS[self.action]}"
         )
 
     def _when(self) -> str:
@@ -99,6 +98,10 @@ holds NaN or infinity. Try: check the data for missing values.
             return f"the gradients of {first} and {len(others)} more are"
         return f"the gradient of {first} is"
 
+    def _remedy(self) -> str:
+        untrained = self.cause == "weights" and not self.step
+        return "load or initialize them again." if untrained else _REMEDIES[self.cause]
+
     def _why(self) -> str:
         example = f"example {self.example} of the batch (counted from 0)"
         known = self.example >= 0
@@ -108,7 +111,8 @@ holds NaN or infinity. Try: check the data for missing values.
                 return f"{example if known else 'the batch'} holds NaN or infinity"
             case "weights":
                 owner = f" of {self.layer}" if self.layer else ""
-                return f"weights{owner} were not finite before the step, which an earlier one broke"
+                before = "the step, which an earlier one broke" if self.step else "the first step"
+                return f"weights{owner} were not finite before {before}"
             case "forward":
                 loss = f"the loss of {example}" if known else "the loss"
                 return (

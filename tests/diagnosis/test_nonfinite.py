@@ -32,6 +32,12 @@ SENTENCES = [
         "Training went back to weights that were finite.",
     ),
     (
+        {"cause": "weights", "layer": "dense", "step": 0, "since": -1, "epoch": 0, "batch": 0},
+        "Epoch 1, batch 1 (step 0): the loss or its gradients are not finite. "
+        "Cause: weights of dense were not finite before the first step. "
+        "Try: load or initialize them again.",
+    ),
+    (
         {"cause": "forward", "layer": "dense", "since": -1},
         "Epoch 2, batch 5 (step 36 or before): the loss or its gradients are not finite. "
         "Cause: the loss is not finite although data and weights are, starting at dense: "

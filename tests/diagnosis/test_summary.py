@@ -142,6 +142,8 @@ def test_long_names_lose_their_middle_unless_two_became_one():
     names = fitted(variable_names(summarize(record).rows))
     assert names == ["encoder/../attention_output/kernel", "out/kernel"]
     assert fitted([deep, other]) == [deep, other]
+    two = [f"encoder_block_of_the_transformer_{i}/feed_forward_intermediate" for i in range(3)]
+    assert fitted(two) == [f"encoder_..former_{i}/feed_for..rmediate" for i in range(3)]
 
 
 @pytest.mark.parametrize("name", ["vanishing_norm", "vanishing_share"])

@@ -63,6 +63,11 @@ def test_goes_on_in_the_middle_of_an_epoch(training, tmp_path):
     assert_resumes(middle, tmp_path)
 
 
+# WGAN-GP trains its critic several times in a step.
+last_update_alone = pytest.mark.filterwarnings("ignore:A training step updates .* more than once")
+
+
+@last_update_alone
 @pytest.mark.short("torch")
 @pytest.mark.parametrize("training", cases("DCGAN"))
 def test_is_trained_alike_with_a_monitor(training, tmp_path):
@@ -124,6 +129,7 @@ def test_draws_of_pytorch_go_on_as_if_never_killed(name, tmp_path):
     assert_resumes(guide(STATEFUL[name]), tmp_path)
 
 
+@last_update_alone
 @pytest.mark.parametrize("name", SHORTENED)
 @pytest.mark.backend("tensorflow")
 def test_draws_of_tensorflow_are_the_same_with_a_monitor(name, tmp_path):

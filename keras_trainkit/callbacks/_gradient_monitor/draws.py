@@ -2,12 +2,9 @@
 
 import random
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from keras_trainkit._keras_internals import has_been_traced
 
 
 def host_draws() -> tuple[Any, ...]:
@@ -16,13 +13,12 @@ def host_draws() -> tuple[Any, ...]:
     return random.getstate(), numpy["key"].tobytes(), numpy["pos"]
 
 
-def warn_of_second_stream(train_function: Callable) -> None:
-    """Say that random numbers begin anew if `train_function` has drawn some already."""
-    if has_been_traced(train_function):
-        warnings.warn(
-            "This model's training step draws random numbers from a stream of its compiled "
-            "function, as `tf.random.normal` does, and has been trained without this "
-            "GradientMonitor: with it, the stream begins anew. Compile the model again, or draw "
-            "by `keras.random` with a `SeedGenerator`, for a training that does not depend on it.",
-            stacklevel=2,
-        )
+def warn_of_second_stream() -> None:
+    """Say that random numbers begin anew."""
+    warnings.warn(
+        "This model's training step draws random numbers from a stream of its compiled "
+        "function, as `tf.random.normal` does, and has been trained without this "
+        "GradientMonitor: with it, the stream begins anew. Compile the model again, or draw "
+        "by `keras.random` with a `SeedGenerator`, for a training that does not depend on it.",
+        stacklevel=2,
+    )

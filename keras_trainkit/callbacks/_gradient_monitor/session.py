@@ -1,5 +1,6 @@
 """A model's train function for the time of one `fit`, run so that the gradients are seen."""
 
+import functools
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._keras_internals import has_been_traced
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._gradient_monitor.draws import warn_of_second_stream
@@ -34,7 +36,7 @@ class Session(TrainFunction):
     announced, or belongs to another `fit`, puts the original function back. A call that is
     announced without being wanted runs the original function, untouched, unless the step draws
     random numbers from a stream that belongs to a trace: two functions would have two of them.
-    Subclasses know one backend each.
+    There the observed function stays for later fits. Subclasses know one backend each.
 
     Args:
         model: a compiled model whose train function is made.
@@ -52,6 +54,8 @@ class Session(TrainFunction):
         self.fit: Any = None
         self.batch: Any = None
         self.draws: bool | None = False
+        self._observed: Callable = self.original
+        self._has_begun = has_been_traced(self.original)
         self._armed = self._wanted = False
         self._next_step = 0
         self._steps: list[int] = []
@@ -116,6 +120,12 @@ class Session(TrainFunction):
         self.fit = self.model.history
         super().attach()
 
+    def detach(self) -> bool:
+        """Give the place back, to the observed function where that has the random stream."""
+        if self.draws:
+            self.original = self._unannounced()
+        return super().detach()
+
     def announce(self, step: int, wanted: bool) -> None:
         """Say that the next call is this fit's and begins with `step`; measure it if wanted."""
         self._armed, self._wanted = True, wanted and not self.has_failed
@@ -133,8 +143,8 @@ class Session(TrainFunction):
         if not self._wanted and self.draws is False:
             return self.original(*arguments)
         is_first, result = self.draws is None, self.run(*arguments)
-        if is_first and self.draws:
-            warn_of_second_stream(self.original)
+        if is_first and self.draws and self._has_begun:
+            warn_of_second_stream()
         self._report_failure()
         return result
 
@@ -150,6 +160,14 @@ class Session(TrainFunction):
         with patched(self.model, train_step=train_step, train_function=None, **attributes):
             self.model.make_train_function(force=True)
             return self.model.train_function
+
+    def _unannounced(self) -> Callable:
+        @functools.wraps(self._observed)
+        def train_function(*arguments: Any) -> Any:
+            self._wanted = False
+            return self.run(*arguments)
+
+        return train_function
 
     @property
     def has_failed(self) -> bool:

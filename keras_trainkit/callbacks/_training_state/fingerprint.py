@@ -12,6 +12,7 @@ from keras_trainkit.callbacks._training_state.variables import state_optimizers,
 
 # An optimizer's variables hold the name of a layer and its weight in one: dense_2_kernel.
 _COUNTER = re.compile(r"_\d+(?=_|\b)")
+LONGEST = 80
 # What the first batch leaves in a configuration.
 _OF_BUILD = ("build_config", "build_input_shape")
 
@@ -72,7 +73,8 @@ def without_counters(text: str) -> str:
 
 def differences(place: str, theirs: Any, mine: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield where two nested states differ, and what each has there."""
-    if isinstance(theirs, dict) and isinstance(mine, dict):
+    are_dicts = isinstance(theirs, dict) and isinstance(mine, dict)
+    if are_dicts and _class_in(theirs) == _class_in(mine):
         for key in [*theirs, *(key for key in mine if key not in theirs)]:
             inner = f"{place}.{key}" if place else key
             yield from differences(inner, theirs.get(key), mine.get(key))
@@ -94,7 +96,22 @@ def shown(value: Any) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, float):
         return f"{value:.7g}"  # Of float32 there are no more digits.
-    return repr(value) if len(repr(value)) < 80 else "something else"
+    if isinstance(value, dict) and _class_in(value):
+        return _shown_object(value)
+    return repr(value) if len(repr(value)) < LONGEST else "something else"
+
+
+def _shown_object(described: dict[str, Any]) -> str:
+    """Return what Keras or `described` tells of an object, like the call that made it."""
+    config = described.get("config", described)
+    given = [f"{n}={shown(one)}" for n, one in config.items() if n not in ("class", "name")]
+    settings = ", ".join(given)
+    return f"{_class_in(described)}({settings if len(settings) < LONGEST else '...'})"
+
+
+def _class_in(described: dict[str, Any]) -> Any:
+    """Return the class of the object that a dict describes, None if it describes none."""
+    return described.get("class", described.get("class_name"))
 
 
 def _lasting(config: Any) -> Any:

@@ -301,7 +301,7 @@ class ResumableFit:
     def _checked(self, path: str, state: Any) -> Snapshot:
         """Return a snapshot that is one of this model, or of what it will be after a step."""
         try:
-            snapshot = Snapshot.from_state(state)
+            snapshot = Snapshot.from_state(state).with_rates_of(self.model)
             build_optimizers(self.model, snapshot.built)
             self._check(snapshot, may_grow(self.model))
             snapshot.check(self.model)

@@ -32,7 +32,7 @@ _FITTED: dict[str, Any] = {
     "validation_steps": None,
 }
 _DATA = ("x", "y", "sample_weight", "validation_data")
-OPTIMIZERS, ATTRIBUTES = "optimizers", "attributes"
+OPTIMIZERS, ATTRIBUTES, RATE = "optimizers", "attributes", "learning_rate"
 # Attributes of a model that Keras and PyTorch use themselves.
 _OF_KERAS = (
     *("name", "built", "compiled", "loss", "optimizer", "history", "stop_training", "training"),
@@ -136,7 +136,7 @@ class Edits:
         """Give the optimizers the numbers of the script that a snapshot has replaced."""
         held = {name for numbers in hyperparameters_of(model) for name in numbers}
         for optimizer, name, value in self._of_optimizers(model):
-            if name == "learning_rate" or name in held:
+            if name == RATE or name in held:
                 setattr(optimizer, name, value)
 
     def _of_optimizers(self, model: keras.Model) -> Iterator[tuple[Any, str, Any]]:

@@ -1,7 +1,7 @@
 """What a snapshot holds, and whether it can be one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Number
 from typing import Any
 
@@ -9,14 +9,17 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
+from keras_trainkit._keras_internals import given_learning_rate
 from keras_trainkit.callbacks._training_state.fingerprint import places_in, shown, signatures
-from keras_trainkit.callbacks._training_state.setup import OPTIMIZERS
+from keras_trainkit.callbacks._training_state.setup import OPTIMIZERS, RATE
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
     check_generator_states,
     check_hyperparameters,
     check_values,
+    state_optimizers,
     state_variables,
+    values_of,
 )
 
 
@@ -72,6 +75,27 @@ class Snapshot:
         if given["batch"] and not given["epoch_generators"]:
             raise _validation.invalid("epoch_generators", "known in the middle of an epoch", {})
         return cls(**given)
+
+    def with_rates_of(self, model: keras.Model) -> "Snapshot":
+        """Return it with variables for those learning rates that are numbers in the model.
+
+        In the script that wrote it others may have been, the rest schedules. Of each optimizer the
+        rate comes behind `iteration`.
+        """
+        own = self.built.get("own", 0)
+        paths = [place[0].rpartition("/")[2] for place in self.model["variables"]]
+        begins = [i for i, name in enumerate(paths) if name == "iteration" and i >= own]
+        optimizers = state_optimizers(model)
+        if len(begins) != len(optimizers) or len(paths) != len(self.variables):
+            return self
+        shapes, values = [*self.model["variables"]], [*self.variables]
+        for begin, optimizer in [*zip(begins, optimizers, strict=True)][::-1]:
+            rate = given_learning_rate(optimizer)
+            rates = [rate] if isinstance(rate, keras.Variable) else []
+            behind = slice(begin + 1, begin + 1 + (paths[begin + 1 : begin + 2] == [RATE]))
+            if len(rates) != behind.stop - behind.start:
+                shapes[behind], values[behind] = signatures(rates), list(values_of(rates))
+        return replace(self, model={**self.model, "variables": shapes}, variables=values)
 
     def is_of_all(self, model: keras.Model) -> bool:
         """Say whether the model has everything that the snapshot holds, as after its first step."""

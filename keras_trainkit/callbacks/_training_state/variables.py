@@ -135,7 +135,11 @@ def assign_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -
 def check_hyperparameters(model: keras.Model, values: list[dict[str, float]]) -> None:
     """Raise a ValueError if one of them cannot be assigned."""
     if not has_hyperparameters(model, values):
-        raise ValueError("the hyperparameters are those of other layers or optimizers")
+        here = [[number.name for number in held] for _, held in _hyperparameters(model)]
+        raise ValueError(
+            "a layer or optimizer is one of another package: the numbers that may be assigned in "
+            f"training are {[[*saved] for saved in values]} there and {here} here"
+        )
     numbers = [held for _, held in _hyperparameters(model)]
     for held, saved in zip(numbers, values, strict=True):
         for number in held:

@@ -74,15 +74,15 @@ class Noisy(layers.Layer):
         return shape
 
 
-def trained(draw, monitor, **arguments):
+def trained(draw, *callbacks, **arguments):
     """Fit twice, with partial batches; return the model and what was logged."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4), Noisy(draw), layers.Dense(1)])
     model.compile("adam", "mse", **arguments)
     x = np.random.default_rng(0).normal(size=(20, 3))
     losses = []
-    for epochs in (2, 1):
-        fit = {"batch_size": 4, "epochs": epochs, "verbose": 0, "callbacks": monitor}
+    for epochs, of_fit in zip((2, 1), (callbacks[0], callbacks[-1]), strict=True):
+        fit = {"batch_size": 4, "epochs": epochs, "verbose": 0, "callbacks": of_fit}
         losses += model.fit(x, np.ones((20, 1)), **fit).history["loss"]
     return model, losses
 
@@ -109,6 +109,27 @@ def test_training_that_draws_is_the_same_bit_for_bit(draw, probe):
     assert_same_weights(model, plain)
     assert monitor.history.steps.tolist() == [14]
     assert (monitor.history.activations is None) == (probe is None)
+
+
+@pytest.mark.backend("tensorflow", "jax")
+@pytest.mark.parametrize(
+    "name", [name if name in SHORT else pytest.param(name, marks=LONG) for name in DRAWS]
+)
+def test_stream_goes_on_in_a_fit_without_the_monitor(name):
+    plain, expected = trained(DRAWS[name], [])
+    monitor = GradientMonitor(every=2)
+    model, losses = trained(DRAWS[name], [monitor], [])
+    assert losses == expected
+    assert_same_weights(model, plain)
+    assert monitor.history.steps.tolist() == [0, 2, 4, 6, 8]
+
+
+@pytest.mark.backend("tensorflow")
+def test_stream_that_began_with_another_monitor_is_a_warning():
+    model, _ = trained(DRAWS["tf.random.normal"], [GradientMonitor()], [])
+    fit = {"verbose": 0, "callbacks": [GradientMonitor()]}
+    with pytest.warns(UserWarning, match="the stream begins anew"):
+        model.fit(np.ones((8, 3)), np.ones((8, 1)), **fit)
 
 
 @LONG

@@ -86,6 +86,29 @@ OPTIMIZERS = {
         lambda optimizer: float(array(optimizer.learning_rate)),
         0.25 * 0.5 ** (4 * STEPS / 4),
     ),
+    "number to schedule": (
+        lambda: keras.optimizers.Adam(0.001),
+        lambda: keras.optimizers.Adam(schedules.ExponentialDecay(0.25, 4, 0.5)),
+        "`optimizer.learning_rate` was 0.001 and is ExponentialDecay(",
+        lambda optimizer: float(array(optimizer.learning_rate)),
+        0.25 * 0.5 ** (4 * STEPS / 4),
+    ),
+    "schedule to number": (
+        lambda: optimizers.Adam(schedules.ExponentialDecay(0.25, 4, 0.5)),
+        lambda: optimizers.Adam(0.125),
+        " and is 0.125",
+        lambda optimizer: float(array(optimizer.learning_rate)),
+        0.125,
+    ),
+    "schedule to number inside of a loss scale": (
+        lambda: keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(schedules.ExponentialDecay(0.25, 4, 0.5), momentum=0.5)
+        ),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.125, momentum=0.5)),
+        " and is 0.125",
+        lambda optimizer: float(array(optimizer.inner_optimizer.learning_rate)),
+        0.125,
+    ),
 }
 
 
@@ -94,7 +117,7 @@ OPTIMIZERS = {
     ("before", "after", "sentence", "value", "expected"),
     full_on_torch(
         [pytest.param(*case, id=name) for name, case in OPTIMIZERS.items()],
-        keep=("our rate",),
+        keep=("our rate", "number to schedule", "schedule to number"),
     ),
 )
 def test_an_edited_number_takes_effect_and_is_said(
@@ -130,6 +153,11 @@ OTHERS = {
         {"make": lambda: network(loss="sparse_categorical_crossentropy")},
         {"make": lambda: network(loss=keras.losses.SparseCategoricalCrossentropy())},
         "`loss` was 'sparse_categorical_crossentropy' and is",
+    ),
+    "schedule": (
+        {"make": lambda: network(keras.optimizers.SGD(schedules.ExponentialDecay(0.5, 4, 0.5)))},
+        {"make": lambda: network(keras.optimizers.SGD(schedules.PolynomialDecay(0.5, 40)))},
+        r"`optimizer.learning_rate` was ExponentialDecay\(.*\) and is PolynomialDecay\(.*\)\. What",
     ),
     "metrics": (
         {},
