@@ -226,7 +226,7 @@ def test_optimizers_name_their_variables_and_numbers():
     trained = internals.trained_variables(rule)
     assert [id(v) for v in trained] == [id(v) for v in model.trainable_variables]
     assert float(contracts.array(internals.given_learning_rate(rule))) == 0.25
-    assert int(contracts.array(internals.counted_batches(rule))) == 4
+    assert internals.counted_batches(rule) == 4
     assert int(contracts.array(rule.iterations)) == 2
     assert [id(v) for v, _ in internals.moving_averages(rule)] == [id(v) for v in trained]
     schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)

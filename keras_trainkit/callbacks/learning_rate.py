@@ -74,8 +74,9 @@ class LearningRate(keras.callbacks.Callback):
             told in steps (data without a length needs `steps_per_epoch`), if the optimizer has a
             schedule of its own, if a number is driven twice or by another `LearningRate`, if
             compiled steps do not read what is to be driven (on JAX: an optimizer whose
-            `variables` the model does not hold), or if one function or 0 is to drive several optimizers, or they accumulate
-            gradients differently; at a step, if the number is outside of its interval.
+            `variables` the model does not hold), or if one function or 0 is to drive several
+            optimizers, or they accumulate gradients differently; at a step, if the number is
+            outside of its interval.
 
     Differs from Keras: `keras.callbacks.LearningRateScheduler` sets the rate once an epoch and
     takes back what `ReduceLROnPlateau` did; schedules in an optimizer count its steps only, and

@@ -65,7 +65,7 @@ class DrivenRate(Driven):
         self.own, left = _LEFT.get(optimizer, (rate, None))
         if left != rate:
             self.own = rate
-        self.knows_own = left == rate or not _count(optimizer)
+        self.knows_own = left == rate or not counted_batches(optimizer)
         if height and not self.own:
             raise _validation.invalid(name, "above 0 where one schedule drives several", self.own)
 
@@ -222,7 +222,3 @@ def _height(plan: Plan) -> float:
             plan,
         )
     return plan.height
-
-
-def _count(optimizer: Any) -> int:
-    return int(keras.ops.convert_to_numpy(counted_batches(optimizer)))
