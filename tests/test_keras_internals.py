@@ -15,8 +15,8 @@ from tests import contracts
 pytestmark = pytest.mark.oldest
 
 X = np.ones((4, 3), "float32")
-# PyTorch has the fused updates of its optimizers under private names only.
-OF_TORCH = ("_foreach_", "_fused_")
+# PyTorch has its fused updates, and what tells a trace, under private names only.
+OF_TORCH = ("_foreach_", "_fused_", "_functorch", "_get_dispatch_mode", "_current_level")
 PACKAGE = pathlib.Path(internals.__file__).parent
 
 
