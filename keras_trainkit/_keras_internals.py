@@ -292,9 +292,9 @@ def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
     return optimizer._trainable_variables
 
 
-def counted_batches(optimizer: keras.optimizers.Optimizer) -> Any:
-    """Return the variable that counts batches; the public `iterations` counts whole updates."""
-    return optimizer._iterations
+def counted_batches(optimizer: keras.optimizers.Optimizer) -> int:
+    """Return how many batches it has taken; the public `iterations` counts whole updates."""
+    return int(keras.ops.convert_to_numpy(optimizer._iterations))
 
 
 def moving_averages(optimizer: keras.optimizers.Optimizer) -> Iterator[tuple[Any, Any]]:

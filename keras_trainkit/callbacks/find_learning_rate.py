@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_trainkit import _validation
+from keras_trainkit._keras_internals import counted_batches
 from keras_trainkit.callbacks._find_learning_rate import curve
 from keras_trainkit.callbacks._find_learning_rate.plot import plot_range
 from keras_trainkit.callbacks._find_learning_rate.proof import Proof, best, described, prove
@@ -199,7 +200,7 @@ def find_learning_rate(
         ValueError: if an argument is outside its interval, the model is not compiled, several
             optimizers train and none is named, its learning rate is a schedule, or is one that
             compiled steps do not read, its `train_step` logs no "loss", the first loss is not
-            finite, or the data ends before the sweep.
+            finite, the optimizer takes no step, or the data ends before the sweep.
 
     Differs from Keras: Keras has no range test.
 
@@ -246,7 +247,10 @@ def find_learning_rate(
             proof = train(Sweep(np.full(proving_steps, rate), 0.0, math.inf, snapshot, swept))
             return Proof(rate, np.array(proof.losses), proof.ending == "end")
 
+        counted = counted_batches(swept)
         sweep = train(Sweep(rates, smoothing, divergence, snapshot, swept))
+        if counted_batches(swept) == counted:
+            raise _validation.invalid("optimizer", "one that takes steps in training", swept.name)
         found = _range(sweep, rates, smoothing)
         if proving_steps and not math.isnan(found.suggestion):
             found = replace(found, proofs=tuple(prove(found.suggestion, train_at)))

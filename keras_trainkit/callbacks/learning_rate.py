@@ -72,10 +72,11 @@ class LearningRate(keras.callbacks.Callback):
     Raises:
         ValueError: if an argument is not of its kind; when `fit` starts, if a duration cannot be
             told in steps (data without a length needs `steps_per_epoch`), if the optimizer has a
-            schedule of its own or is driven by another `LearningRate`, if compiled steps do not
-            read what is to be driven (on JAX: an optimizer whose `variables` the model does not
-            hold), or if one function or 0 is to drive several optimizers, or they accumulate
-            gradients differently; at a step, if the number is outside of its interval.
+            schedule of its own, if a number is driven twice or by another `LearningRate`, if
+            compiled steps do not read what is to be driven (on JAX: an optimizer whose
+            `variables` the model does not hold), or if one function or 0 is to drive several
+            optimizers, or they accumulate gradients differently; at a step, if the number is
+            outside of its interval.
 
     Differs from Keras: `keras.callbacks.LearningRateScheduler` sets the rate once an epoch and
     takes back what `ReduceLROnPlateau` did; schedules in an optimizer count its steps only, and
@@ -106,7 +107,7 @@ class LearningRate(keras.callbacks.Callback):
     ) -> None:
         """Check and keep the schedules."""
         super().__init__()
-        if not (schedule is None or callable(schedule) or _are_plans(schedule)):
+        if not (schedule is None or callable(schedule) or (schedule and _are_plans(schedule))):
             raise _validation.invalid(
                 "schedule", "a schedule, a function, a dict of them or None", schedule
             )
@@ -157,8 +158,8 @@ class LearningRate(keras.callbacks.Callback):
             warn_of_scheduler(calling_list())
         self._taken = {rate.name: array("d") for rate in self._rates}
         self._bystanders = Bystanders(model)
-        for rate in self._rates:
-            self._running.enter_context(rate.watched())
+        for driven in self._driven:
+            self._running.enter_context(driven.watched())
 
     def _position_in(self, model: keras.Model) -> Position:
         driven = named_optimizers(self._optimizers, self.schedule)

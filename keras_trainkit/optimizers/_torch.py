@@ -29,11 +29,14 @@ def uncompiled(function: Callable[..., None], *arguments: Any) -> None:
 
 
 def like(tensors: Tensors, models: Tensors) -> Tensors:
-    """Return the tensors contiguous and in the types of their models; a fitting one is itself."""
+    """Return the tensors contiguous, in the shapes and types of their models, if they fit as such.
+
+    The fused operations do not look at the shape, and would read behind a smaller tensor's end.
+    """
     return [
-        tensor.to(model.dtype).contiguous()
-        if tensor.dtype != model.dtype or not tensor.is_contiguous()
-        else tensor
+        tensor
+        if tensor.dtype == model.dtype and tensor.is_contiguous() and tensor.shape == model.shape
+        else tensor.to(model.dtype).expand_as(model).contiguous()
         for tensor, model in zip(tensors, models, strict=True)
     ]
 

@@ -245,3 +245,14 @@ def test_works_without_xla_eagerly_and_over_several_steps(cls, arguments):
         train(model)
         for expected, actual in zip(reference.get_weights(), model.get_weights(), strict=True):
             contracts.assert_close(actual, expected)
+
+
+@pytest.mark.backend("torch")
+@pytest.mark.parametrize(("cls", "arguments"), [*CASES, (NAG, {"momentum": 0.0})])
+def test_gradients_of_another_shape_are_spread_or_refused(cls, arguments):
+    weights = [keras.Variable(np.ones((3, 2))) for _ in range(2)]
+    for weight, shape in zip(weights, [(3, 2), (1, 2)], strict=True):
+        cls(**arguments).apply([ops.ones(shape)], [weight])
+    contracts.assert_close(*weights)
+    with pytest.raises(RuntimeError, match="expanded size of the tensor"):
+        cls(**arguments).apply([ops.ones((4, 2))], weights[:1])

@@ -1,7 +1,8 @@
 """The numbers that follow a plan, such as runtime numbers; learning rates are in `rates.py`."""
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 
 from keras_trainkit import _validation
 from keras_trainkit._keras_internals import layers_of
+from keras_trainkit._patching import patched
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.callbacks._learning_rate.scalar import scalar
@@ -18,6 +20,8 @@ from keras_trainkit.schedules._schedule import Schedule
 Plan: TypeAlias = Callable[[int], Any]
 
 STEPS = 256
+# The attribute of a variable that follows a plan.
+_FOLLOWS = "follows_a_plan"
 
 
 class TabulatedSchedule:
@@ -54,10 +58,22 @@ class Driven(abc.ABC):
 
     def __init__(self, name: str, model: keras.Model, variable: keras.Variable, plan: Plan) -> None:
         self.name = name
+        self._variable = variable
         self._scalar = scalar(model, variable)
         self._plan = plan
         if isinstance(plan, Schedule):
             self._plan = TabulatedSchedule(plan, self._expect)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Have the variable to itself meanwhile, or raise."""
+        if _FOLLOWS in vars(self._variable):
+            raise ValueError(
+                f"`{self.name}` must follow one plan of one `LearningRate`: one value would "
+                "overwrite the other. Join schedules with `then`, or multiply them."
+            )
+        with patched(self._variable, **{_FOLLOWS: True}):
+            yield
 
     def follow(self, step: int) -> None:
         """Set the number to what is planned for this step."""

@@ -36,8 +36,7 @@ class Bystanders:
             )
 
     def _counts(self) -> dict[str, int]:
-        count = keras.ops.convert_to_numpy
-        return {name: int(count(counted_batches(o))) for name, o in self._optimizers.items()}
+        return {name: counted_batches(one) for name, one in self._optimizers.items()}
 
 
 def warn_of_scheduler(callbacks: keras.callbacks.CallbackList | None) -> None:

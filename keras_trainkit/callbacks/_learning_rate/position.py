@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
 from keras_trainkit._keras_internals import counted_batches
 
 
@@ -57,7 +55,7 @@ class Position:
         if self._batches is not None:
             self.batches_before = epoch * self._batches
             return
-        counted = self._counted()
+        counted = counted_batches(self._optimizer)
         if self.origin is None:
             self.origin = 0 if epoch else counted
             if epoch and not counted:
@@ -67,7 +65,3 @@ class Position:
                     f"Received: initial_epoch={epoch}"
                 )
         self.batches_before = counted - self.origin
-
-    def _counted(self) -> int:
-        iterations: Any = counted_batches(self._optimizer)
-        return int(keras.ops.convert_to_numpy(iterations))

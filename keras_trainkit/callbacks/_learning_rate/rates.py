@@ -51,12 +51,12 @@ class DrivenRate(Driven):
     def __init__(
         self, name: str, model: keras.Model, optimizer: Any, plan: Plan, height: float | None = None
     ) -> None:
-        self._variable = rate_variable(
+        variable = rate_variable(
             optimizer,
             "a number of the optimizer where `LearningRate` drives it: move the schedule from the "
             "optimizer to the callback",
         )
-        super().__init__(name, model, self._variable, plan)
+        super().__init__(name, model, variable, plan)
         self.multiplier = 1.0
         self._planned, self._value = 0.0, 0.0
         self._assigned = False
@@ -65,7 +65,7 @@ class DrivenRate(Driven):
         self.own, left = _LEFT.get(optimizer, (rate, None))
         if left != rate:
             self.own = rate
-        self.knows_own = left == rate or not _count(optimizer)
+        self.knows_own = left == rate or not counted_batches(optimizer)
         if height and not self.own:
             raise _validation.invalid(name, "above 0 where one schedule drives several", self.own)
 
@@ -77,18 +77,13 @@ class DrivenRate(Driven):
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Notice assignments meanwhile. Reading the variable instead would wait for the device."""
-        if "assign" in vars(self._variable):
-            raise ValueError(
-                "`callbacks` must hold one `LearningRate` with a schedule: one value would "
-                "overwrite the other. Join the schedules with `then`, or multiply them."
-            )
         assign = self._variable.assign
 
         def noticed(value: Tensor) -> Tensor:
             self._assigned = True
             return assign(value)
 
-        with patched(self._variable, assign=noticed):
+        with super().watched(), patched(self._variable, assign=noticed):
             try:
                 yield
             finally:
@@ -227,7 +222,3 @@ def _height(plan: Plan) -> float:
             plan,
         )
     return plan.height
-
-
-def _count(optimizer: Any) -> int:
-    return int(keras.ops.convert_to_numpy(counted_batches(optimizer)))

@@ -35,6 +35,7 @@ def lowered_by(plan, epochs, steps=BATCHES, first=0):
     ("arguments", "message"),
     [
         ({"schedule": 0.1}, "`schedule` must be a schedule, a function, a dict of them or None."),
+        ({"schedule": {}}, "`schedule` must be a schedule, a function, a dict of them or None."),
         ({"also": 3}, "`also` must be a dict from names to schedules, or None. Received: also=3"),
         ({"also": {"momentum": 0.9}}, "`also` must be a dict from names to schedules, or None."),
     ],
@@ -78,10 +79,25 @@ def test_what_is_no_number_raises(value):
 
 def test_refuses_a_second_schedule():
     model = line()
-    with pytest.raises(ValueError, match=r"^`callbacks` must hold one `LearningRate` with a sched"):
+    with pytest.raises(ValueError, match=r"^`learning_rate` must follow one plan of one `Learning"):
         fit(model, [LearningRate(rising), LearningRate(rising)])
     assert "assign" not in vars(model.optimizer.learning_rate)
     fit(model, [LearningRate(rising), LearningRate()])
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    "plans",
+    [
+        [{"momentum": rising}, {"momentum": rising}],
+        [{"momentum": rising, "optimizer.momentum": rising}],
+    ],
+)
+def test_refuses_a_second_plan_for_a_number(plans):
+    model = line(NAG(0.1, momentum=0.5))
+    with pytest.raises(ValueError, match=r"momentum` must follow one plan of one `LearningRate`"):
+        fit(model, [LearningRate(also=also) for also in plans])
+    fit(model, [LearningRate(also={"momentum": rising})])
 
 
 def test_data_without_a_length_needs_steps_for_epochs_and_percent():
@@ -559,14 +575,13 @@ def test_drives_a_layer_of_an_inner_model():
     assert inner.layers[0].rate == 0.25
 
 
-@pytest.mark.parametrize(("name", "value"), [("momentum", 1.0), ("drop.rate", 1.5)])
-def test_numbers_outside_their_own_interval_raise_and_are_not_set(name, value):
+@pytest.mark.parametrize(("name", "interval"), [("momentum", "[0, 1)"), ("drop.rate", "[0, 1]")])
+def test_numbers_outside_their_own_interval_raise_and_are_not_set(name, interval):
     model = keras.Sequential([keras.Input((1,)), Dropout(0.5, name="drop"), keras.layers.Dense(1)])
     model.compile(NAG(0.1, momentum=0.5), "mse")
-    interval = "[0, 1)" if name == "momentum" else "[0, 1]"
-    message = f"`{name}` must be in {interval}. Received: {name}={value}"
+    message = f"`{name}` must be in {interval}. Received: {name}=1.5"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        model.fit(**arrays(), verbose=0, callbacks=[LearningRate(also={name: lambda _: value})])
+        model.fit(**arrays(), verbose=0, callbacks=[LearningRate(also={name: lambda _: 1.5})])
     assert (model.optimizer.momentum, model.get_layer("drop").rate) == (0.5, 0.5)
 
 

@@ -372,6 +372,26 @@ def test_the_finder_sweeps_the_optimizer_that_is_named():
     assert rates_of(model) == before
 
 
+@pytest.mark.host
+@pytest.mark.parametrize("case", ["no variables", "not used", "frozen"])
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_the_finder_sweeps_no_optimizer_that_takes_no_step(case):
+    model, name = multi(), "adam"
+    if case == "no variables":
+        chosen = keras.optimizers.OptimizerMap(SGD(0.05), {"of_no_layer/.*": NAG(0.1)})
+        model.compile(keras.optimizers.MultiOptimizer(chosen), "mse")
+        name = "nag"
+    elif case == "not used":
+        model, name = pair(), "third"
+        model.third = NAG(0.1)
+    else:
+        model.compile(SGD(0.05), "mse")
+        model.trainable, name = False, None
+    message = r"^`optimizer` must be one that takes steps in training\. Received: optimizer="
+    with pytest.raises(ValueError, match=message):
+        find_learning_rate(model, **data(), optimizer=name, steps=20)
+
+
 # In the history
 
 
