@@ -37,12 +37,9 @@ np.save(y, keras.saving.load_model(file).predict(np.load(x), verbose=0))
 
 
 def network(name: str) -> keras.Model:
-    """Return one of Keras's networks, small and with random weights and statistics."""
-    model = getattr(keras.applications, name)(
-        weights=None, input_shape=(SIZE, SIZE, 3), classes=CLASSES
-    )
-    randomize_statistics(model)
-    return model
+    """Return one of Keras's networks, for small images and with random weights."""
+    make = getattr(keras.applications, name)
+    return make(weights=None, input_shape=(SIZE, SIZE, 3), classes=CLASSES)
 
 
 def randomize_statistics(model: keras.Model) -> None:
@@ -192,9 +189,13 @@ EXPORT = {"tensorflow": saved_model, "jax": stable_hlo, "torch": onnx_files}
 
 def check(name: str) -> None:
     """Hold a network with our layers against Keras's."""
+    keras.utils.set_random_seed(0)
     theirs, x = network(name), images()
-    ours, expected = swapped(theirs), predicted(theirs, x)
-    assert_near(predicted(ours, x), expected, 1e-6)
+    assert_near(predicted(swapped(theirs), x), predicted(theirs, x), 1e-6)
+    # Depth makes more of roundings, which differ as soon as there is something to normalize.
+    randomize_statistics(theirs)
+    ours = swapped(theirs)
+    assert_near(predicted(ours, x), predicted(theirs, x), 1e-5)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         _check_files(theirs, ours, x, folder)
@@ -210,12 +211,12 @@ def _check_files(theirs: keras.Model, ours: keras.Model, x: np.ndarray, folder: 
         source.save_weights(weights)
         target.set_weights([np.zeros_like(weight) for weight in target.get_weights()])
         target.load_weights(weights)
-        assert_near(predicted(target, x), expected, 1e-6)
+        assert_near(predicted(target, x), expected, 1e-5)
     paths = [str(folder / file) for file in ("model.keras", "x.npy", "y.npy")]
     ours.save(paths[0])
     np.save(paths[1], x)
     run_in_fresh_process(LOADED, *paths)
-    assert_near(np.load(paths[2]), expected, 1e-6)
+    assert_near(np.load(paths[2]), predicted(ours, x), 1e-6)
 
 
 def _check_functions(ours: keras.Model, x: np.ndarray) -> None:
