@@ -218,7 +218,7 @@ class GroupedUpdate(HookedOptimizer):
 
     def _scalars_of(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
         """Return the rule's scalars, and the share of the weights that decay takes, or None."""
-        traits, example = group.traits, self._example_scalar(group.variables)
+        traits, example = group.traits, self._example_scalar(group.values[0])
         rate = scalar_like(example, learning_rate, traits.dtype)
         rate = rate * traits.multiplier if traits.multiplier != 1 else rate
         step = scalar_like(example, self.iterations, traits.dtype) + 1
@@ -226,11 +226,14 @@ class GroupedUpdate(HookedOptimizer):
         scalars = self._step_scalars(rate, step, group)
         return scalars, None if decay is None else rate * decay
 
-    def _example_scalar(self, variables: Sequence[Any]) -> float | None:
-        """Return a float if a step's scalars are computed on the host, and None if by tensors."""
+    def _example_scalar(self, value: Tensor) -> float | None:
+        """Return a float if the scalars of a variable of this value are computed on the host.
+
+        Return None if they are tensors.
+        """
         if keras.backend.backend() != "torch":
             return None
-        return 0.0 if BACKEND.on_host(variables[0].value) else None
+        return 0.0 if BACKEND.on_host(value) else None
 
 
 def _fused(group: Group) -> ModuleType | None:
