@@ -238,7 +238,10 @@ def host_values(vector: keras.Variable) -> list[float]:
 def set_entries(
     vector: keras.Variable, before: list[float], entries: Iterable[tuple[Iterable[int], float]]
 ) -> list[float]:
-    """Set numbers of a variable by pairs of indices and a value; return what it holds then."""
+    """Set numbers of a variable, given what it holds; return what it holds then.
+
+    An entry is a value and the places where it goes, in front of it.
+    """
     after = before.copy()
     for indices, value in entries:
         rounded = np.dtype(vector.dtype).type(value).item()
@@ -254,7 +257,10 @@ def set_entries(
 
 
 def set_entries_in_graph(vector: keras.Variable, indices: Sequence[int], values: Tensor) -> None:
-    """Set some numbers of a variable to tensors: one for all, or one for each that there is."""
+    """Set some numbers of a variable where the host does not know them.
+
+    The values are one for all, or one for each number that there is.
+    """
     named = np.zeros(vector.shape, bool)
     named[indices] = True
     values = ops.cast(values, vector.dtype)

@@ -22,8 +22,8 @@ def on_host(variable: torch.Tensor) -> bool:
     return variable.device.type == "cpu"
 
 
-# A step under a changing learning rate does both: `Variable.assign` and the way by NumPy take longer
-# than the update of some small variables.
+# A step does both. Keras's ways, `convert_to_numpy` and `assign`, take half as long as the update of
+# 40 small variables.
 
 
 def numbers_in(vector: torch.Tensor) -> list[float]:

@@ -72,14 +72,16 @@ class VelocityUnits(LookAhead):
         units = host_values(self._unit) if keras.backend.backend() == "torch" else None
         self.__dict__["_units_of_step"] = None if self.torch_velocity else units
         super()._take_step(grads, trainable_variables, learning_rate)
-        example = self._example_scalar(trainable_variables[0].value)
-        rate = scalar_like(example, learning_rate, self._unit.dtype)
+        dtype = self._unit.dtype
+        rate = scalar_like(self._example_scalar(self._unit.value), learning_rate, dtype)
         if units and isinstance(rate, float):
-            groups = [group for group, _ in self._known_groups[-1]]
-            after = [self._units_for(group, rate * group.traits.multiplier)[1] for group in groups]
-            set_entries(self._unit, units, zip([g.indices for g in groups], after, strict=True))
+            after = [
+                (group.indices, self._units_for(group, rate * group.traits.multiplier)[1])
+                for group, _ in self._known_groups[-1]
+            ]
+            set_entries(self._unit, units, after)
         elif self.torch_velocity:
-            rates = rate * ops.cast(self._factors, rate.dtype)
+            rates = rate * ops.cast(self._factors, dtype)
             set_entries_in_graph(self._unit, self._indices_of(trainable_variables), rates)
 
     def _parts(self) -> Sequence[Hashable]:
@@ -106,7 +108,7 @@ class VelocityUnits(LookAhead):
         # both lines are right for any sequence of learning rates, k = momentum * unit / new and
         # lr k = momentum * new. A learning rate that stays is its own unit.
         after = math.sqrt(unit * learning_rate) if unit > 0 else learning_rate
-        return np.dtype(self._unit.dtype).type(after).item()
+        return np.dtype(self._unit.dtype).type(after).item() or unit
 
     # In files.
 
