@@ -22,8 +22,8 @@ def on_host(variable: torch.Tensor) -> bool:
     return variable.device.type == "cpu"
 
 
-# A step does both. Keras's ways, `convert_to_numpy` and `assign`, take half as long as the update of
-# 40 small variables.
+# A step does both. Keras's ways, `convert_to_numpy` and `assign`, take longer than all else that the
+# host does for it.
 
 
 def numbers_in(vector: torch.Tensor) -> list[float]:
