@@ -22,8 +22,8 @@ def on_host(variable: torch.Tensor) -> bool:
     return variable.device.type == "cpu"
 
 
-# A step does both. Keras's ways, `convert_to_numpy` and `assign`, take longer than all else that the
-# host does for it.
+# Every step reads, and one under a changing learning rate writes: Keras's ways, `convert_to_numpy`
+# and `assign`, would take a large share of a step on small variables.
 
 
 def numbers_in(vector: torch.Tensor) -> list[float]:
