@@ -372,8 +372,9 @@ class Optimizer(GroupedUpdate):
 def _real_tensors(gradients: Iterable[Any]) -> list[Any]:
     """Return lists of numbers as tensors and all else as it is, or raise if one is complex."""
     tensors = list(gradients)
-    dtypes = {getattr(tensor, "dtype", None) for tensor in tensors}
-    if None in dtypes:  # No gradient, or a list: rare, and the set is quick.
+    try:
+        dtypes = {tensor.dtype for tensor in tensors}
+    except AttributeError:  # No gradient, or a list: rare, and the set is quick.
         tensors = [
             tensor if tensor is None or hasattr(tensor, "dtype") else ops.convert_to_tensor(tensor)
             for tensor in tensors

@@ -1,6 +1,6 @@
 """A model that trains at the look-ahead point: its way to the iterate and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
@@ -73,7 +73,7 @@ class LookAhead(Optimizer):
     @property
     def holds_iterate(self) -> bool:
         """Whether the model holds the iterate, as it always does without `nesterov`."""
-        return not self._looks_ahead or bool((host_values(self._lead) == AT_ITERATE).all())
+        return not self._looks_ahead or set(host_values(self._lead)) <= {AT_ITERATE}
 
     @property
     def _looks_ahead(self) -> bool:
@@ -97,18 +97,15 @@ class LookAhead(Optimizer):
 
     _resume_for_training = resume
 
-    def _resume(self, indices: Sequence[int]) -> np.ndarray:
+    def _resume(self, indices: Sequence[int]) -> list[float]:
         """Move those of these variables that are at the iterate; return the leads."""
         leads = host_values(self._lead)
-        if (leads != AT_ITERATE).all():
+        if AT_ITERATE not in leads:
             return leads
-        at_iterate = np.zeros(len(leads), bool)
-        at_iterate[indices] = leads[indices] == AT_ITERATE
-        if at_iterate.any():
-            self._move(-self.momentum * at_iterate)
-            leads[at_iterate] = self.momentum
-            self._lead.assign(leads)
-        return leads
+        at_iterate = [i for i in indices if leads[i] == AT_ITERATE]
+        for i in at_iterate:
+            self._move(i, -self.momentum)
+        return set_entries(self._lead, leads, [(at_iterate, self.momentum)])
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the model where training ends: at its moving average with `use_ema`.
@@ -122,23 +119,21 @@ class LookAhead(Optimizer):
         if self.end_at_iterate:
             self._move_to_iterate(averaged)
         else:
-            leads = host_values(self._lead)
-            leads[averaged] = self.momentum
-            self._lead.assign(leads)
+            set_entries(self._lead, host_values(self._lead), [(averaged, self.momentum)])
 
     def _move_to_iterate(self, moved: Sequence[int] = ()) -> None:
         """Move every variable to its iterate, but for those that are `moved` already."""
         leads = host_values(self._lead)
-        leads[[*moved, *np.flatnonzero(leads == AT_ITERATE)]] = 0
-        self._move(leads)
-        self._lead.assign(np.full_like(leads, AT_ITERATE))
+        for i, lead in enumerate(leads):
+            if lead != AT_ITERATE and i not in moved:
+                self._move(i, lead)
+        set_entries(self._lead, leads, [(range(len(leads)), AT_ITERATE)])
 
-    def _move(self, velocities: np.ndarray) -> None:
-        """Move each variable by a multiple of its velocity."""
-        for i in np.flatnonzero(velocities).tolist():
-            variable, velocity = self._trained[i], self._velocity(i)
-            if velocity is not None:
-                variable.assign_add(ops.cast(float(velocities[i]) * velocity, variable.dtype))
+    def _move(self, index: int, velocities: float) -> None:
+        """Move a variable by a multiple of its velocity."""
+        variable, velocity = self._trained[index], self._velocity(index)
+        if velocities and velocity is not None:
+            variable.assign_add(ops.cast(velocities * velocity, variable.dtype))
 
     def _value_at_end(self, index: int) -> Tensor:
         """Return the tensor of a trained variable where `fit` will leave it; nothing is moved."""
@@ -147,7 +142,7 @@ class LookAhead(Optimizer):
         velocity = None if lead == AT_ITERATE else self._velocity(index)
         if velocity is None or not self.end_at_iterate:
             return ops.convert_to_tensor(variable)
-        return variable + ops.cast(float(lead) * velocity, variable.dtype)
+        return variable + ops.cast(lead * velocity, variable.dtype)
 
     # In a step.
 
@@ -163,33 +158,11 @@ class LookAhead(Optimizer):
         elif keras.backend.backend() == "torch":
             leads = self._resume(indices) if self.nesterov else host_values(self._lead)
         super()._take_step(grads, trainable_variables, learning_rate)
-        self._note(self._lead, leads, indices, read(self, "momentum", self._lead.dtype))
-
-    def _note(
-        self, vector: keras.Variable, before: np.ndarray | None, indices: list[int], values: Any
-    ) -> None:
-        """Set the entries of the variables that took part in a step.
-
-        Args:
-            vector: the variable.
-            before: what it holds, if the host knows.
-            indices: the entries to set.
-            values: one for all, or one for each entry of the vector; of the host, or tensors.
-        """
-        before = None if ops.is_tensor(values) else before
-        if before is not None and (np.asarray(values, before.dtype) == before).all():
-            return
-        took_part = np.zeros(len(self._traits), bool)
-        took_part[indices] = True
-        if before is not None:
-            after = np.where(took_part, values, before).astype(before.dtype)
-            if (after != before).any():
-                vector.assign(after)
-            return
-        values = ops.cast(values, vector.dtype)
-        if not took_part.all():
-            values = ops.where(took_part, values, ops.convert_to_tensor(vector))
-        vector.assign(ops.broadcast_to(values, took_part.shape))
+        momentum = read(self, "momentum", self._lead.dtype)
+        if leads is None:
+            set_entries_in_graph(self._lead, indices, momentum)
+        else:
+            set_entries(self._lead, leads, [(indices, momentum)])
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -219,7 +192,7 @@ class AtIterate:
         if optimizer.holds_iterate:
             return
         self._held = [ops.copy(variable.value) for variable in optimizer._trained]
-        self._lead = host_values(optimizer._lead)
+        self._lead = np.array(ops.convert_to_numpy(optimizer._lead))
         optimizer._move_to_iterate()
 
     def __exit__(
@@ -255,6 +228,42 @@ class AtIterate:
             self._held, self._lead = state["held"], state["lead"]
 
 
-def host_values(vector: Any) -> np.ndarray:
-    """Return the numbers of a variable in an array of one's own."""
-    return np.array(ops.convert_to_numpy(vector))
+def host_values(vector: keras.Variable) -> list[float]:
+    """Return the numbers of a variable."""
+    if keras.backend.backend() == "torch":
+        return BACKEND.numbers_in(vector.value)
+    return ops.convert_to_numpy(vector).tolist()
+
+
+def set_entries(
+    vector: keras.Variable, before: list[float], entries: Iterable[tuple[Iterable[int], float]]
+) -> list[float]:
+    """Set numbers of a variable, given what it holds; return what it holds then.
+
+    An entry is a value and the places where it goes, in front of it.
+    """
+    after = before.copy()
+    for indices, value in entries:
+        rounded = np.dtype(vector.dtype).type(value).item()
+        for i in indices:
+            after[i] = rounded
+    if after == before:
+        return before
+    if keras.backend.backend() == "torch":
+        BACKEND.write(vector.value, after)
+    else:
+        vector.assign(np.array(after, vector.dtype))
+    return after
+
+
+def set_entries_in_graph(vector: keras.Variable, indices: Sequence[int], values: Tensor) -> None:
+    """Set some numbers of a variable where the host does not know them.
+
+    The values are one for all, or one for each number that there is.
+    """
+    named = np.zeros(vector.shape, bool)
+    named[indices] = True
+    values = ops.cast(values, vector.dtype)
+    if not named.all():
+        values = ops.where(named, values, ops.convert_to_tensor(vector))
+    vector.assign(ops.broadcast_to(values, vector.shape))

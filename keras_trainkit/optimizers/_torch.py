@@ -22,6 +22,20 @@ def on_host(variable: torch.Tensor) -> bool:
     return variable.device.type == "cpu"
 
 
+# Every step reads, and one under a changing learning rate writes: Keras's ways, `convert_to_numpy`
+# and `assign`, would take a large share of a step on small variables.
+
+
+def numbers_in(vector: torch.Tensor) -> list[float]:
+    """Return the numbers of a vector of the optimizer's state."""
+    return vector.tolist()
+
+
+def write(vector: torch.Tensor, numbers: list[float]) -> None:
+    """Replace the numbers of a vector of the optimizer's state."""
+    vector.copy_(torch.tensor(numbers, dtype=vector.dtype))
+
+
 @torch.compiler.disable
 def uncompiled(function: Callable[..., None], *arguments: Any) -> None:
     """Call a function as it is, also from a compiled step: these operations cannot be traced."""

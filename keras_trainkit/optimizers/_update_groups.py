@@ -13,7 +13,7 @@ from keras_trainkit._keras_internals import HookedOptimizer
 from keras_trainkit._tensors import Tensor, at_least_float32
 from keras_trainkit._variable_paths import matched, path_of
 from keras_trainkit.optimizers._gradients import dense
-from keras_trainkit.optimizers._hyperparameters import read, scalar_like
+from keras_trainkit.optimizers._hyperparameters import Scalar, read, scalar_like
 from keras_trainkit.optimizers._weight_decay import decays
 
 # The backend's file in this folder. JAX has none: XLA fuses the operations of the rules.
@@ -138,11 +138,8 @@ class GroupedUpdate(HookedOptimizer):
         """Return what tells variables apart in this step beside their traits, one for each."""
         return [None] * len(self._traits)
 
-    def _step_scalars(self, learning_rate: Any, step: Any, group: Group) -> Any:
-        """Return a group's scalars of update `step`, counted from 1.
-
-        They are floats, or tensors of the type of its traits.
-        """
+    def _step_scalars(self, learning_rate: Any, group: Group) -> Any:
+        """Return a group's scalars of the running step: floats, or tensors of its traits' type."""
         raise NotImplementedError
 
     def _update(self, gradient: Tensor, variable: Any, slots: Sequence[Any], scalars: Any) -> None:
@@ -218,19 +215,26 @@ class GroupedUpdate(HookedOptimizer):
 
     def _scalars_of(self, group: Group, learning_rate: Any) -> tuple[Any, Any]:
         """Return the rule's scalars, and the share of the weights that decay takes, or None."""
-        traits, example = group.traits, self._example_scalar(group.variables)
+        traits, example = group.traits, self._example_scalar(group.values[0])
         rate = scalar_like(example, learning_rate, traits.dtype)
         rate = rate * traits.multiplier if traits.multiplier != 1 else rate
-        step = scalar_like(example, self.iterations, traits.dtype) + 1
         decay = read(self, "weight_decay", traits.dtype) if traits.decays else None
-        scalars = self._step_scalars(rate, step, group)
+        scalars = self._step_scalars(rate, group)
         return scalars, None if decay is None else rate * decay
 
-    def _example_scalar(self, variables: Sequence[Any]) -> float | None:
-        """Return a float if a step's scalars are computed on the host, and None if by tensors."""
+    def _step_of(self, group: Group) -> Scalar:
+        """Return the number of the running update, counted from 1, as a scalar for a group."""
+        example = self._example_scalar(group.values[0])
+        return scalar_like(example, self.iterations, group.traits.dtype) + 1
+
+    def _example_scalar(self, value: Tensor) -> float | None:
+        """Return a float if the scalars of a variable of this value are computed on the host.
+
+        Return None if they are tensors.
+        """
         if keras.backend.backend() != "torch":
             return None
-        return 0.0 if BACKEND.on_host(variables[0].value) else None
+        return 0.0 if BACKEND.on_host(value) else None
 
 
 def _fused(group: Group) -> ModuleType | None:

@@ -1,5 +1,7 @@
 """The unit in which an optimizer holds each of its velocities."""
 
+import itertools
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -11,7 +13,12 @@ from keras_trainkit import _validation
 from keras_trainkit._older_state import read_older
 from keras_trainkit._tensors import Tensor
 from keras_trainkit.optimizers._hyperparameters import Scalar, scalar_like
-from keras_trainkit.optimizers._look_ahead import LookAhead, host_values
+from keras_trainkit.optimizers._look_ahead import (
+    LookAhead,
+    host_values,
+    set_entries,
+    set_entries_in_graph,
+)
 from keras_trainkit.optimizers._update_groups import Group
 
 # The unit of the velocity in `keras.optimizers.SGD`, whose momentum is minus the velocity.
@@ -28,8 +35,8 @@ class VelocityUnits(LookAhead):
 
     # Those of `learning_rate_multipliers`, one for each variable.
     _factors: np.ndarray
-    # The units before and after the running step of PyTorch, if they are not the learning rates.
-    _units_of_step: tuple[np.ndarray, np.ndarray] | None = None
+    # The units before the running step of PyTorch, if they are not the learning rates.
+    _units_of_step: list[float] | None = None
 
     def __init__(self, *arguments: Any, torch_velocity: bool, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -52,7 +59,7 @@ class VelocityUnits(LookAhead):
         slot = self._velocities[index]
         if slot is None:
             return None
-        return float(host_values(self._unit)[index]) * ops.convert_to_tensor(slot)
+        return host_values(self._unit)[index] * ops.convert_to_tensor(slot)
 
     # In a step.
 
@@ -62,46 +69,27 @@ class VelocityUnits(LookAhead):
         if not self._has_velocity:
             super()._take_step(grads, trainable_variables, learning_rate)
             return
-        indices = self._indices_of(trainable_variables)
-        rates = self._rates(trainable_variables, learning_rate)
-        on_torch = keras.backend.backend() == "torch"
-        before, after = self._units(indices, rates) if on_torch else (None, rates)
-        fixed = self.torch_velocity or not on_torch
-        self.__dict__["_units_of_step"] = None if fixed else (before, after)
+        units = host_values(self._unit) if keras.backend.backend() == "torch" else None
+        self.__dict__["_units_of_step"] = None if self.torch_velocity else units
         super()._take_step(grads, trainable_variables, learning_rate)
-        if self.torch_velocity or on_torch:
-            self._note(self._unit, before, indices, after)
-
-    def _rates(self, variables: Sequence[Any], learning_rate: Any) -> Any:
-        """Return every variable's learning rate: an array if the host knows it, else a tensor."""
-        rate = scalar_like(self._example_scalar(variables), learning_rate, self._unit.dtype)
-        factors = self._factors
-        return rate * factors if isinstance(rate, float) else rate * ops.cast(factors, rate.dtype)
-
-    def _units(self, indices: Sequence[int], rates: Any) -> tuple[np.ndarray, Any]:
-        """Return the units before a step on PyTorch, and those after it of what takes part."""
-        units = host_values(self._unit)
-        if self.torch_velocity:
-            return units, rates
-        if not (self.nesterov and isinstance(rates, np.ndarray)):
-            return units, units
-        new = [i for i in indices if units[i] < 0 < rates[i]] if (units < 0).any() else []
-        if new:
-            self._set_units({i: rates[i] for i in new})
-            units = host_values(self._unit)
-        # PyTorch's fused step takes one k: s <- k s + c g, w <- w - lr g - lr k s. With this unit
-        # both lines are right for any sequence of learning rates, k = momentum * unit / new and
-        # lr k = momentum * new. A learning rate that stays is its own unit.
-        products = units.astype("float64") * rates
-        fits = (units > 0) & (products * self.momentum > 0)
-        after = np.where(fits, np.sqrt(np.where(fits, products, 1.0)), units)
-        return units, after.astype(units.dtype)
+        dtype = self._unit.dtype
+        rate = scalar_like(self._example_scalar(self._unit.value), learning_rate, dtype)
+        if units and isinstance(rate, float):
+            after = [
+                (group.indices, self._units_for(group, rate * group.traits.multiplier)[1])
+                for group, _ in self._known_groups[-1]
+            ]
+            set_entries(self._unit, units, after)
+        elif self.torch_velocity:
+            rates = rate * ops.cast(self._factors, dtype)
+            set_entries_in_graph(self._unit, self._indices_of(trainable_variables), rates)
 
     def _parts(self) -> Sequence[Hashable]:
+        """Tell variables apart by the first that has the same unit."""
         if self._units_of_step is None:
             return super()._parts()
-        numbers: dict[float, int] = {}
-        return [numbers.setdefault(u, len(numbers)) for u in self._units_of_step[0].tolist()]
+        first: dict[float, int] = {}
+        return list(map(first.setdefault, self._units_of_step, itertools.count()))
 
     def _units_for(self, group: Group, learning_rate: Scalar) -> tuple[Scalar, Scalar]:
         """Return a group's unit before a step, unless it is the learning rate, and after it."""
@@ -109,8 +97,18 @@ class VelocityUnits(LookAhead):
             return learning_rate, learning_rate
         if self._units_of_step is None:
             return KERAS_UNIT, KERAS_UNIT
-        before, after = (float(units[group.indices[0]]) for units in self._units_of_step)
-        return before, after
+        unit = self._units_of_step[group.indices[0]]
+        return unit, self._unit_after(unit, learning_rate)
+
+    def _unit_after(self, unit: float, learning_rate: Scalar) -> float:
+        """Return the unit after a step on PyTorch."""
+        if not (self.nesterov and isinstance(learning_rate, float) and learning_rate > 0):
+            return unit
+        # PyTorch's fused step takes one k: s <- k s + c g, w <- w - lr g - lr k s. With this unit
+        # both lines are right for any sequence of learning rates, k = momentum * unit / new and
+        # lr k = momentum * new. A learning rate that stays is its own unit.
+        after = math.sqrt(unit * learning_rate) if unit > 0 else learning_rate
+        return np.dtype(self._unit.dtype).type(after).item() or unit
 
     # In files.
 
@@ -120,9 +118,8 @@ class VelocityUnits(LookAhead):
         for i, unit in units.items():
             slot = self._velocities[i]
             if slot is not None and held[i] != unit:
-                slot.assign(ops.cast(float(held[i] / unit) * slot, slot.dtype) if unit else slot)
-            held[i] = unit
-        self._unit.assign(held)
+                slot.assign(ops.cast(held[i] / unit * slot, slot.dtype) if unit else slot)
+        set_entries(self._unit, held, [([i], unit) for i, unit in units.items()])
 
     def _unit_for_each(self, unit: np.ndarray) -> np.ndarray:
         """Return the units that one for all meant, times the factor of each learning rate."""
@@ -137,12 +134,12 @@ class VelocityUnits(LookAhead):
         super()._restore(self._completed(store))
         if not self._has_velocity:
             return
-        rates, units = self._rates(self._trained, self.learning_rate), host_values(self._unit)
-        rates = host_values(rates)
+        units = enumerate(host_values(self._unit))
         if self.torch_velocity:
-            self._set_units({i: r for i, r in enumerate(rates) if units[i] < 0 < r})
+            rates = float(ops.convert_to_numpy(self.learning_rate)) * self._factors
+            self._set_units({i: rates[i] for i, unit in units if unit < 0 < rates[i]})
         elif keras.backend.backend() != "torch":
-            self._set_units(dict.fromkeys(range(len(units)), KERAS_UNIT))
+            self._set_units({i: KERAS_UNIT for i, _ in units})
 
     def _completed(self, store: dict[str, Any]) -> dict[str, Any]:
         """Return what a file holds, in the form that it would have now."""

@@ -100,8 +100,9 @@ class Adam(MomentOptimizer):
         maxima = [self._velocity_maxima] if self.amsgrad else []
         return [*super()._slot_lists(), *maxima]
 
-    def _step_scalars(self, learning_rate: Scalar, step: Scalar, group: Group) -> AdamScalars:
+    def _step_scalars(self, learning_rate: Scalar, group: Group) -> AdamScalars:
         beta_1, beta_2, epsilon = self._constants(group.traits.dtype)
+        step = self._step_of(group)
         root = square_root(bias_correction(beta_2, step))
         step_size = learning_rate * root / bias_correction(beta_1, step)
         return AdamScalars(

@@ -98,8 +98,8 @@ class Nadam(MomentOptimizer):
         super()._add_slots(variables)
         self._u_product = self._add_shared(1.0, scalar_dtype(variables), "momentum_product")
 
-    def _step_scalars(self, learning_rate: Scalar, step: Scalar, group: Group) -> NadamScalars:
-        dtype = group.traits.dtype
+    def _step_scalars(self, learning_rate: Scalar, group: Group) -> NadamScalars:
+        step, dtype = self._step_of(group), group.traits.dtype
         beta_1, beta_2, epsilon = self._constants(dtype)
         now, later = self._momentum(beta_1, step), self._momentum(beta_1, step + 1)
         # `_take_step` has multiplied this step's momentum in.

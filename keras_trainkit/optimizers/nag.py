@@ -127,7 +127,7 @@ class NAG(VelocityUnits):
             **base_arguments,
         )
 
-    def _step_scalars(self, learning_rate: Scalar, step: Scalar, group: Group) -> NAGScalars:
+    def _step_scalars(self, learning_rate: Scalar, group: Group) -> NAGScalars:
         momentum = read(self, "momentum", group.traits.dtype)
         old, unit = self._units_for(group, learning_rate)
         one_unit = self.torch_velocity or not self.nesterov or old * learning_rate > 0

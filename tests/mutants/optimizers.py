@@ -103,8 +103,8 @@ MUTANTS = (
     ),
     Mutant(
         "optimizers/_update_groups.py",
-        "self.iterations, traits.dtype) + 1",
-        "self.iterations, traits.dtype) + 2",
+        "self.iterations, group.traits.dtype) + 1",
+        "self.iterations, group.traits.dtype) + 2",
         "steps are counted from 2",
         "optimizers/test_adam.py optimizers",
     ),
@@ -248,8 +248,8 @@ MUTANTS = (
     ),
     Mutant(
         "optimizers/_velocity_units.py",
-        "np.sqrt(np.where(fits, products, 1.0))",
-        "rates",
+        "math.sqrt(unit * learning_rate)",
+        "learning_rate",
         "the new unit fits one line of PyTorch's kernel only",
     ),
     Mutant(

@@ -213,6 +213,29 @@ def test_a_frozen_layer_stays_where_it_is(use_ema):
     assert optimizer.holds_iterate
 
 
+@pytest.mark.parametrize("torch_velocity", [False, True])
+def test_what_is_assigned_from_elsewhere_counts_in_the_next_step(torch_velocity):
+    """As files, snapshots and callbacks do between two steps."""
+    held, optimizer = variables(), NAG(0.1, torch_velocity=torch_velocity)
+
+    def end():
+        for step in (3, 4):
+            optimizer.learning_rate = rate(step)
+            optimizer.apply([tensor(gradient) for gradient in GRADIENTS[step]], held)
+        return [contracts.array(variable).copy() for variable in held]
+
+    optimizer.build(held)
+    by_parts(optimizer, held)
+    state = [*optimizer.variables, *held]
+    before = [contracts.array(variable).copy() for variable in state]
+    expected = end()
+    optimizer.finalize_variable_values(held)
+    for variable, value in zip(state, before, strict=True):
+        variable.assign(value)
+    for again, first in zip(end(), expected, strict=True):
+        np.testing.assert_array_equal(again, first)
+
+
 def test_percentiles_are_those_of_the_same_variables():
     """A critic with gradients a hundred times as large, as if it had a clipping of its own."""
     together, alone = variables(2), variables(2)
