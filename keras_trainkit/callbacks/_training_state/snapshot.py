@@ -183,7 +183,7 @@ def _is_model(value: Any) -> bool:
     if not _is_dict(value) or not isinstance(value.get("variables"), list):
         return False
     return all(
-        isinstance(one, list) and len(one) == 3 and isinstance(one[1], list)
+        isinstance(one, list) and list(map(type, one)) == [str, list, str]
         for one in value["variables"]
     )
 

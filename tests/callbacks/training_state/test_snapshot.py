@@ -73,6 +73,7 @@ CRAFTED = {
     "a setup that is none": put([1], "setup"),
     "a setup of optimizers that are none": put({"optimizers": ["adam"]}, "setup"),
     "a model that is none": put([1], "model"),
+    "a variable without a name": put([7, [], "float32"], "model", "variables", 0),
     "is a list": None,
 }
 
