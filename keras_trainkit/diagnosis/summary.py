@@ -3,19 +3,11 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_trainkit._validation import positive
-from keras_trainkit.diagnosis._table import (
-    VariableSummary,
-    fitted,
-    severity,
-    shown,
-    table,
-    variable_names,
-    worst_first,
-)
 from keras_trainkit.diagnosis.history import (
     History,
     layer_of,
@@ -32,6 +24,10 @@ Columns = Mapping[str, np.ndarray]
 # More variables than `MANY` are shown by layer, and of the layers so many.
 MANY, SHOWN_LAYERS = 40, 30
 DEAD_STEPS = 3
+_HEAD = ("size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
+# The first words of the notes, the worst first: nothing else tells of a layer left out.
+_KINDS = ("zero", "non-finite", "dead", "vanishing")
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,22 @@ class Thresholds:
 
 
 DEFAULTS = Thresholds()
+
+
+class VariableSummary(NamedTuple):
+    """One variable, or layer, over the steps at which its gradient was finite."""
+
+    variable: str
+    size: int
+    mean_norm: float
+    max_abs: float
+    zero_fraction: float
+    update_ratio: float
+    nonfinite: int
+    note: str
+
+
+_Row = tuple[VariableSummary, str]
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ class Summary:
     def _lines(
         self, rows: Sequence[VariableSummary], names: Sequence[str], kind: str, most: int
     ) -> list[str]:
-        lines = table(worst_first(rows, names)[:most], kind)
+        lines = _table(_worst_first(rows, names)[:most], kind)
         above = (self.title, *self._batch_and_clipping())
         return [*above, *lines, *self.legend, *self._first_events()]
 
@@ -217,8 +229,8 @@ def _note(columns: Columns, steps: np.ndarray, index: int, mean_norm: float, lim
 
 
 def _worst_note(notes: Sequence[str]) -> str:
-    worst = min(notes, key=severity)
-    count = sum(severity(note) == severity(worst) for note in notes)
+    worst = min(notes, key=_severity)
+    count = sum(_severity(note) == _severity(worst) for note in notes)
     return f"{worst} ({count} of {len(notes)})" if worst and count < len(notes) else worst
 
 
@@ -233,5 +245,81 @@ def _title(history: History) -> str:
     span = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]}-{epochs[-1]}"
     return (
         f"Gradients of {len(history.variables)} variables over {len(norm)} steps, {span}; "
-        f"global norm {shown(norm[0])} at first, {shown(norm[-1])} at last"
+        f"global norm {_shown(norm[0])} at first, {_shown(norm[-1])} at last"
     )
+
+
+def _severity(note: str) -> int:
+    """Return 0 for the worst kind of note, and most for none."""
+    return ([*_KINDS, ""]).index(note.partition(" ")[0])
+
+
+def _worst_first(rows: Sequence[VariableSummary], names: Sequence[str]) -> list[_Row]:
+    """Return rows and their names by what is noted, then as they were: from input to output."""
+    return sorted(zip(rows, names, strict=True), key=lambda pair: _severity(pair[0].note))
+
+
+def variable_names(rows: Sequence[VariableSummary]) -> list[str]:
+    """Return the names of variables as short as their layers' names can be."""
+    layers = {layer_of(row.variable): None for row in rows}
+    short = dict(zip(layers, short_names(list(layers)), strict=True))
+    tails = [row.variable[len(layer_of(row.variable)) :] for row in rows]
+    return [short[layer_of(row.variable)] + tail for row, tail in zip(rows, tails, strict=True)]
+
+
+def fitted(names: Sequence[str]) -> list[str]:
+    """Return names without the middle of long ones, unless that makes two the same."""
+    short = [_without_middle(name) for name in names]
+    return short if len(set(short)) == len(set(names)) else list(names)
+
+
+def _table(rows: Sequence[_Row], title: str) -> list[str]:
+    """Return the lines: rules, what the columns are, and the rows."""
+    cells = [_cells(row, name) for row, name in rows]
+    head = (title, *_HEAD)
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    lines = [_aligned(line, widths) for line in (head, *cells)]
+    rule = "-" * max(map(len, lines))
+    return [rule, lines[0], rule, *lines[1:], rule]
+
+
+def _shown(value: float, form: str = ".2e", unit: str = "") -> str:
+    """Return a number as text, `-` for what was not recorded, and no negative zero."""
+    return "-" if math.isnan(value) else f"{value:z{form}}{unit}"
+
+
+def _without_middle(name: str) -> str:
+    first, *rest = name.split("/")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    while len(rest) > 1 and len(f"{first}/../{'/'.join(rest)}") > _LONGEST_NAME:
+        rest = rest[1:]
+    kept = "/".join((first, "..", *rest)) if len(rest) < name.count("/") else name
+    return kept if len(kept) <= _LONGEST_NAME else _of_cut_segments(kept.split("/"))
+
+
+def _of_cut_segments(segments: Sequence[str]) -> str:
+    """Return a name whose long segments keep both ends, where the numbers stand."""
+    room = (_LONGEST_NAME + 1) // len(segments) - 1
+    half = (room - 2) // 2
+    return "/".join(s if len(s) <= room else f"{s[:half]}..{s[-half:]}" for s in segments)
+
+
+def _cells(row: VariableSummary, name: str) -> tuple[str, ...]:
+    recorded = row.nonfinite or not math.isnan(row.mean_norm)
+    return (
+        name,
+        f"{row.size:,}",
+        _shown(row.mean_norm),
+        _shown(row.max_abs),
+        _shown(100 * row.zero_fraction, ".1f", " %"),
+        _shown(row.update_ratio),
+        f"{row.nonfinite:,}" if recorded else "-",
+        row.note,
+    )
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *numbers, note = cells
+    aligned = (text.rjust(width) for text, width in zip(numbers, widths[1:-1], strict=True))
+    return "  ".join((first.ljust(widths[0]), *aligned, note)).rstrip()

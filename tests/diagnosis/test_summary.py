@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import Thresholds, summarize
-from keras_trainkit.diagnosis._table import fitted, variable_names
+from keras_trainkit.diagnosis.summary import fitted, variable_names
 from tests.diagnosis.samples import event, history, with_values
 
 pytestmark = pytest.mark.host

@@ -75,7 +75,7 @@ MUTANTS = (
         "diagnosis/test_summary.py",
     ),
     Mutant(
-        "diagnosis/_table.py",
+        "diagnosis/summary.py",
         "severity(pair[0].note)",
         "-severity(pair[0].note)",
         "what no gradient reaches stands last",
