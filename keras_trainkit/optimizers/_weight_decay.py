@@ -35,15 +35,14 @@ def has_weights(variable: Any) -> bool:
     """Say whether a variable holds the weights of a linear map or of an embedding.
 
     The last word of its name that tells a role decides: a "kernel_scale" is a scale, and
-    "lora_kernel_a" a kernel. Where none does, vectors and scalars are taken for offsets or scales.
+    "lora_kernel_a" a kernel. Where none does, vectors and scalars are taken for offsets or scales,
+    and so is what is called "b".
     """
     name = path_of(variable).rpartition("/")[2].partition(":")[0]
     words = [word.lower() for word in _WORDS.findall(name)]
-    if words == ["b"]:
-        return False
     for word in reversed(words):
         if _WEIGHT.fullmatch(word):
             return True
         if _SPARED.fullmatch(word):
             return False
-    return len(variable.shape) >= 2
+    return len(variable.shape) >= 2 and words[:1] != ["b"]  # "b", "b_1", "b_query"

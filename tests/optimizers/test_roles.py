@@ -87,6 +87,9 @@ def test_no_layer_of_keras_is_left_out():
         ("biases_1", (2, 3), False),
         ("layer_scalar", (2, 3), False),
         ("b", (1, 3), False),
+        ("b_query", (2, 3), False),
+        ("b_1", (2, 3), False),
+        ("proj_b", (2, 3), True),
         # Where none does, the rank.
         ("w", (2, 3), True),
         ("variable_7", (2, 3), True),
