@@ -150,7 +150,7 @@ def test_axes_are_one_of_matplotlibs(ax):
         (diagnosis.plot_heat_map, full_history()),
         (plot_schedule, CosineDecay(0.1, 100)),
     ):
-        with pytest.raises(ValueError, match="^`ax` must be one axes object of matplotlib"):
+        with pytest.raises(ValueError, match=r"^`ax` must be one axes object of matplotlib"):
             plot(shown, ax)
 
 
