@@ -89,7 +89,8 @@ def has_been_traced(train_function: Callable[..., Any]) -> bool:
     On TensorFlow it is a closure over functions that count their traces, on JAX a closure over
     functions that count what they have compiled, or such a function itself.
     """
-    held = inspect.getclosurevars(inspect.unwrap(train_function)).nonlocals.values()
+    plain = inspect.unwrap(train_function)
+    held = inspect.getclosurevars(plain).nonlocals.values() if inspect.isfunction(plain) else ()
     counters = ("experimental_get_tracing_count", "_cache_size")
     found = (getattr(f, name, None) for f in (train_function, *held) for name in counters)
     return any(count() for count in found if callable(count))

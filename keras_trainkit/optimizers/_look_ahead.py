@@ -43,9 +43,10 @@ class LookAhead(Optimizer):
         self.momentum = momentum
         self.nesterov = _validation.boolean("nesterov", nesterov)
         self.end_at_iterate = _validation.boolean("end_at_iterate", end_at_iterate)
+        self._has_velocity = self.momentum > 0
 
     def _add_slots(self, variables: Sequence[keras.Variable]) -> None:
-        self._has_velocity = self.momentum > 0
+        self._has_velocity |= self.momentum > 0
         self._takes_slices = not self._has_velocity
         if not self._has_velocity:
             hold(self, "momentum", "above 0 when the optimizer is built to be assigned later")

@@ -68,8 +68,8 @@ class NAG(VelocityUnits):
         learning_rate: float >= 0, or a `keras.optimizers.schedules.LearningRateSchedule` over
             steps, or a callable without arguments. Defaults to `0.01`.
         momentum: float in [0, 1). Share of the velocity kept per step. With `0.0` this is gradient
-            descent, which keeps no velocity: what is 0 when the optimizer is built stays 0.
-            Defaults to `0.9`.
+            descent, which keeps no velocity: what is given as 0, and still is when the optimizer is
+            built, stays 0. Defaults to `0.9`.
         nesterov: bool. Take the gradient at the look-ahead point. Defaults to `True`.
         torch_velocity: bool. Keep the learning rate out of the velocity. Defaults to `False`.
         end_at_iterate: bool. Move the model to the iterate when `fit` ends; `False` leaves it at

@@ -151,7 +151,8 @@ class Recorder:
         original = optimizer.apply
 
         def apply(grads: Any, trainable_variables: Any = None) -> Any:
-            if self._step.inside:
+            # A thread that has begun no step works for one that has, as across replicas.
+            if getattr(self._step, "inside", True):
                 return original(grads, trainable_variables)
             grads, given = _reusable(grads), _reusable(trainable_variables)
             variables = list(given or trained_variables(optimizer))

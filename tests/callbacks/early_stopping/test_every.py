@@ -126,6 +126,7 @@ def test_validates_by_the_batches_and_sample_weights_of_fit():
 
 
 @pytest.mark.backend("tensorflow", "jax")
+@pytest.mark.filterwarnings("ignore:EarlyStopping compared nothing")
 def test_checks_after_the_execution_that_completes_a_period():
     trained = model(steps_per_execution=2)
     stopping = EarlyStopping("loss", patience=99, every=3)

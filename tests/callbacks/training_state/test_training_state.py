@@ -441,18 +441,6 @@ class Unbuilt(keras.Model):
 
 
 @pytest.mark.oldest
-@pytest.mark.backend("tensorflow")
-def test_asks_for_a_built_model(tmp_path):
-    training = Training(make=lambda: compiled(Unbuilt()))
-    training.crashed(tmp_path)
-    with pytest.raises(ValueError, match="must be built") as error:
-        training.resumed(tmp_path)
-    assert str(error.value).startswith(
-        "`model` must be built before a training is resumed: give it an `Input`, or call it once. "
-    )
-
-
-@pytest.mark.backend("jax", "torch")
 def test_resumes_a_model_that_is_built_by_its_data(tmp_path):
     training = Training(make=lambda: compiled(Unbuilt()))
     through = training.run(tmp_path / "through")
