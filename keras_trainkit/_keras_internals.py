@@ -251,12 +251,16 @@ class ShownToSavedModel:
 
 def optimizers_of(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
     """Yield a compiled model's optimizer and those that it wraps."""
-    pending = [getattr(model, "optimizer", None)]
-    while pending:
-        optimizer = pending.pop()
-        if optimizer is not None:
-            yield optimizer
-            pending.extend(wrapped_optimizers(optimizer) or ())
+    return with_wrapped(optimizers_in([getattr(model, "optimizer", None)]))
+
+
+def with_wrapped(
+    optimizers: Iterable[keras.optimizers.Optimizer],
+) -> Iterator[keras.optimizers.Optimizer]:
+    """Yield optimizers, each followed by those that it wraps."""
+    for optimizer in optimizers:
+        yield optimizer
+        yield from with_wrapped(wrapped_optimizers(optimizer) or ())
 
 
 def wrapped_optimizers(optimizer: keras.optimizers.Optimizer) -> list | None:
@@ -266,7 +270,7 @@ def wrapped_optimizers(optimizer: keras.optimizers.Optimizer) -> list | None:
 
 
 def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]:
-    """Yield optimizers among attributes, those in nested lists and dicts, and what they wrap."""
+    """Yield optimizers among attributes, also those in nested lists and dicts, each once."""
     seen = set()
     pending = list(values)[::-1]
     while pending:
@@ -278,7 +282,6 @@ def optimizers_in(values: Iterable[Any]) -> Iterator[keras.optimizers.Optimizer]
         seen.add(id(value))
         if isinstance(value, keras.optimizers.Optimizer):
             yield value
-            pending.extend(getattr(value, name, None) for name in ("optimizers", "inner_optimizer"))
         else:
             pending.extend([*(value.values() if isinstance(value, dict) else value)][::-1])
 

@@ -151,8 +151,7 @@ class Recorder:
         original = optimizer.apply
 
         def apply(grads: Any, trainable_variables: Any = None) -> Any:
-            # A thread that has begun no step works for one that has, as across replicas.
-            if getattr(self._step, "inside", True):
+            if self._step.inside:
                 return original(grads, trainable_variables)
             grads, given = _reusable(grads), _reusable(trainable_variables)
             variables = list(given or trained_variables(optimizer))

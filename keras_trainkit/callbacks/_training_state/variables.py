@@ -13,8 +13,8 @@ from keras_trainkit._keras_internals import (
     global_seed,
     layers_of,
     optimizers_in,
-    optimizers_of,
     trained_variables,
+    with_wrapped,
 )
 from keras_trainkit._older_state import present_form
 from keras_trainkit._runtime_number import NUMBERS, RuntimeNumber, is_runtime_number
@@ -28,9 +28,8 @@ def state_optimizers(model: keras.Model) -> list[Any]:
     They may be its own, and those of the models inside it.
     """
     models = [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
-    return list(
-        optimizers_in(one for m in models for one in (*optimizers_of(m), *vars(m).values()))
-    )
+    values = (one for m in models for one in (getattr(m, "optimizer", None), *vars(m).values()))
+    return list({id(one): one for one in with_wrapped(optimizers_in(values))}.values())
 
 
 def state_variables(model: keras.Model) -> list[Any]:
