@@ -43,7 +43,7 @@ def transformer():
 @pytest.mark.parametrize(
     "policy",
     [
-        pytest.param("mixed_bfloat16", marks=pytest.mark.short("tensorflow", "torch")),
+        pytest.param("mixed_bfloat16", marks=pytest.mark.short("torch")),
         pytest.param("float32", marks=pytest.mark.short()),
     ],
 )

@@ -42,11 +42,11 @@ GUIDES = {
 }
 
 
-def cases(*in_short):
+def cases(*in_short, on=("tensorflow", "jax", "torch")):
+    """Yield the guides, of which those named are in the short form on some backends."""
     for name, training in GUIDES.items():
-        marks = [pytest.mark.backend(*training.backends)]
-        if name not in in_short:
-            marks.append(pytest.mark.short())
+        short = pytest.mark.short(*(on if name in in_short else ()))
+        marks = [pytest.mark.backend(*training.backends), short]
         yield pytest.param(training, id=name, marks=marks)
 
 
@@ -68,8 +68,7 @@ last_update_alone = pytest.mark.filterwarnings("ignore:A training step updates .
 
 
 @last_update_alone
-@pytest.mark.short("torch")
-@pytest.mark.parametrize("training", cases("DCGAN"))
+@pytest.mark.parametrize("training", cases("DCGAN", on=("torch",)))
 def test_is_trained_alike_with_a_monitor(training, tmp_path):
     plain = training.run(tmp_path)
     monitored = training.run(tmp_path, GradientMonitor(2, ("full", "cosine")))

@@ -102,6 +102,7 @@ def test_scikit_learn_hands_callbacks_on_as_the_docs_say():
 
 
 @pytest.mark.backend("tensorflow", "jax")
+@pytest.mark.short("jax")
 def test_two_replicas():
     """By `MirroredStrategy` on TensorFlow, by `DataParallel` on JAX, in a process of their own."""
     script = Path(__file__).with_name("stopping_replicas.py").read_text()

@@ -16,6 +16,7 @@ from tests.callbacks.find_learning_rate.test_find_learning_rate import (
     state_of,
 )
 from tests.callbacks.monitored import Subclassed, compiled, data, sequential
+from tests.selection import full_on_torch
 
 BACKEND = keras.backend.backend()
 ARGUMENTS = {"batch_size": 32, "steps": 60, "proving_steps": 12}
@@ -107,7 +108,7 @@ def test_a_rate_at_which_a_siamese_network_sticks_is_not_suggested():
     assert f"training works less well at {first.learning_rate:.3g}" in found.reason
 
 
-@pytest.mark.parametrize("make", [sequential, Subclassed])
+@pytest.mark.parametrize("make", full_on_torch([sequential, Subclassed], keep=(Subclassed,)))
 def test_a_proved_suggestion_leaves_no_trace(make):
     plain = compiled(make)
     expected = fit(plain)

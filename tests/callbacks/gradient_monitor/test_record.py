@@ -255,6 +255,7 @@ class Cheap(keras.Sequential):
         return {"loss": 0.0}
 
 
+@pytest.mark.short("torch")
 def test_ten_thousand_steps_do_not_grow_beyond_the_stated_memory():
     at_once = 1 if keras.backend.backend() == "torch" else 10
     model = Cheap([keras.Input((1,)), layers.Dense(1, name="out")])
