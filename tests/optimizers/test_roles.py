@@ -17,6 +17,8 @@ from tests.optimizers.every_layer import ARGUMENTS, CASES, INPUTS, OTHERS, WITHO
 NUMBERS = {"learning_rate": 0.1, "weight_decay": 0.5}
 LEFT = 1 - 0.1 * 0.5
 
+ON_TORCH = pytest.mark.backend("torch")
+
 
 def decayed(optimizer, variables):
     """Return the variables that a step without gradients makes smaller."""
@@ -34,7 +36,9 @@ def ones(shape):
 
 @pytest.mark.host
 @pytest.mark.oldest
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=ON_TORCH if "Torch" in c else ()) for c in CASES]
+)
 def test_of_a_layer_kernels_and_embeddings_decay(case):
     make, shapes, weights, others, *then = CASES[case]
     layer = make()
