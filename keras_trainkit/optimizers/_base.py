@@ -34,7 +34,6 @@ from keras_trainkit.optimizers._gradients import (
 )
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, numbers_of, read, threaded
 from keras_trainkit.optimizers._update_groups import BACKEND, GroupedUpdate, traits_of
-from keras_trainkit.optimizers._weight_decay import checked_rank
 from keras_trainkit.optimizers.clipping import Clipping
 
 CLIPS = {"clipnorm": by_norm, "global_clipnorm": by_global_norm, "clipvalue": by_value}
@@ -131,7 +130,9 @@ class Optimizer(GroupedUpdate):
         self.clipping = self._checked_clipping(clipping)
         self.skip_nonfinite = _validation.boolean("skip_nonfinite", skip_nonfinite)
         self.weight_decay_exclude = checked_patterns("weight_decay_exclude", weight_decay_exclude)
-        self.weight_decay_min_rank = checked_rank("weight_decay_min_rank", weight_decay_min_rank)
+        self.weight_decay_min_rank = _if_given(
+            partial(_validation.integer, low=0), "weight_decay_min_rank", weight_decay_min_rank
+        )
         self.learning_rate_multipliers = checked_factors(
             "learning_rate_multipliers", learning_rate_multipliers
         )
@@ -291,20 +292,15 @@ class Optimizer(GroupedUpdate):
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave these variables at their moving averages with `use_ema`."""
         # Keras takes the averages in the order of the list, which lacks what is frozen now.
-        averages = self._averages()
-        for index in self._averaged(var_list):
+        for index, average in self._averages_of(var_list).items():
             # A copy, as a step on JAX gives the memory of both away.
-            self._trained[index].assign(ops.copy(averages[index]))
+            self._trained[index].assign(ops.copy(average))
 
-    def _averages(self) -> dict[int, Any]:
-        """Return the moving averages by their variables' places."""
-        pairs = moving_averages(self) if self.built else ()
-        return {self._place_of(variable): average for variable, average in pairs}
-
-    def _averaged(self, variables: Sequence[Any]) -> list[int]:
-        """Return the places of those variables that have a moving average."""
+    def _averages_of(self, variables: Sequence[Any]) -> dict[int, Any]:
+        """Return the moving averages of these variables by their places."""
         keys = {self._key_of(variable) for variable in variables}
-        return [i for i in self._averages() if self._key_of(self._trained[i]) in keys]
+        pairs = moving_averages(self) if self.built else ()
+        return {self._place_of(v): average for v, average in pairs if self._key_of(v) in keys}
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state; the numbers stand in the config."""

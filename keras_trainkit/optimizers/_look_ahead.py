@@ -1,6 +1,6 @@
 """A model that trains at the look-ahead point: its way to the iterate and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Unpack
@@ -116,13 +116,13 @@ class LookAhead(Optimizer):
         super().finalize_variable_values(var_list)
         if not self._looks_ahead:
             return
-        averaged = self._averaged(var_list)
+        averaged = self._averages_of(var_list)
         if self.end_at_iterate:
             self._move_to_iterate(averaged)
         else:
             set_entries(self._lead, host_values(self._lead), [(averaged, self.momentum)])
 
-    def _move_to_iterate(self, moved: Sequence[int] = ()) -> None:
+    def _move_to_iterate(self, moved: Collection[int] = ()) -> None:
         """Move every variable to its iterate, but for those that are `moved` already."""
         leads = host_values(self._lead)
         for i, lead in enumerate(leads):

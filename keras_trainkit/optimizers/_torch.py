@@ -132,7 +132,7 @@ def nag(variables: Tensors, gradients: Tensors, slots: list[Tensors], scalars: A
     (velocities,) = slots
     if on_host(variables[0]) and scalars.one_momentum:
         # It takes one momentum for both lines: the velocity's unit is such that they agree on one
-        # (`VelocityUnits._units`).
+        # (`VelocityUnits._unit_after`).
         torch._fused_sgd_(
             variables,
             gradients,

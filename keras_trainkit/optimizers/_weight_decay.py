@@ -7,7 +7,6 @@ A variable does not know its layer, but layers name their variables alike: "kern
 import re
 from typing import Any
 
-from keras_trainkit._validation import integer
 from keras_trainkit._variable_paths import path_of
 
 # The words of a name: "relative_position_bias_table", "logitScale", "beta2".
@@ -19,11 +18,6 @@ _SPARED = re.compile(
     "(beta|gamma|alpha|offset|shift|intercept|threshold|scale|scalar|gain|slope|temperature)s?"
     "|bias(es)?"
 )
-
-
-def checked_rank(name: str, rank: Any) -> int | None:
-    """Return the least rank of a variable that decays, None where its role decides, or raise."""
-    return None if rank is None else integer(name, rank, low=0)
 
 
 def decays(variable: Any, min_rank: int | None) -> bool:
