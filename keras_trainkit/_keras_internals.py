@@ -30,6 +30,11 @@ def layers_of(layer: keras.Layer, include_self: bool = True) -> list[keras.Layer
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def models_in(model: keras.Model) -> list[keras.Model]:
+    """Return a model and all models inside it, each once."""
+    return [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
+
+
 def nodes_in_order(graph: Any) -> Iterator[Any]:
     """Yield the nodes of a functional graph from the inputs to the outputs.
 

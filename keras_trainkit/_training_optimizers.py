@@ -12,11 +12,7 @@ from typing import Any
 import keras
 
 from keras_trainkit import _validation
-from keras_trainkit._keras_internals import (
-    layers_of,
-    optimizers_in,
-    wrapped_optimizers,
-)
+from keras_trainkit._keras_internals import models_in, optimizers_in, wrapped_optimizers
 
 Optimizer = keras.optimizers.Optimizer
 
@@ -86,7 +82,7 @@ def _is_default(model: keras.Model) -> bool:
 def _held(model: keras.Model) -> dict[str, Any]:
     """Return the optimizers in attributes of a model and of models inside it, each once."""
     found: dict[str, Any] = {}
-    for part in _models_in(model):
+    for part in models_in(model):
         prefix = "" if part is model else f"{part.name}."
         for attribute, value in vars(part).items():
             if attribute == "optimizer" or attribute.startswith(_OF_TENSORFLOW):
@@ -98,12 +94,8 @@ def _held(model: keras.Model) -> dict[str, Any]:
 
 
 def _compiled_inside(model: keras.Model) -> dict[str, Any]:
-    inside = [m for m in _models_in(model) if m is not model and getattr(m, "optimizer", None)]
+    inside = [m for m in models_in(model) if m is not model and getattr(m, "optimizer", None)]
     return {f"{part.name}.optimizer": part.optimizer for part in inside}
-
-
-def _models_in(model: keras.Model) -> list[keras.Model]:
-    return [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
 
 
 def _nested(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from keras_trainkit import _backend
 from keras_trainkit._keras_internals import (
     global_seed,
     layers_of,
+    models_in,
     optimizers_in,
     trained_variables,
     with_wrapped,
@@ -27,8 +28,9 @@ def state_optimizers(model: keras.Model) -> list[Any]:
 
     They may be its own, and those of the models inside it.
     """
-    models = [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
-    values = (one for m in models for one in (getattr(m, "optimizer", None), *vars(m).values()))
+    values = (
+        one for m in models_in(model) for one in (getattr(m, "optimizer", None), *vars(m).values())
+    )
     return list({id(one): one for one in with_wrapped(optimizers_in(values))}.values())
 
 
