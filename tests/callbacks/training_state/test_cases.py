@@ -15,6 +15,7 @@ from tests.callbacks.training_state.crashes import (
     BATCH,
     SCORES,
     STEPS,
+    Batches,
     Training,
     arrays,
     assert_resumes,
@@ -26,18 +27,6 @@ from tests.callbacks.training_state.crashes import (
 from tests.selection import full_on_torch
 
 MIXED = "mixed_float16"
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches in their order."""
-
-    def __len__(self):
-        return STEPS
-
-    def __getitem__(self, index):
-        x, y = data()
-        rows = np.arange(index * BATCH, (index + 1) * BATCH) % len(x)
-        return x[rows], y[rows]
 
 
 def batches_of_keras():

@@ -7,10 +7,9 @@ import pytest
 from keras_trainkit import layers
 from keras_trainkit.callbacks import TrainingState
 from tests.callbacks.custom_steps import BACKEND
-from tests.callbacks.monitored import data
 from tests.callbacks.training_state.crashes import (
-    BATCH,
     STEPS,
+    Batches,
     Training,
     arrays,
     assert_resumes,
@@ -281,16 +280,6 @@ def test_a_loop_of_fits_goes_on_without_a_warning_for_each(tmp_path, capsys):
         f"is restored, and the next `fit` goes on with {place / f'fit-00{i + 1}'}."
         for i in range(2)
     ]
-
-
-class Batches(keras.utils.PyDataset):
-    def __len__(self):
-        return STEPS
-
-    def __getitem__(self, index):
-        x, y = data()
-        rows = np.arange(index * BATCH, (index + 1) * BATCH) % len(x)
-        return x[rows], y[rows]
 
 
 @pytest.mark.short("torch")
