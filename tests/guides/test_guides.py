@@ -94,8 +94,7 @@ def test_a_monitor_goes_on_with_the_rest(tmp_path):
 @pytest.mark.parametrize("training", cases("VAE of unbuilt parts"))
 def test_the_same_object_goes_on_in_a_notebook(training, tmp_path):
     through = training.run(tmp_path / "through")
-    keras.utils.set_random_seed(4)
-    model, state = training.make(), training.state(tmp_path)
+    model, state = training.made(), training.state(tmp_path)
     arguments = {"epochs": training.epochs, "verbose": 0, **training.data()}
     with pytest.raises(CrashError):
         model.fit(callbacks=[Crash(*training.crash), state], **arguments)
