@@ -129,16 +129,11 @@ class Training:
     steps_per_execution: int = 1
     backends: tuple[str, ...] = ALL
 
-    def made(self):
-        """Return the model as a new process has it: TensorFlow orders sums by the layers' names."""
-        keras.utils.clear_session(free_memory=False)
-        keras.config.set_dtype_policy(self.policy)
-        keras.utils.set_random_seed(4)
-        return self.make()
-
     def run(self, folder, *more, **fit_arguments):
         """Do it as a new process does, in so far as one process can."""
-        model = self.made()
+        keras.config.set_dtype_policy(self.policy)
+        keras.utils.set_random_seed(4)
+        model = self.make()
         folder.mkdir(parents=True, exist_ok=True)
         callbacks = [Calls(), *self.callbacks(folder), *more]
         arguments = {"epochs": self.epochs, "verbose": 0, **self.data(), **self.fit}
