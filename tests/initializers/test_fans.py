@@ -12,6 +12,7 @@ from keras_trainkit.initializers._fans import compute_fans
 from keras_trainkit.initializers._kernels import kernels_of
 from tests.contracts import array
 from tests.references.initializers import counted_fans
+from tests.selection import full_on_torch
 
 pytestmark = pytest.mark.oldest
 
@@ -65,7 +66,13 @@ CASES = {
     ),
 }
 
-every_layer = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+every_layer = pytest.mark.parametrize(
+    "case",
+    full_on_torch(
+        [pytest.param(case, id=name) for name, case in CASES.items()],
+        keep=("depthwise conv2d", "transposed conv1d", "einsum output"),
+    ),
+)
 
 
 @every_layer

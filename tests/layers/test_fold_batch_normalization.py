@@ -12,6 +12,7 @@ from keras_trainkit._keras_internals import nodes_in_order
 from keras_trainkit.layers import BatchNormalization, Dropout, fold_batch_normalization
 from keras_trainkit.layers._fold_batch_normalization import check
 from tests.contracts import array, assert_same_weights
+from tests.selection import full_on_torch
 
 RNG = np.random.default_rng(0)
 
@@ -92,7 +93,10 @@ def resnet(norm=BatchNormalization):
 
 @pytest.mark.parametrize(
     "norm",
-    [pytest.param(layers.BatchNormalization, marks=pytest.mark.short("torch")), BatchNormalization],
+    [
+        pytest.param(layers.BatchNormalization, marks=pytest.mark.short("torch")),
+        pytest.param(BatchNormalization, marks=pytest.mark.short("tensorflow", "torch")),
+    ],
 )
 def test_residual_network_computes_the_same_without_normalizations(norm):
     folded = assert_folds(resnet(norm), "first")
@@ -115,7 +119,9 @@ LINEAR = {
 
 
 @pytest.mark.oldest
-@pytest.mark.parametrize("kind", LINEAR)
+@pytest.mark.parametrize(
+    "kind", full_on_torch(LINEAR, keep=("dense", "conv2d", "conv2d_transpose", "depthwise_conv2d"))
+)
 def test_every_kind_of_linear_layer(kind):
     shape, layer = LINEAR[kind]
     layer = type(layer).from_config(layer.get_config())
@@ -125,7 +131,9 @@ def test_every_kind_of_linear_layer(kind):
 
 
 @pytest.mark.backend("jax", "torch")
-@pytest.mark.parametrize("kind", [kind for kind in LINEAR if kind != "dense"])
+@pytest.mark.parametrize(
+    "kind", full_on_torch([kind for kind in LINEAR if kind != "dense"], keep=("conv2d",))
+)
 def test_channels_first(kind):
     (*space, channels), layer = LINEAR[kind]
     config = {**layer.get_config(), "data_format": "channels_first"}

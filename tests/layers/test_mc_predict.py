@@ -11,6 +11,7 @@ from keras_trainkit import layers as ours
 from keras_trainkit.layers._mc_estimates import output_distributions
 from keras_trainkit.layers.mc_predict import mc_predict
 from tests.contracts import array, assert_close, assert_same_weights
+from tests.selection import full_on_torch
 
 X = np.random.default_rng(0).normal(size=(10, 6)).astype("float32")
 SEQUENCES = np.random.default_rng(0).normal(size=(10, 4, 6)).astype("float32")
@@ -358,20 +359,27 @@ class Subclassed(keras.Model):
         return self.blocks[1](self.blocks[0](x, training=training), training=training)
 
 
-DROPOUTS = [
-    ours.Dropout(0.5),
-    layers.Dropout(0.5),
-    layers.SpatialDropout1D(0.5),
-    layers.GaussianDropout(0.5),
-    layers.AlphaDropout(0.5),
-    layers.TimeDistributed(layers.Dropout(0.5)),
-    Always(0.5),
-    Attention(),
-    Subclassed(),
-]
+DROPOUTS = {
+    "ours": ours.Dropout(0.5),
+    "Dropout": layers.Dropout(0.5),
+    "SpatialDropout1D": layers.SpatialDropout1D(0.5),
+    "GaussianDropout": layers.GaussianDropout(0.5),
+    "AlphaDropout": layers.AlphaDropout(0.5),
+    "TimeDistributed": layers.TimeDistributed(layers.Dropout(0.5)),
+    "Always": Always(0.5),
+    "Attention": Attention(),
+    "Subclassed": Subclassed(),
+}
+every_dropout = pytest.mark.parametrize(
+    "layer",
+    full_on_torch(
+        [pytest.param(layer, id=name) for name, layer in DROPOUTS.items()],
+        keep=("ours", "SpatialDropout1D", "Attention"),
+    ),
+)
 
 
-@pytest.mark.parametrize("layer", DROPOUTS, ids=lambda layer: type(layer).__name__)
+@every_dropout
 def test_every_kind_of_dropout_is_on_and_follows_the_seed(layer):
     model = on(layer)
     first, again = (mc_predict(model, SEQUENCES, samples=3, seed=1) for _ in range(2))
@@ -381,7 +389,6 @@ def test_every_kind_of_dropout_is_on_and_follows_the_seed(layer):
 
 
 @pytest.mark.short("torch")
-@pytest.mark.short("torch")
 @pytest.mark.parametrize("seed", [np.int64(4), np.uint8(4), 2**32, 2**70])
 def test_takes_numpys_integers_and_any_size_for_a_seed(seed):
     model = on(layers.Dropout(0.5), (6,))
@@ -389,7 +396,7 @@ def test_takes_numpys_integers_and_any_size_for_a_seed(seed):
     np.testing.assert_array_equal(first.mean, second.mean)
 
 
-@pytest.mark.parametrize("layer", DROPOUTS, ids=lambda layer: type(layer).__name__)
+@every_dropout
 def test_shared_masks_are_the_same_for_every_row(layer):
     model = on(layer)
     arguments = {"samples": 4, "seed": 1, "return_samples": True, "shared_masks": True}
@@ -403,8 +410,11 @@ def test_shared_masks_are_the_same_for_every_row(layer):
 
 
 @pytest.mark.short("torch")
-@pytest.mark.parametrize("layer", DROPOUTS[:5], ids=lambda layer: type(layer).__name__)
-def test_shared_masks_are_masks_of_the_layer(layer):
+@pytest.mark.parametrize(
+    "name", ["ours", "Dropout", "SpatialDropout1D", "GaussianDropout", "AlphaDropout"]
+)
+def test_shared_masks_are_masks_of_the_layer(name):
+    layer = DROPOUTS[name]
     x = np.random.default_rng(1).normal(size=(1, 4, 6)).astype("float32")
     one = mc_predict(on(layer), x, samples=6, seed=3)
     shared = mc_predict(on(layer), x, samples=6, seed=3, shared_masks=True)

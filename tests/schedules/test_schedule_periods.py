@@ -15,6 +15,7 @@ from keras_trainkit.schedules import (
 )
 from tests import contracts
 from tests.references import schedules as references
+from tests.selection import full_on_torch
 
 LARGEST = 2**31 - 2
 STEPS = np.arange(10_000)
@@ -42,7 +43,7 @@ def on_tensors(schedule, steps: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(schedule(tensor))[: len(steps)]
 
 
-@pytest.mark.parametrize("t_mul", FACTORS)
+@pytest.mark.parametrize("t_mul", full_on_torch(FACTORS, keep=(1.3, 2)))
 def test_restarts_exactly_where_a_period_ends_and_ends_low_before(t_mul):
     for first in (1, 7, 30, 64, 100, 1000, 4096, 1_000_000):
         steps, period = restarts(first, t_mul)

@@ -1,6 +1,7 @@
 """Copies of early stopping, also from within a `fit`: usable, and nothing to the original."""
 
 import copy
+import itertools
 import pickle
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 
 from keras_trainkit.callbacks import EarlyStopping
 from tests.callbacks.stopped import BEST, SCORES, Scores, assert_holds, fit, small_model
+from tests.selection import full_on_torch
 
 COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda one: pickle.loads(pickle.dumps(one))}
 copied = pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
@@ -42,17 +44,19 @@ class Copies(keras.callbacks.Callback):
         self.made.append(self.copied(self.callback))
 
 
-@copied
-@pytest.mark.parametrize("stored", ["in memory", "on disk"])
-@pytest.mark.parametrize("restore", ["weights", "state"])
+WAYS = list(itertools.product(COPIES, ("in memory", "on disk"), ("weights", "state")))
+EACH_ONCE = [("deepcopy", "in memory", "weights"), ("pickle", "on disk", "state")]
+
+
+@pytest.mark.parametrize(("how", "stored", "restore"), full_on_torch(WAYS, keep=EACH_ONCE))
 def test_copies_made_in_a_fit_serve_others_and_leave_the_original_alone(
-    copied, stored, restore, tmp_path
+    how, stored, restore, tmp_path
 ):
     directory = tmp_path if stored == "on disk" else None
     unpicklable = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: None)
     callback = stopping(restore=restore, directory=directory)
     model, scores = small_model(), Scores(SCORES)
-    copies = Copies(callback, copied)
+    copies = Copies(callback, COPIES[how])
     fit(model, unpicklable, scores, callback, copies)
     assert_holds(model, scores.weights[BEST])
     assert callback.report.restored

@@ -322,17 +322,13 @@ ROWS = {
 SHORT = (
     "batch normalization, Adam",
     "subclassed, built by its first batch",
-    "eager",
     "sampled, NAG",
-    "first batch probed, generator",
     "LossScaleOptimizer, global_clipnorm",
     "mixed_float16",
-    "accumulation, ours",
     "clipnorm changed, ours",
     "sparse gradients, clipnorm",
     "sequences in partial batches",
     "frozen anew",
-    "several fits, train_on_batch",
     "custom train_step",
     "several optimizers",
 )

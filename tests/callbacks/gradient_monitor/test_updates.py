@@ -106,7 +106,7 @@ def directions(looks):
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(3, marks=on_torch)])
-@pytest.mark.parametrize("case", [DENSE, EMBEDDING, UNUSED])
+@pytest.mark.parametrize("case", [DENSE, pytest.param(EMBEDDING, marks=on_torch), UNUSED])
 def test_the_last_update_of_each_variable_is_recorded_after_one_warning(case, times):
     make, cls, plain_cls = case
     x = tokens(24) if make is embedding else data(24)[0]
@@ -134,8 +134,8 @@ def test_the_last_update_of_each_variable_is_recorded_after_one_warning(case, ti
     ("every", "arguments", "steps"),
     [
         (2, {}, [0, 2, 4]),
-        (1, {"run_eagerly": True}, [0, 1, 2, 3, 4, 5]),
-        (1, {"steps_per_execution": 2}, [0, 1, 2, 3, 4, 5]),
+        pytest.param(1, {"run_eagerly": True}, [0, 1, 2, 3, 4, 5], marks=on_torch),
+        pytest.param(1, {"steps_per_execution": 2}, [0, 1, 2, 3, 4, 5], marks=on_torch),
         (4, {"steps_per_execution": 2}, [0, 1, 3, 4]),
     ],
 )

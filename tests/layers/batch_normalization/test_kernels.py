@@ -13,7 +13,7 @@ from keras_trainkit.layers import BatchNormalization
 from tests.contracts import array
 from tests.layers.derivatives import differentiated
 from tests.references import layers as references
-from tests.selection import pairs
+from tests.selection import full_on_torch, pairs
 
 CHANNELS = 6
 GAMMA, BETA = 1 + np.arange(CHANNELS) / 6, np.arange(CHANNELS) - 2.0
@@ -146,7 +146,9 @@ WITHOUT_ELEMENTS = {
 }
 
 
-@pytest.mark.parametrize("case", WITHOUT_ELEMENTS)
+@pytest.mark.parametrize(
+    "case", full_on_torch(WITHOUT_ELEMENTS, keep=("rows", "warm_up", "masked_ghosts"))
+)
 def test_batch_without_elements_moves_nothing(case):
     shape, arguments, call_arguments = WITHOUT_ELEMENTS[case]
     layer = BatchNormalization(**{"momentum": 0.5, **arguments})
