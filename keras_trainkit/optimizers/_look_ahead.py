@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_trainkit import _fit, _validation  # noqa: F401  (`_fit` has the optimizer resume)
 from keras_trainkit._older_state import present_form, read_older
-from keras_trainkit._tensors import Tensor
+from keras_trainkit._tensors import Tensor, float64_if_readable
 from keras_trainkit.optimizers._arguments import Arguments
 from keras_trainkit.optimizers._base import Optimizer
 from keras_trainkit.optimizers._hyperparameters import Hyperparameter, hold, read, scalar_dtype
@@ -28,6 +28,9 @@ class LookAhead(Optimizer):
     iterate: the momentum of the last step that it took part in, or AT_ITERATE. Without momentum
     there are neither.
     """
+
+    # In a step: whether the host knows where the variables are.
+    _leads_known = False
 
     momentum = Hyperparameter(partial(_validation.real, low=0.0, high=1.0, high_open=True))
 
@@ -154,9 +157,10 @@ class LookAhead(Optimizer):
             super()._take_step(grads, trainable_variables, learning_rate)
             return
         indices, leads = self._indices_of(trainable_variables), None
+        self.__dict__["_leads_known"] = self._are_leads_known()
         if self.nesterov and keras.backend.backend() == "tensorflow":
             BACKEND.resume_outside_graph(self, indices)
-        elif keras.backend.backend() == "torch":
+        elif self._leads_known:
             leads = self._resume(indices) if self.nesterov else host_values(self._lead)
         super()._take_step(grads, trainable_variables, learning_rate)
         momentum = read(self, "momentum", self._lead.dtype)
@@ -164,6 +168,16 @@ class LookAhead(Optimizer):
             set_entries_in_graph(self._lead, indices, momentum)
         else:
             set_entries(self._lead, leads, [(indices, momentum)])
+
+    def _are_leads_known(self) -> bool:
+        """Say whether the host knows the leads in a step: on JAX it does in one that is not traced.
+
+        Then each variable goes to its look-ahead point before the step.
+        """
+        backend = keras.backend.backend()
+        return backend == "torch" or (
+            backend == "jax" and float64_if_readable(self._lead.value) is not None
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple, Unpack
 
-import keras
 from keras import ops
 
 from keras_trainkit._register import register
@@ -163,7 +162,7 @@ class NAG(VelocityUnits):
 
     def _missing(self, index: int, dtype: str) -> Scalar:
         """Return the unit before the step of a variable that is at its iterate, 0 for another."""
-        if keras.backend.backend() == "torch":
+        if self._leads_known:
             return 0.0  # It has gone to the look-ahead point already.
         unit = ops.where(self._lead[index] == AT_ITERATE, self._unit[index], 0)
         return ops.cast(unit, dtype)
