@@ -9,10 +9,12 @@ import numpy as np
 
 from keras_trainkit import _archive as archive
 from keras_trainkit._npz_members import Members
+from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 HOLDS = "keras_trainkit.History"
-VERSION = 3
+VERSION = 4
+_WITHOUT_FACTS = 3
 # The kinds of numbers that arrays hold.
 _ARRAYS = {
     "steps": "iu",
@@ -50,6 +52,7 @@ def write(path: str, fields: Mapping[str, Any], statistics: Sequence[str]) -> No
         "logs": {name: np.asarray(values) for name, values in fields["logs"].items()},
         "activations": None if activations is None else vars(activations),
         "events": [asdict(event) for event in fields["events"]],
+        "facts": None if fields["facts"] is None else fields["facts"].to_dict(),
     }
     archive.write(path, content, HOLDS, compressed=True)
 
@@ -63,8 +66,9 @@ def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     """
     is_old = "format.npy" in members.unread
     content = _old_content(members) if is_old else archive.state_in(members, HOLDS)
-    if content["version"] != VERSION:
+    if content["version"] not in (_WITHOUT_FACTS, VERSION):
         raise _other_version(content["version"])
+    facts = content["facts"] if content["version"] == VERSION else None
     columns = tuple(content["statistics"])
     if columns != tuple(statistics[: len(columns)]):
         raise ValueError("its statistics are others")
@@ -72,7 +76,8 @@ def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: content[name] for name in _FIELDS},
         "table": _widened(content["table"], len(statistics) - len(columns)),
-        "events": [NonFinite(**facts) for facts in content["events"]],
+        "events": [NonFinite(**event) for event in content["events"]],
+        "facts": None if facts is None else Facts.from_dict(facts),
     }
 
 
@@ -136,7 +141,7 @@ def _old_content(members: Members) -> dict[str, Any]:
         **dict.fromkeys(("signal", "noise"), np.array(np.nan)),
         "histograms": None,
         **content,
-        "version": VERSION,
+        "version": _WITHOUT_FACTS,
         "variables": tuple(content["variables"].tolist()),
         "statistics": content["statistics"].tolist(),
         "logs": _below(_LOGS, content),

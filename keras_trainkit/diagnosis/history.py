@@ -12,6 +12,7 @@ from keras_trainkit import _archive as archive
 from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _export
 from keras_trainkit.diagnosis._history_file import read, write
+from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 STATISTICS = (
@@ -120,6 +121,7 @@ class History:
         activations: `Activations` or `None`. Outputs of the layers. Defaults to `None`.
         events: `NonFinite` objects. What was found where gradients were not finite. Defaults to
             none.
+        facts: `Facts` or `None`. What was known before the training. Defaults to `None`.
 
     Raises:
         ValueError: if the shapes do not fit together, or `histograms` are not unsigned integers.
@@ -146,6 +148,7 @@ class History:
     histograms: np.ndarray | None = None
     activations: Activations | None = None
     events: tuple[NonFinite, ...] = ()
+    facts: Facts | None = None
 
     def __post_init__(self) -> None:
         """Turn the fields into arrays and check their shapes."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_trainkit._validation import positive
 from keras_trainkit.diagnosis.history import (
     History,
     layer_of,
@@ -16,6 +15,7 @@ from keras_trainkit.diagnosis.history import (
     short_names,
 )
 from keras_trainkit.diagnosis.nonfinite import NonFinite
+from keras_trainkit.diagnosis.thresholds import Thresholds
 
 SHOWN_EVENTS = 5
 _NORMS = ("norm", "update_norm", "weight_norm")
@@ -28,34 +28,6 @@ _HEAD = ("size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
 # The first words of the notes, the worst first: nothing else tells of a layer left out.
 _KINDS = ("zero", "non-finite", "dead", "vanishing")
 _LONGEST_NAME = 40
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The limits behind the notes of a summary.
-
-    A gradient is vanishing if its mean norm is below both limits: small in itself, and small
-    beside the largest one of the model.
-
-    Args:
-        vanishing_norm: float > 0. Limit of the mean gradient norm. Defaults to `1e-4`.
-        vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
-
-    Raises:
-        ValueError: if a limit is not a number > 0.
-
-    Reference:
-        Zhang et al. (2021), AUTOTRAINER: An Automatic DNN Training Problem Detection and Repair
-        System, ICSE 2021: both values.
-    """
-
-    vanishing_norm: float = 1e-4
-    vanishing_share: float = 1e-3
-
-    def __post_init__(self) -> None:
-        """Check the limits."""
-        positive("vanishing_norm", self.vanishing_norm)
-        positive("vanishing_share", self.vanishing_share)
 
 
 DEFAULTS = Thresholds()

@@ -1,0 +1,66 @@
+"""Which finding explains which: the root is shown, and what follows from it beneath."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keras_trainkit.diagnosis.finding import SEVERITIES, Finding
+
+_FLAT = ("no_learning", "constant_predictions", "slow_convergence", "underfitting")
+_BLOWN = ("exploding_gradient", "non_finite", "oscillating_loss", "dead_units", "saturated_units")
+_HEAD = ("vanishing_gradient", "imbalanced_updates", *_FLAT)
+# What each finding explains, by detail or condition; first comes what is nearest to the root.
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "bad_data": ("non_finite", *_FLAT, "overfitting", "metric_does_not_fit"),
+    "wrong_output_activation": (*_BLOWN, *_HEAD, "loss_always_zero"),
+    "wrong_loss": (*_BLOWN, *_HEAD),
+    "symmetric_weights": (*_HEAD, "dead_units"),
+    "unnormalized_input": (*_BLOWN, "learning_rate_too_high", *_HEAD),
+    "unnormalized_target": (*_BLOWN, *_FLAT, "learning_rate_too_low"),
+    "dependent_examples": (*_FLAT, "overfitting"),
+    "no_nonlinearity": ("underfitting", "no_learning", "constant_predictions"),
+    "excess_regularization": ("underfitting", "no_learning", "constant_predictions"),
+    "learning_rate_too_high": (*_BLOWN, *_FLAT, "imbalanced_updates", "vanishing_gradient"),
+    "exploding_gradient": (*_BLOWN, *_FLAT, "vanishing_gradient"),
+    "dead_units": ("vanishing_gradient", "no_learning", "constant_predictions"),
+    "saturated_units": ("vanishing_gradient", *_FLAT),
+    "frozen_layer": _FLAT,
+    "vanishing_gradient": ("imbalanced_updates", *_FLAT),
+    "learning_rate_too_low": _FLAT,
+    "too_few_updates": ("moving_statistics_behind", *_FLAT),
+    "moving_statistics_behind": ("batch_norm_gap", "overfitting"),
+    "non_finite": _FLAT,
+    "too_small_batch": ("batch_norm_gap", "oscillating_loss"),
+    "no_learning": ("constant_predictions", "slow_convergence", "underfitting"),
+}
+
+
+def rooted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that no other explains, the worst first, with what they explain."""
+    ordered = sorted(findings, key=_importance)
+    roots: list[Finding] = []
+    for finding in ordered:
+        cause = next((i for i, root in enumerate(roots) if _explains(root, finding)), None)
+        if cause is None:
+            roots.append(finding)
+        else:
+            root = roots[cause]
+            roots[cause] = replace(root, consequences=(*root.consequences, finding))
+    return tuple(roots)
+
+
+def _importance(finding: Finding) -> tuple[int, int]:
+    """Return what sorts the worst first, and causes before what they explain."""
+    return SEVERITIES.index(finding.severity), _depth(finding)
+
+
+def _depth(finding: Finding) -> int:
+    names = list(EXPLAINS)
+    known = [names.index(name) for name in (finding.detail, finding.condition) if name in EXPLAINS]
+    return known[0] if known else len(names)
+
+
+def _explains(cause: Finding, finding: Finding) -> bool:
+    if SEVERITIES.index(cause.severity) > SEVERITIES.index(finding.severity):
+        return False
+    named = EXPLAINS.get(cause.detail) or EXPLAINS.get(cause.condition, ())
+    return finding.name in named or (not finding.detail and finding.condition in named)

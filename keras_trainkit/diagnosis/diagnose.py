@@ -1,0 +1,27 @@
+"""From the record of a training to what is wrong with it."""
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.causes import rooted
+from keras_trainkit.diagnosis.diagnosis import Diagnosis
+from keras_trainkit.diagnosis.facts import Facts
+from keras_trainkit.diagnosis.history import History
+from keras_trainkit.diagnosis.thresholds import Thresholds
+
+STATIC: tuple[Rule, ...] = ()
+RECORDED: tuple[Rule, ...] = ()
+
+
+def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosis:
+    """Return what is wrong with a training.
+
+    Args:
+        history: `History`, of `GradientMonitor.history` or a file.
+        thresholds: `Thresholds`. Defaults to `Thresholds()`.
+    """
+    facts = history.facts or Facts()
+    return examined(Case(facts, thresholds or Thresholds(), history), (*STATIC, *RECORDED))
+
+
+def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
+    """Return what some rules find in a case."""
+    return Diagnosis(rooted([finding for rule in rules for finding in rule(case)]))

@@ -1,0 +1,57 @@
+"""What is wrong with a training, most important first, to read, to keep and to send."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from keras_trainkit.diagnosis._diagnosis import text
+from keras_trainkit.diagnosis.finding import Finding
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Sequence[Finding]):
+    """Findings, the root causes in order of importance, each with what it explains beneath it.
+
+    `print` shows plain sentences. Nothing above `info` is what a training that works has.
+
+    Args:
+        findings: `Finding` objects, most important first.
+        notes: strings. What the reader should know of how it was found, as "of a sample of 512
+            rows".
+    """
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Finding, ...]: ...
+    def __getitem__(self, index: int | slice) -> Finding | tuple[Finding, ...]:
+        """Return a finding."""
+        return self.findings[index]
+
+    def __len__(self) -> int:
+        """Return the number of root causes."""
+        return len(self.findings)
+
+    @property
+    def worst(self) -> str:
+        """The worst severity, `""` if nothing was found."""
+        return self.findings[0].severity if self.findings else ""
+
+    def __str__(self) -> str:
+        """Return the findings as text."""
+        return text.of(self)
+
+    __repr__ = __str__
+
+    def to_markdown(self) -> str:
+        """Return the findings as Markdown."""
+        return text.as_markdown(self)
+
+    def to_json(self) -> str:
+        """Return the findings as JSON."""
+        findings = [finding.to_dict() for finding in self.findings]
+        return json.dumps({"findings": findings, "notes": list(self.notes)}, indent=2)
