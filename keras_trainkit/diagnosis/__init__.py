@@ -26,6 +26,7 @@ from keras_trainkit.diagnosis.plots_as_images import plot_heat_map as plot_heat_
 from keras_trainkit.diagnosis.plots_as_images import plot_histograms as plot_histograms
 from keras_trainkit.diagnosis.plots_by_depth import plot_activations as plot_activations
 from keras_trainkit.diagnosis.plots_by_depth import plot_gradient_depth as plot_gradient_depth
+from keras_trainkit.diagnosis.plots_over_epochs import plot_losses as plot_losses
 from keras_trainkit.diagnosis.plots_over_steps import plot_gradient_norms as plot_gradient_norms
 from keras_trainkit.diagnosis.plots_over_steps import plot_update_ratios as plot_update_ratios
 from keras_trainkit.diagnosis.summary import Summary as Summary

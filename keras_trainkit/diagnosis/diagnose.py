@@ -24,4 +24,5 @@ def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosi
 
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
     """Return what some rules find in a case."""
-    return Diagnosis(rooted([finding for rule in rules for finding in rule(case)]))
+    findings = rooted([finding for rule in rules for finding in rule(case)])
+    return Diagnosis(findings, history=case.history)

@@ -1,12 +1,15 @@
 """What is wrong with a training, most important first, to read, to keep and to send."""
 
 import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import overload
 
-from keras_trainkit.diagnosis._diagnosis import text
+from keras_trainkit.diagnosis._diagnosis import html, text
 from keras_trainkit.diagnosis.finding import Finding
+from keras_trainkit.diagnosis.history import History
 
 
 @dataclass(frozen=True, repr=False)
@@ -19,10 +22,12 @@ class Diagnosis(Sequence[Finding]):
         findings: `Finding` objects, most important first.
         notes: strings. What the reader should know of how it was found, as "of a sample of 512
             rows".
+        history: `History` whose plots stand in the report, or `None`. Defaults to `None`.
     """
 
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    history: History | None = field(default=None, compare=False)
 
     @overload
     def __getitem__(self, index: int) -> Finding: ...
@@ -50,6 +55,23 @@ class Diagnosis(Sequence[Finding]):
     def to_markdown(self) -> str:
         """Return the findings as Markdown."""
         return text.as_markdown(self)
+
+    def to_html(self, path: str | os.PathLike, title: str = "Diagnosis of a training") -> None:
+        """Write one HTML file that needs no other, with plots of the record if there is one.
+
+        Args:
+            path: path of the file.
+            title: string. The heading.
+
+        Raises:
+            ImportError: if Jinja2 is not installed, or matplotlib where there is a record.
+        """
+        report = html.report(self, self.history, title)
+        Path(path).write_text(report, encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        """Return the findings for a notebook."""
+        return html.fragment(self)
 
     def to_json(self) -> str:
         """Return the findings as JSON."""
