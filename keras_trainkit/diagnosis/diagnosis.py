@@ -5,18 +5,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-from keras_trainkit.diagnosis._diagnosis import html, text
+from keras_trainkit.diagnosis._diagnosis import html, terminal, text
 from keras_trainkit.diagnosis.finding import Finding
 from keras_trainkit.diagnosis.history import History
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Sequence[Finding]):
     """Findings, the root causes in order of importance, each with what it explains beneath it.
 
-    `print` shows plain sentences. Nothing above `info` is what a training that works has.
+    `print` shows plain sentences, `rich.print` the same in colours. Nothing above `info` is what a training that works has.
 
     Args:
         findings: `Finding` objects, most important first.
@@ -51,6 +54,10 @@ class Diagnosis(Sequence[Finding]):
         return text.of(self)
 
     __repr__ = __str__
+
+    def __rich__(self) -> "Group":
+        """Return the findings in colours, for `rich.print`."""
+        return terminal.of(self)
 
     def to_markdown(self) -> str:
         """Return the findings as Markdown."""

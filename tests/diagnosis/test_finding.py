@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from rich.console import Console
 
 from keras_trainkit.diagnosis import CONDITIONS, Diagnosis, Evidence, Finding, Remedy
 from keras_trainkit.diagnosis._diagnose.causes import EXPLAINS, rooted
@@ -112,3 +113,16 @@ def test_json_holds_everything():
 def test_a_remedy_for_people_cannot_be_applied():
     with pytest.raises(ValueError, match="only the person who wrote the script can do this: sort"):
         Remedy("sort the labels").apply(None)
+
+
+@pytest.mark.parametrize("color_system", [None, "truecolor"])
+def test_rich_prints_the_same_in_colours(color_system):
+    console = Console(width=60, color_system=color_system, force_terminal=bool(color_system))
+    (root,) = rooted([SOFTMAX, finding("no_learning")])
+    with console.capture() as capture:
+        console.print(Diagnosis((root,)))
+        console.print(Diagnosis())
+    told = capture.get()
+    assert ("\x1b[" in told) is bool(color_system)
+    for text in ("softmax one unit, head", "units 1 (limit 2)", "no learning", "Nothing that"):
+        assert text in told
