@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Diagnosis(Sequence[Finding]):
     """Findings, the root causes in order of importance, each with what it explains beneath it.
 
-    `print` shows plain sentences, `rich.print` the same in colours. Nothing above `info` is what a training that works has.
+    `print` shows plain sentences, `rich.print` the same in colours. A training that works has
+    nothing above `info`.
 
     Args:
         findings: `Finding` objects, most important first.

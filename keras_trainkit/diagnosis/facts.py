@@ -182,6 +182,27 @@ class PlanFacts:
 
 
 @dataclass(frozen=True)
+class TrialFacts:
+    """What the network makes of a few rows before its first update, in inference mode.
+
+    Args:
+        rows: integer. How many rows.
+        kept_rows: bool. Whether each output has one row for each row of the input.
+        leak: float. How far the outputs of rows move when the input of another row changes, in
+            parts of how far they differ at all; 0 if the rows are independent.
+        low, high: floats. The lowest and the highest output.
+        constant: bool. Whether all rows have the same output.
+    """
+
+    rows: int
+    kept_rows: bool = True
+    leak: float = 0.0
+    low: float = math.nan
+    high: float = math.nan
+    constant: bool = False
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that is known of a training before its first update.
 
@@ -192,6 +213,7 @@ class Facts:
         inputs: `ArrayFacts`.
         validation_inputs: `ArrayFacts`, empty without validation data.
         plan: `PlanFacts`.
+        trial: `TrialFacts`, `None` where none was made.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -200,6 +222,7 @@ class Facts:
     inputs: tuple[ArrayFacts, ...] = ()
     validation_inputs: tuple[ArrayFacts, ...] = ()
     plan: PlanFacts = PlanFacts()
+    trial: TrialFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -219,6 +242,7 @@ class Facts:
             inputs=tuple(_of(ArrayFacts, array) for array in facts["inputs"]),
             validation_inputs=tuple(_of(ArrayFacts, array) for array in facts["validation_inputs"]),
             plan=_of(PlanFacts, facts["plan"]),
+            trial=_optional(TrialFacts, facts["trial"]),
         )
 
 

@@ -22,6 +22,8 @@ class Thresholds:
     Args:
         vanishing_norm: float > 0. Limit of the mean gradient norm. Defaults to `1e-4`.
         vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
+        leak: float > 0. How far the outputs of rows may move when another row's input changes, in
+            parts of how far they differ. Defaults to `1e-3`.
 
     Raises:
         ValueError: if a limit is not a number > 0.
@@ -33,6 +35,7 @@ class Thresholds:
 
     vanishing_norm: float = _limit(1e-4, _AUTOTRAINER)
     vanishing_share: float = _limit(1e-3, _AUTOTRAINER)
+    leak: float = _limit(1e-3, "rounding moves them less in half precision")
 
     def __post_init__(self) -> None:
         """Check the limits."""
