@@ -35,9 +35,7 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
             "What the network makes of an example changes with the other examples of its batch, "
             "before training and without batch normalization's part in it.",
             where="x",
-            evidence=(
-                Evidence("change by another row", trial.leak, limit, case.limits.source("leak")),
-            ),
+            evidence=(Evidence("change by another row", trial.leak, limit, source),),
             remedies=(_APART,),
         )
 
