@@ -30,6 +30,11 @@ def layers_of(layer: keras.Layer, include_self: bool = True) -> list[keras.Layer
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def children_of(layer: keras.Layer) -> list[keras.Layer]:
+    """Return the layers directly inside a layer, in the order in which it was given them."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
 def models_in(model: keras.Model) -> list[keras.Model]:
     """Return a model and all models inside it, each once."""
     return [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
@@ -42,6 +47,17 @@ def nodes_in_order(graph: Any) -> Iterator[Any]:
     """
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         yield from graph._nodes_by_depth[depth]
+
+
+def origin_of(tensor: Any) -> tuple[Any, list[Any]] | None:
+    """Return the operation that a symbolic tensor comes from, and the tensors that it was given.
+
+    None for tensors with values. Public is only which tensors a layer was first called with.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return None
+    return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
 
 
 def symbolic_build(model: keras.Model, batch: Any) -> None:
