@@ -89,16 +89,40 @@ def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None
     return patched(model, _clear_losses=lambda: None)
 
 
+_GLOBAL_GENERATOR = "global_seed_generator"
+
+
 def global_seed(create: bool = False) -> keras.Variable | None:
     """Return the state of the generator for draws without a seed, None if there were none yet.
 
     Nothing public reads it; `set_random_seed` only begins another one.
     """
     module = sys.modules[keras.random.SeedGenerator.__module__]
-    held = module.global_state.get_global_attribute("global_seed_generator")
+    held = module.global_state.get_global_attribute(_GLOBAL_GENERATOR)
     if held is None and create:
         held = module.global_seed_generator()
     return held and held.state
+
+
+@contextlib.contextmanager
+def process_state_kept() -> Iterator[None]:
+    """Restore what Keras counts and draws for the whole process: the names it gives, and a seed.
+
+    Public is only to begin both anew.
+    """
+    state = sys.modules[keras.random.SeedGenerator.__module__].global_state
+    names, generator = (
+        state.get_global_attribute(name) for name in ("object_name_uids", _GLOBAL_GENERATOR)
+    )
+    before = None if names is None else names.copy()
+    seed = generator and keras.ops.convert_to_numpy(generator.state).copy()
+    try:
+        yield
+    finally:
+        state.set_global_attribute("object_name_uids", before)
+        state.set_global_attribute(_GLOBAL_GENERATOR, generator)
+        if generator is not None:
+            generator.state.assign(seed)
 
 
 # `fit`.

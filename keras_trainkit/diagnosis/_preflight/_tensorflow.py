@@ -28,9 +28,7 @@ def first_batches(dataset: Any, count: int) -> list[Any]:
     """
     variant = tf.data.experimental.to_variant(dataset)
     graph = tf.compat.v1.GraphDef()
-    serialized = tf.raw_ops.DatasetToGraphV2(
-        input_dataset=variant, external_state_policy=_IGNORE
-    )
+    serialized = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=_IGNORE)
     graph.ParseFromString(serialized.numpy())
     _detach(graph)
     touching = sorted({op for op in _operations(graph) if _touches(op)})

@@ -37,7 +37,7 @@ def activation_of(layer: Any) -> str:
     """
     kind = type(layer).__name__
     if kind in _LAYERS:
-        leaks = kind == "ReLU" and getattr(layer, "negative_slope", 0)
+        leaks = kind == "ReLU" and layer.negative_slope
         return "leaky_relu" if leaks else _of_class(kind)
     if isinstance(layer, keras.layers.Wrapper):
         return ""

@@ -20,20 +20,18 @@ _FIRST = 20_000
 _NO_NUMBERS = "USMmc"
 
 
-def array_facts(name: str, array: Any, rows: int | None = None) -> ArrayFacts:
+def array_facts(name: str, array: Any) -> ArrayFacts:
     """Return the facts of one array, tensor or frame.
 
     Args:
         name: string. What to call it.
         array: anything with a `shape` whose rows can be sliced.
-        rows: integer. How many rows there are in all, if `array` holds a sample. Defaults to
-            `None`: those of `array`.
     """
     shape = tuple(array.shape)
     values = _looked_at(array, shape)
     known = ArrayFacts(
         name=name,
-        shape=(rows if rows is not None else shape[0], *shape[1:]) if shape else (),
+        shape=shape,
         dtype=dtype_of(array, values),
         seen=len(values) if values is not None and values.ndim else 0,
     )
@@ -67,7 +65,8 @@ def _looked_at(array: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     length = max(1, wanted // BLOCKS)
     starts = np.linspace(0, rows - length, min(BLOCKS, wanted)).astype(int).tolist()
     parts = [as_numpy(sliced(array, start, start + length)) for start in starts]
-    return None if any(part is None for part in parts) else np.concatenate(parts)
+    dense = [part for part in parts if part is not None]
+    return np.concatenate(dense) if len(dense) == len(parts) else None
 
 
 def sliced(array: Any, start: int, stop: int) -> Any:

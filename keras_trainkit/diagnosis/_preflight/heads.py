@@ -1,6 +1,5 @@
 """Which layer each output of a model comes from, and what its values passed last."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,8 +7,9 @@ import keras
 
 from keras_trainkit._keras_internals import origin_of
 from keras_trainkit.diagnosis._preflight.activations import activation_of, of_operation
-from keras_trainkit.diagnosis._preflight.layer_facts import Shape, shape_of
+from keras_trainkit.diagnosis._preflight.layer_facts import Shape, shape_of, units_of
 from keras_trainkit.diagnosis._preflight.layer_tree import is_known
+from keras_trainkit.diagnosis._preflight.leaves import leaves_of
 from keras_trainkit.diagnosis._preflight.traces import Trace
 
 _LAYERS = keras.layers
@@ -28,7 +28,7 @@ _AFFINE = (_LAYERS.BatchNormalization, _LAYERS.LayerNormalization, _LAYERS.Embed
 
 @dataclass(frozen=True)
 class Head:
-    """One output of a model; what is not known is `None`, `""` or `()`.
+    """One output of a model; what is not known is `None` or `""`.
 
     Args:
         layer: the layer whose activation its values passed last.
@@ -39,7 +39,7 @@ class Head:
 
     layer: Any = None
     activation: str = ""
-    shape: Shape = ()
+    shape: Shape = (None,)
     name: str = ""
     key: Any = None
 
@@ -53,30 +53,29 @@ def heads_of(model: keras.Model, traced: Trace | None = None) -> list[Head]:
     """
     outputs = _symbolic_outputs(model)
     if outputs is not None:
-        return [_symbolic(tensor, key) for key, tensor in flat(outputs)]
+        return [_symbolic(tensor, key) for _, key, tensor in leaves_of("", outputs)]
     if traced is not None:
-        return [_traced(key, output, traced) for key, output in flat(traced.outputs)]
+        return [_traced(key, out, traced) for _, key, out in leaves_of("", traced.outputs)]
     last = _last_layer(model)
-    return [] if last is None else [replace(_made_by(last), shape=shape_of(last))]
-
-
-def flat(structure: Any, key: Any = None) -> Iterator[tuple[Any, Any]]:
-    """Yield the leaves of nested outputs or targets with their keys, in Keras's order."""
-    if isinstance(structure, dict):
-        for name in sorted(structure):
-            yield from flat(structure[name], name)
-    elif isinstance(structure, list | tuple):
-        for index, part in enumerate(structure):
-            yield from flat(part, index if key is None else key)
-    elif structure is not None:
-        yield key, structure
+    return (
+        []
+        if last is None
+        else [replace(_made_by(last), shape=shape_of(last) or (units_of(last, ()),))]
+    )
 
 
 def _symbolic_outputs(model: keras.Model) -> Any:
+    """Return the outputs of a model's own graph, nested as it returns them."""
     try:
-        return getattr(model, "output", None) or model.outputs or None
+        outputs = model.outputs
     except AttributeError:  # It has no graph, or none yet.
         return None
+    return outputs if isinstance(model, keras.Sequential) else model.output
+
+
+def has_graph(model: keras.Model) -> bool:
+    """Say whether a model knows its own graph."""
+    return _symbolic_outputs(model) is not None
 
 
 def _last_layer(model: keras.Model) -> Any:
@@ -110,7 +109,7 @@ def _inner_output(operation: Any) -> Any:
     """Return the one output of a model inside of the model, by a graph of its own."""
     if not isinstance(operation, keras.Model) or not is_known(operation):
         return None
-    inner = [leaf for _, leaf in flat(_symbolic_outputs(operation))]
+    inner = [leaf.value for leaf in leaves_of("", _symbolic_outputs(operation))]
     return inner[0] if len(inner) == 1 else None
 
 

@@ -2,13 +2,12 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
 
 from keras_trainkit.diagnosis._preflight.activations import activation_of, of_operation
-from keras_trainkit.diagnosis._preflight.layer_tree import innermost, marked_paths
 from keras_trainkit.diagnosis.facts import LayerFacts
 
 Shape = tuple[int | None, ...]
@@ -19,18 +18,20 @@ _LENGTHS = ("units", "filters", "output_dim")
 _KERNELS = (("kernel", "kernel"), ("kernel", "depthwise"), ("pointwise_kernel", "pointwise"))
 
 
-def layer_facts(model: keras.Model, shapes: Mapping[int, Shape]) -> tuple[LayerFacts, ...]:
-    """Return the facts of the innermost layers of a model, from input to output.
+def layer_facts(
+    layers: Sequence[Any], paths: Mapping[int, str], shapes: Mapping[int, Shape]
+) -> tuple[LayerFacts, ...]:
+    """Return the facts of layers and operations.
 
     Args:
-        model: a model, built or not.
+        layers: the layers, built or not.
+        paths: what to call them, by `id(layer)`.
         shapes: output shapes without the batch axis, by `id(layer)`, where the layers themselves
             do not know them.
     """
-    layers = innermost(model)
     return tuple(
-        _of_layer(layer, path, shapes.get(id(layer)) or shape_of(layer))
-        for layer, path in zip(layers, marked_paths(layers), strict=True)
+        _of_layer(layer, paths[id(layer)], shapes.get(id(layer)) or shape_of(layer))
+        for layer in layers
     )
 
 
@@ -43,7 +44,7 @@ def if_known(find: Callable[[], Value], unknown: Value) -> Value:
 
 def shape_of(layer: Any) -> Shape:
     """Return the shape of a layer's first output at its first call, `()` if it is not known."""
-    outputs = if_known(lambda: keras.tree.flatten(layer.output), [])
+    outputs: list[Any] = if_known(lambda: keras.tree.flatten(layer.output), [])
     return tuple(outputs[0].shape[1:]) if outputs else ()
 
 
@@ -116,7 +117,10 @@ def _fan_in(layer: Any, shape: tuple[int, ...]) -> int:
 
 def _is_constant(kernel: Any) -> bool:
     """Say whether all elements are the same; of most kernels a few tell that they are not."""
-    return all(
-        bool((values == values.flat[0]).all())
-        for values in map(keras.ops.convert_to_numpy, (kernel[:1], kernel))
-    ) and math.prod(kernel.shape) > 1
+    return (
+        all(
+            bool((values == values.flat[0]).all())
+            for values in map(keras.ops.convert_to_numpy, (kernel[:1], kernel))
+        )
+        and math.prod(kernel.shape) > 1
+    )

@@ -1,6 +1,6 @@
 """The layers of a model from input to output, the innermost alone, and what to call them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -85,7 +85,8 @@ def path_of_layer(layer: Any) -> str:
     return layer_of(weights[0].path) if weights else getattr(layer, "path", None) or layer.name
 
 
-def marked_paths(layers: list[Any]) -> list[str]:
-    """Return the paths of layers; the second of the same path gets `#2`."""
+def paths_of(layers: Sequence[Any]) -> dict[int, str]:
+    """Return the paths of layers by `id(layer)`; the second of the same path gets `#2`."""
     paths = [path_of_layer(layer) for layer in layers]
-    return [path + mark for path, mark in zip(paths, repeats(paths), strict=True)]
+    marks = repeats(paths)
+    return {id(layer): paths[i] + marks[i] for i, layer in enumerate(layers)}

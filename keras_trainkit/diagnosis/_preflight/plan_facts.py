@@ -40,8 +40,8 @@ def _epochs(arguments: Mapping[str, Any]) -> int:
 
 
 def _batch_size(arguments: Mapping[str, Any], data: Data, steps: int | None) -> int | None:
-    """Return the batch size of arrays."""
-    if data.rows is None:
+    """Return the batch size in which `fit` cuts arrays."""
+    if data.rows is None or data.steps is not None:
         return None
     chosen = arguments.get("batch_size")
     if chosen:

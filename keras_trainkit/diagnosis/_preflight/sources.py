@@ -112,7 +112,8 @@ def _tf_dataset(dataset: Any, draws: bool) -> Data:
     first = next((leaf.value.shape for leaf in leaves_of("x", unseen[0])), ())
     count = int(dataset.cardinality())
     known = Data(
-        *unseen,
+        x=unseen[0],
+        y=unseen[1],
         batch_size=first[0] if first else None,
         steps=count if count >= 0 else None,
         obstacle=_OF_NO_KIND,

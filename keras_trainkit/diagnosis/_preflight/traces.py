@@ -10,6 +10,7 @@ import keras
 from keras_trainkit._backend import isolated_pass
 from keras_trainkit._keras_internals import keeping_losses, layers_of
 from keras_trainkit._patching import patched
+from keras_trainkit.diagnosis._preflight.array_facts import dtype_of
 
 # The rows of the batch that is thought of.
 _ROWS = 2
@@ -65,9 +66,18 @@ def trace_of(model: keras.Model, inputs: Any) -> Trace:
     return Trace(calls, outputs[-1])
 
 
-def symbolic(shape: tuple[int | None, ...], dtype: str) -> keras.KerasTensor:
-    """Return a symbolic batch of inputs with this shape of a row."""
-    return keras.KerasTensor((_ROWS, *shape), dtype=dtype)
+def symbolic_inputs(x: Any) -> Any:
+    """Return a symbolic batch like nested arrays, of the types in which `fit` hands them on."""
+    return keras.tree.map_structure(_symbolic, x)
+
+
+def _symbolic(array: Any) -> keras.KerasTensor | None:
+    if array is None:
+        return None
+    dtype = dtype_of(array)
+    is_float = dtype.startswith(("float", "bfloat"))
+    dtype = keras.config.floatx() if is_float else dtype
+    return keras.KerasTensor((_ROWS, *array.shape[1:]), dtype=dtype)
 
 
 def _keeping(forward: Callable, outputs: list[Any], calls: list[Call]) -> Callable:
