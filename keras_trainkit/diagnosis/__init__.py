@@ -30,6 +30,7 @@ from keras_trainkit.diagnosis.plots_by_depth import plot_gradient_depth as plot_
 from keras_trainkit.diagnosis.plots_over_epochs import plot_losses as plot_losses
 from keras_trainkit.diagnosis.plots_over_steps import plot_gradient_norms as plot_gradient_norms
 from keras_trainkit.diagnosis.plots_over_steps import plot_update_ratios as plot_update_ratios
+from keras_trainkit.diagnosis.preflight import preflight as preflight
 from keras_trainkit.diagnosis.summary import Summary as Summary
 from keras_trainkit.diagnosis.summary import VariableSummary as VariableSummary
 from keras_trainkit.diagnosis.summary import summarize as summarize

@@ -214,6 +214,8 @@ class Facts:
         validation_inputs: `ArrayFacts`, empty without validation data.
         plan: `PlanFacts`.
         trial: `TrialFacts`, `None` where none was made.
+        unknown: strings. Paths of the model and the layers whose `call` the user wrote: what they
+            compute between the layers is not known.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -223,6 +225,7 @@ class Facts:
     validation_inputs: tuple[ArrayFacts, ...] = ()
     plan: PlanFacts = PlanFacts()
     trial: TrialFacts | None = None
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -243,6 +246,7 @@ class Facts:
             validation_inputs=tuple(_of(ArrayFacts, array) for array in facts["validation_inputs"]),
             plan=_of(PlanFacts, facts["plan"]),
             trial=_optional(TrialFacts, facts["trial"]),
+            unknown=tuple(facts["unknown"]),
         )
 
 

@@ -1,5 +1,6 @@
 """The host's side of a training record while it grows."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from keras_trainkit._variable_paths import path_of, repeats
 from keras_trainkit.callbacks._gradient_monitor.recorder import STEP_FACTS
 from keras_trainkit.callbacks._gradient_monitor.reductions import REDUCTIONS
-from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, History, NonFinite
+from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, Facts, History, NonFinite
 from keras_trainkit.diagnosis.history import (
     BINS,
     STATISTICS,
@@ -79,10 +80,14 @@ class Record:
 
     Args:
         limit: integer >= 2. Number of steps, and of epochs, kept.
+
+    Attributes:
+        facts: `Facts` or None. What was known before the first step.
     """
 
     def __init__(self, limit: int) -> None:
         self.names: tuple[str, ...] = ()
+        self.facts: Facts | None = None
         self._limit = limit
         self._steps: list[Step] = []
         self._last: Step | None = None
@@ -149,6 +154,7 @@ class Record:
             else None,
             activations=self._probed(),
             events=tuple(events),
+            facts=self.facts,
         )
 
     def get_state(self) -> dict[str, Any]:
@@ -162,6 +168,7 @@ class Record:
             "counts": self._counts,
             "logs": self._logs,
             "activations": self._activations,
+            "facts": self.facts and self.facts.to_dict(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -172,6 +179,10 @@ class Record:
         self._epoch = state["epoch"]
         self._sums, self._counts = state["sums"].copy(), state["counts"].copy()
         self._logs, self._activations = list(state["logs"]), list(state["activations"])
+        if state.get("facts"):
+            # Those of another version stay unread, and this training's own stand in for them.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                self.facts = Facts.from_dict(state["facts"])
 
     def _keep(self, kept: list, item: Any) -> None:
         """Append to a list of at most `limit`."""
