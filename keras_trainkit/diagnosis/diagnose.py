@@ -1,5 +1,6 @@
 """From the record of a training to what is wrong with it."""
 
+from keras_trainkit.diagnosis._diagnose import static
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.causes import rooted
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
@@ -7,7 +8,7 @@ from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
-STATIC: tuple[Rule, ...] = ()
+STATIC: tuple[Rule, ...] = static.RULES
 RECORDED: tuple[Rule, ...] = ()
 
 

@@ -24,6 +24,46 @@ class Thresholds:
         vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
         leak: float > 0. How far the outputs of rows may move when another row's input changes, in
             parts of how far they differ. Defaults to `1e-3`.
+        few_classes: float > 0. The most distinct labels that still look like classes where the loss
+            does not tell. Defaults to `30`.
+        unreachable_share: float > 0. The share of the targets' range that an output cannot reach,
+            from which it is noticed. Defaults to `0.05`.
+        mostly_unreachable_share: float > 0. The same share, from which it cannot work. Defaults to
+            `0.25`.
+        raw_scale: float > 0. The largest root mean square of an input's column. Defaults to `30`.
+        tiny_scale: float > 0. The smallest one that the largest column may have. Defaults to
+            `0.01`.
+        tiny_target: float > 0. The smallest standard deviation of targets. Defaults to `1e-3`.
+        squared_step: float > 0. Learning rate times scale of the targets times norm of the inputs,
+            from which the first steps of gradient descent blow up. Defaults to `1`.
+        validation_ratio: float > 0. How many times larger or smaller validation data may be.
+            Defaults to `10`.
+        unseen_share: float > 0. The share of validation rows whose class is in no training row.
+            Defaults to `0.05`.
+        rows_in_order: float > 0. The fewest rows whose order says anything. Defaults to `20`.
+        majority_share: float > 0. The share of the largest class. Defaults to `0.9`.
+        short_way: float > 0. How far an adaptive optimizer can move a weight, learning rate times
+            updates, beside the size that weights of the widest layer begin with. Defaults to
+            `0.5`.
+        short_descent: float > 0. Learning rate times updates of gradient descent, divided by
+            1 - momentum. Defaults to `0.5`.
+        lowest_rate: float > 0. The lowest usual learning rate of Adam; that of gradient descent is
+            ten times as high. Defaults to `1e-4`.
+        first_step: float > 0. The length of an adaptive optimizer's first step beside the weights
+            of a layer. Defaults to `0.5`.
+        classifier_rate: float > 0. The highest rate of gradient descent, divided by 1 - momentum,
+            for hidden layers below a cross-entropy. Defaults to `5`.
+        penalty_share: float > 0. A layer's penalty beside the loss of a network that knows
+            nothing. Defaults to `5`.
+        strong_penalty: float > 0. The strength of a regularizer divided by that loss. Defaults to
+            `0.1`.
+        high_dropout: float > 0. The rate of a dropout layer. Defaults to `0.75`.
+        high_decay: float > 0. The weight decay of adaptive optimizers, whose inverse bounds the
+            weights. Defaults to `5`.
+        normalized_batch: float > 0. The smallest batch for batch normalization of vectors.
+            Defaults to `4`.
+        stale_statistics: float > 0. The share of their initial values in moving statistics at the
+            end of the training. Defaults to `0.5`.
 
     Raises:
         ValueError: if a limit is not a number > 0.
@@ -36,6 +76,30 @@ class Thresholds:
     vanishing_norm: float = _limit(1e-4, _AUTOTRAINER)
     vanishing_share: float = _limit(1e-3, _AUTOTRAINER)
     leak: float = _limit(1e-3, "rounding moves them less in half precision")
+
+    # Before the training.
+    few_classes: float = _limit(30, _MEASURED)
+    unreachable_share: float = _limit(0.05, _MEASURED)
+    mostly_unreachable_share: float = _limit(0.25, _MEASURED)
+    raw_scale: float = _limit(30, _MEASURED)
+    tiny_scale: float = _limit(0.01, _MEASURED)
+    tiny_target: float = _limit(1e-3, _MEASURED)
+    squared_step: float = _limit(1, _MEASURED)
+    validation_ratio: float = _limit(10, _MEASURED)
+    unseen_share: float = _limit(0.05, _MEASURED)
+    rows_in_order: float = _limit(20, _MEASURED)
+    majority_share: float = _limit(0.9, _MEASURED)
+    short_way: float = _limit(0.5, _MEASURED)
+    short_descent: float = _limit(0.5, _MEASURED)
+    lowest_rate: float = _limit(1e-4, _MEASURED)
+    first_step: float = _limit(0.5, _MEASURED)
+    classifier_rate: float = _limit(5, _MEASURED)
+    penalty_share: float = _limit(5, _MEASURED)
+    strong_penalty: float = _limit(0.1, _MEASURED)
+    high_dropout: float = _limit(0.75, _MEASURED)
+    high_decay: float = _limit(5, _MEASURED)
+    normalized_batch: float = _limit(4, _MEASURED)
+    stale_statistics: float = _limit(0.5, _MEASURED)
 
     def __post_init__(self) -> None:
         """Check the limits."""

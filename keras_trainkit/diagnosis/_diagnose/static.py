@@ -1,0 +1,30 @@
+"""The rules that look at facts alone, as they are known before a training."""
+
+from keras_trainkit.diagnosis._diagnose import (
+    data,
+    fast,
+    heads,
+    labels,
+    losses,
+    networks,
+    plans,
+    regularization,
+    scales,
+    units,
+    validation,
+)
+from keras_trainkit.diagnosis._diagnose.case import Rule
+
+RULES: tuple[Rule, ...] = (
+    *labels.RULES,
+    *data.RULES,
+    *validation.RULES,
+    *heads.RULES,
+    *units.RULES,
+    *losses.RULES,
+    *scales.RULES,
+    *networks.RULES,
+    *regularization.RULES,
+    *fast.RULES,
+    *plans.RULES,
+)

@@ -1,0 +1,177 @@
+"""Rules on validation data, and on how they were split off."""
+
+import math
+from collections.abc import Iterator
+
+from keras_trainkit.diagnosis._diagnose import tasks
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+SHUFFLE = Remedy(
+    "shuffle the rows before",
+    "order = np.random.default_rng(0).permutation(len(x))\nx, y = x[order], y[order]",
+)
+
+
+def other_scale(case: Case) -> Iterator[Finding]:
+    """Validation inputs or targets that are larger, smaller or of another shape."""
+    facts = case.facts
+    pairs = list(zip(facts.inputs, facts.validation_inputs, strict=False))
+    targets = [(output.target, output.validation_target) for output in facts.outputs]
+    for array, validation in (*pairs, *targets):
+        if array is None or validation is None:
+            continue
+        if not _may_be_same(array.shape[1:], validation.shape[1:]):
+            yield _mismatch(
+                array, validation, f"the shape {array.shape[1:]}, those {validation.shape[1:]}"
+            )
+            continue
+        ratio = _ratio(array, validation)
+        limit = case.limits.validation_ratio
+        if array.classes or not math.isfinite(ratio) or 1 / limit < ratio < limit:
+            continue
+        told = f"a root mean square of {_scale(array):.3g}, those {_scale(validation):.3g}"
+        evidence = beside(case, "scale of validation data beside training data", ratio, _RATIO)
+        yield _mismatch(array, validation, told, evidence)
+
+
+def other_classes(case: Case) -> Iterator[Finding]:
+    """Validation rows of classes that are in no training row."""
+    for output in case.facts.outputs:
+        target, validation = output.target, output.validation_target
+        if target is None or validation is None or not target.classes or output.own_loss:
+            continue
+        if _may_be_numbers(output, case):
+            continue
+        if validation.seen and not validation.classes:
+            coded = f"classes as whole numbers, those values up to {validation.high:.3g}"
+            yield _mismatch(target, validation, coded)
+            continue
+        unseen = {k: v for k, v in validation.classes.items() if k not in target.classes}
+        share = sum(unseen.values())
+        if share <= case.limits.unseen_share:
+            continue
+        is_split = case.facts.plan.split > 0
+        yield Finding(
+            "bad_data",
+            "error",
+            f"{share:.0%} of the validation rows are of classes that are in no training row, as "
+            f"class {min(unseen):g}. The network cannot know them.",
+            "unshuffled_split" if is_split else "validation_mismatch",
+            where=validation.name,
+            evidence=(beside(case, "share of unseen classes", share, "unseen_share"),),
+            remedies=(SHUFFLE,) if is_split else (_ALIKE,),
+        )
+
+
+def split_of_ordered_rows(case: Case) -> Iterator[Finding]:
+    """`validation_split` takes the last rows, which are of one class where classes are in order."""
+    plan = case.facts.plan
+    for output in case.facts.outputs:
+        target = output.target
+        if target is None or not plan.split or not _is_in_order(target, case):
+            continue
+        validation = output.validation_target
+        if validation is not None and validation.classes:
+            unseen = set(validation.classes) - set(target.classes)
+            if unseen or len(validation.classes) > 1:
+                continue  # The other rule says it, or the classes are there.
+        yield Finding(
+            "bad_data",
+            "error",
+            f"The rows are ordered by class, and `validation_split={plan.split:g}` takes the last "
+            "ones: validation sees other classes than training.",
+            "unshuffled_split",
+            where="validation_split",
+            evidence=(Evidence("classes in blocks", len(target.classes)),),
+            remedies=(SHUFFLE,),
+        )
+
+
+def batches_of_ordered_rows(case: Case) -> Iterator[Finding]:
+    """`shuffle=False` on rows ordered by class: each batch has one class."""
+    plan = case.facts.plan
+    is_whole = not plan.rows or not plan.batch_size or plan.batch_size >= plan.rows
+    if plan.shuffle or is_whole:
+        return
+    for output in case.facts.outputs:
+        if output.target is not None and _is_in_order(output.target, case):
+            yield Finding(
+                "bad_data",
+                "warning",
+                "The rows are ordered by class and are not shuffled: a batch has one class, and "
+                "each class is forgotten over the next.",
+                "unshuffled_split",
+                where="shuffle",
+                evidence=(Evidence("classes in blocks", len(output.target.classes)),),
+                remedies=(
+                    Remedy(
+                        "let `fit` shuffle, as it does by itself",
+                        "model.fit(x, y, shuffle=True)",
+                        {"kind": "fit", "shuffle": True},
+                    ),
+                ),
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    other_scale,
+    other_classes,
+    split_of_ordered_rows,
+    batches_of_ordered_rows,
+)
+_RATIO = "validation_ratio"
+_ALIKE = Remedy(
+    "prepare validation data by the same steps and numbers as training data",
+    "mean, std = x.mean(axis=0), x.std(axis=0)\nx, x_val = (x - mean) / std, (x_val - mean) / std",
+)
+
+
+def _mismatch(
+    array: ArrayFacts, validation: ArrayFacts, told: str, evidence: Evidence | None = None
+) -> Finding:
+    return Finding(
+        "bad_data",
+        "error",
+        f"Validation data were prepared otherwise: {array.name} has {told}.",
+        "validation_mismatch",
+        where=validation.name,
+        evidence=(evidence,) if evidence else (),
+        remedies=(_ALIKE,),
+    )
+
+
+def _may_be_same(shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    """Say whether two shapes may be the same; a last axis of 1 may be left out."""
+    shape, other = (s[:-1] if s and s[-1] == 1 else s for s in (shape, other))
+    pairs = zip(shape, other, strict=False)
+    return len(shape) == len(other) and all(a == b or a is None or b is None for a, b in pairs)
+
+
+def _scale(array: ArrayFacts) -> float:
+    return math.hypot(array.mean, array.std)
+
+
+def _ratio(array: ArrayFacts, validation: ArrayFacts) -> float:
+    """Return the scale of validation data beside training data, of all and of the median column.
+
+    Of both, what is nearer to 1: a few rare values may be in one of them only.
+    """
+    pairs = ((_scale(array), _scale(validation)), (array.scales[1], validation.scales[1]))
+    ratios = [theirs / mine for mine, theirs in pairs if mine > 0 and theirs > 0]
+    if len(ratios) < len(pairs) or (min(ratios) < 1 < max(ratios)):
+        return math.nan
+    return min(ratios, key=lambda ratio: abs(math.log(ratio)))
+
+
+def _is_in_order(target: ArrayFacts, case: Case) -> bool:
+    """Say whether all rows were seen, in blocks of classes."""
+    is_enough = target.seen >= case.limits.rows_in_order and len(target.classes) > 1
+    return target.ordered and is_enough and not case.facts.plan.sampled
+
+
+def _may_be_numbers(output: OutputFacts, case: Case) -> bool:
+    """Say whether whole targets may be numbers, of which validation may have others."""
+    return tasks.task_of(output, case.facts, case.limits).kind not in tasks.CLASSIFICATION
