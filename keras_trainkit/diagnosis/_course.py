@@ -101,6 +101,14 @@ class Course:
             return int(np.nanargmax(np.where(np.isfinite(before), before, np.nan)))
         return int(np.nanargmax(self.norms[self.exploded]))
 
+    @property
+    def begin(self) -> int | None:
+        """The layer that an explosion left dead, or else the one where it began."""
+        origin = self.origin
+        if self.exploded is None or origin is None or self.silent_since[origin] == 0:
+            return self.burst
+        return origin
+
     @cached_property
     def variables_silent_since(self) -> np.ndarray:
         """For each variable the index from which on no gradient comes, S where one does."""
@@ -125,8 +133,7 @@ class Course:
         Of the last probe where there is one; else the share of entries of a bias that no gradient
         reached in the last quarter of the steps, at its lowest, of layers below the last.
         """
-        probe = self.history.activations
-        if probe is not None and len(probe.epochs):
+        if self._is_probed:
             return self._probed_dead_shares()
         late = self.zero_fractions[-max(len(self.history.steps) // 4, 1) :]
         shares: dict[int, float] = {}
@@ -141,12 +148,21 @@ class Course:
 
     @cached_property
     def origin(self) -> int | None:
-        """The layer whose units are all dead, so that no gradient comes to those below."""
+        """The layer whose units are all dead, so that no gradient comes to those below.
+
+        By the probe where there is one; else it stands below a layer that has a gradient for its
+        bias and none for its kernel, whose inputs are 0.
+        """
         full = [i for i, share in self.dead_shares.items() if share >= 1]
-        if full:
-            return full[0]
+        if full or self._is_probed:
+            return full[0] if full else None
         chain = self._chain()
         return self._suspect(chain) if chain else None
+
+    @property
+    def _is_probed(self) -> bool:
+        probe = self.history.activations
+        return probe is not None and len(probe.epochs) > 0
 
     def _chain(self) -> list[int]:
         """Return silent layers in a row, below a layer that gets a gradient but no input."""
@@ -154,10 +170,9 @@ class Course:
         if not silent.any():
             return []
         last = int(np.flatnonzero(silent)[-1])
-        if last + 1 < len(self.layers):
-            above = self.owners == last + 1
-            if not (self.variables_silent_since[above] < len(self.history.steps)).any():
-                return []
+        above = self.owners == last + 1
+        if not (self.variables_silent_since[above] < len(self.history.steps)).any():
+            return []
         awake = np.flatnonzero(~silent[:last])
         return list(range(int(awake[-1]) + 1 if awake.size else 0, last + 1))
 

@@ -25,6 +25,7 @@ class Thresholds:
         vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
         working_skill: float > 0. A training works from this skill on: 0 is chance, or the mean of
             the targets; 1 is perfect. Defaults to `0.7`.
+        learning_skill: float > 0. From this skill on, something is learned. Defaults to `0.5`.
         no_skill: float > 0. Below it nothing is learned. Defaults to `0.05`.
         poor_skill: float > 0. Below it little is learned. Defaults to `0.4`.
         skill_gap: float > 0. By so much validation may be below training. Defaults to `0.25`.
@@ -65,6 +66,7 @@ class Thresholds:
 
     # Of the course of a training.
     working_skill: float = _limit(0.7, _MEASURED)
+    learning_skill: float = _limit(0.5, _MEASURED)
     no_skill: float = _limit(0.05, _MEASURED)
     poor_skill: float = _limit(0.4, _MEASURED)
     skill_gap: float = _limit(0.25, _MEASURED)

@@ -9,7 +9,7 @@ from keras_trainkit.diagnosis._course import DEAD_STEPS, JUMP, Course
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.progress import limited
-from keras_trainkit.diagnosis._diagnose.works import learns, log
+from keras_trainkit.diagnosis._diagnose.works import learns, log, severity
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 from keras_trainkit.diagnosis.history import layer_of
 
@@ -28,7 +28,7 @@ def non_finite(case: Case) -> Iterator[Finding]:
             "non_finite",
             "error",
             str(first),
-            where=first.layer or first.cause,
+            where=first.layer or ("x" if first.cause == "data" else ""),
             when=f"step {first.step}",
             evidence=(Evidence("events", float(len(broken))),),
             remedies=_of_cause(case, first.cause),
@@ -67,7 +67,7 @@ def exploding_gradient(case: Case) -> Iterator[Finding]:
     step = int(course.history.steps[at])
     yield Finding(
         "exploding_gradient",
-        "info" if learns(case) else "error",
+        severity(case),
         f"The gradient exploded at step {step}, beginning at {layer}: from {first:.3g} "
         f"to {finite.max():.3g}." + _ending(course),
         where=layer,
@@ -102,7 +102,7 @@ def _vanishing(case: Case, course: Course, layer: int, share: float) -> Finding:
     name = course.layers[layer]
     return Finding(
         "vanishing_gradient",
-        "info" if learns(case) else "error",
+        severity(case),
         f"The gradient fades on its way back to {name}: for the size of the weights it is "
         f"{share:.1e} of that near the output.",
         where=name,
@@ -127,7 +127,7 @@ def frozen_layer(case: Case) -> Iterator[Finding]:
         why = "No gradient ever reaches" if never[i] else "The optimizer never moves"
         yield Finding(
             "frozen_layer",
-            "info" if learns(case) else "warning",
+            severity(case),
             f"{why} {course.layers[i]}.",
             where=course.layers[i],
             when=f"steps 0-{int(course.history.steps[-1])}",
@@ -175,7 +175,7 @@ def symmetric_weights(case: Case) -> Iterator[Finding]:
         name = layer_of(course.history.variables[i])
         yield Finding(
             "symmetric_weights",
-            "info" if learns(case) else "error",
+            severity(case),
             f"All units of {name} are alike and stay so: they began with the same weights.",
             where=name,
             remedies=(remedies.HE,),

@@ -41,12 +41,14 @@ def no_learning(case: Case) -> Iterator[Finding]:
 def slow_convergence(case: Case) -> Iterator[Finding]:
     """Find trainings that end while the loss still falls, far from what could be reached."""
     loss, known = log(case, "loss"), best_skill(case)
-    if loss.size < 2 or learns(case) or not is_finished(case):
+    course = case.course
+    lost = course is not None and (course.exploded is not None or course.origin is not None)
+    if loss.size < 2 or lost or learns(case) or not is_finished(case):
         return
-    third = last_third(loss)
-    if not (third > case.limits.still_falling and loss[-1] <= loss.min() * (1 + 1e-9)):
+    third, few = last_third(loss), updates(case) < case.limits.few_updates
+    still = case.limits.flat_loss / 2 if few else case.limits.still_falling
+    if not (third > still and loss[-1] <= loss.min() * (1 + 1e-9)):
         return
-    few = updates(case) < case.limits.few_updates
     text = f"The training ended after {updates(case):,} updates while its loss was still falling."
     yield Finding(
         "slow_convergence",
@@ -56,7 +58,7 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
         when=_epochs(loss),
         evidence=(
             limited(case, "updates", updates(case), "few_updates"),
-            limited(case, "fall of the loss in the last third", third, "still_falling"),
+            Evidence("fall of the loss in the last third", third, still),
         ),
         remedies=(remedies.epochs(case, 10 if few else 3), *_smaller_batches(case, few)),
     )

@@ -7,12 +7,14 @@ import numpy as np
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.progress import last_third, limited, updates
-from keras_trainkit.diagnosis._diagnose.works import fall, learns, log
+from keras_trainkit.diagnosis._diagnose.works import fall, learns, log, severity
 from keras_trainkit.diagnosis.finding import Evidence, Finding
 
 _FIRST_STEPS, _FEWEST_STEPS, _LONG = 20, 3, 300
 # The weights have grown by this factor: they were not changed but thrown away.
 _GROWN = 10.0
+# One step as long as the weights themselves.
+_REPLACED = 1.0
 
 
 def too_high(case: Case) -> Iterator[Finding]:
@@ -20,24 +22,22 @@ def too_high(case: Case) -> Iterator[Finding]:
     course = case.course
     if course is None or len(course.global_ratio) < _FEWEST_STEPS or learns(case):
         return
-    early = _median(course.global_ratio[:_FIRST_STEPS])
-    weights = course.global_weight
-    grown = float(weights[np.isfinite(weights)].max(initial=0.0) / weights[0]) if weights[0] else 0
-    harmed = _does_harm(case)
-    if (
-        course.exploded is not None
-        or grown > _GROWN
-        or (early > case.limits.high_update and harmed)
-    ):
+    first = course.global_ratio[:_FIRST_STEPS]
+    usual, longest = _median(first), float(first[np.isfinite(first)].max(initial=0.0))
+    grown = _growth(course.global_weight)
+    blown = course.exploded is not None or grown > _GROWN
+    long = usual > case.limits.high_update or longest > _REPLACED
+    if blown or (long and _does_harm(case)):
         yield Finding(
             "learning_rate_too_high",
-            "error" if course.exploded is not None or grown > _GROWN else "warning",
-            f"The first steps changed the weights by {_percent(early)} of their size each"
-            + (f", and the weights grew {grown:.3g}-fold." if grown > 2 else "."),
+            "error" if blown else severity(case),
+            f"One of the first steps changed the weights by {_size(longest)}"
+            + (f", and they grew {grown:.3g}-fold." if grown > 2 else "."),
             where="learning_rate",
             when=f"steps 0-{int(course.history.steps[:_FIRST_STEPS][-1])}",
             evidence=(
-                limited(case, "update ratio", early, "high_update"),
+                limited(case, "median update ratio at first", usual, "high_update"),
+                Evidence("longest update ratio at first", longest, _REPLACED),
                 Evidence("growth of the weights", grown, _GROWN),
             ),
             remedies=(*remedies.scaled_rate(case, 0.1), remedies.CLIP),
@@ -56,8 +56,8 @@ def too_low(case: Case) -> Iterator[Finding]:
     if path < case.limits.path and fall(log(case, "loss")) < 0.5:
         yield Finding(
             "learning_rate_too_low",
-            "error" if step * steps < case.limits.path / 10 else "warning",
-            f"{steps:,} steps moved the weights by at most {_percent(step * steps)} of their size.",
+            severity(case),
+            f"{steps:,} steps moved the weights by at most {_size(step * steps)}.",
             where="learning_rate",
             when=f"steps 0-{int(course.history.steps[-1])}",
             evidence=(limited(case, "sum of update ratios", step * steps, "path"),),
@@ -76,13 +76,19 @@ def _does_harm(case: Case) -> bool:
     return bool(rises or stands or course.origin is not None)
 
 
+def _growth(weights: np.ndarray) -> float:
+    """Return how many times its first value the norm of the weights becomes, 1 if it began at 0."""
+    finite = weights[np.isfinite(weights)]
+    return float(finite.max() / finite[0]) if finite.size and finite[0] > 0 else 1.0
+
+
 def _median(values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else 0.0
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+def _size(share: float) -> str:
+    return f"{share:.3g} times their size" if share >= 1 else f"{100 * share:.2g} % of their size"
 
 
 RULES: tuple[Rule, ...] = (too_high, too_low)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.progress import limited
-from keras_trainkit.diagnosis._diagnose.works import learns
+from keras_trainkit.diagnosis._diagnose.works import severity
 from keras_trainkit.diagnosis.finding import Finding
 
 _BOUNDED = ("tanh", "sigmoid")
@@ -27,10 +27,9 @@ def dead_units(case: Case) -> Iterator[Finding]:
     if share < case.limits.dead_share:
         return
     full = share >= 1
-    severity = "error" if full else "warning"
     yield Finding(
         "dead_units",
-        "info" if learns(case) else severity,
+        severity(case),
         f"{_share(share)} of {name} are dead: 0 for every input, so that they never change"
         + (", and no gradient comes to the layers below." if full else "."),
         where=name,
@@ -55,7 +54,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
         if share >= case.limits.saturated_share:
             yield Finding(
                 "saturated_units",
-                "info" if learns(case) else "warning",
+                severity(case),
                 f"{_share(share)} of {layer} are saturated: so far out that hardly any gradient "
                 "passes.",
                 where=layer,

@@ -33,9 +33,16 @@ def works(case: Case) -> bool:
         return False
     best = inferred if math.isnan(training) else training
     enough = case.limits.working_skill
-    if not best >= enough or inferred < best - 2 * case.limits.skill_gap:
+    if not best >= enough:
+        return False
+    # A probe is one small batch; without batch normalization, inference is hardly another thing.
+    if _normalizes(case) and inferred < best - case.limits.skill_gap:
         return False
     return not (validation < enough or validation < best - case.limits.skill_gap)
+
+
+def _normalizes(case: Case) -> bool:
+    return any(layer.kind == "BatchNormalization" for layer in case.facts.layers)
 
 
 def learns(case: Case) -> bool:
@@ -45,8 +52,18 @@ def learns(case: Case) -> bool:
     """
     known = best_skill(case)
     if not math.isnan(known):
-        return known >= case.limits.working_skill
+        return known >= case.limits.learning_skill
     return fall(log(case, "loss")) >= 0.5
+
+
+def severity(case: Case) -> str:
+    """Return how badly something counts that keeps a training from learning."""
+    if learns(case):
+        return "info"
+    loss, known = log(case, "loss"), best_skill(case)
+    stands = math.isnan(known) and loss.size > 1 and abs(fall(loss)) < case.limits.flat_loss
+    broken = loss.size > 0 and not math.isfinite(loss[-1])
+    return "error" if broken or stands or known < case.limits.no_skill else "warning"
 
 
 def best_skill(case: Case) -> float:
@@ -65,7 +82,15 @@ def skills(case: Case, prefix: str = "") -> np.ndarray:
     """Return the skill of each epoch by what `fit` logged; `prefix` is `"val_"` for validation."""
     outputs = [_of_output(case, output, prefix) for output in case.facts.outputs]
     known = [course for course in outputs if course is not None]
+    if not case.facts.outputs:
+        known = _without_facts(case, prefix)
     return np.min(known, axis=0) if known else np.empty(0)
+
+
+def _without_facts(case: Case, prefix: str) -> list[np.ndarray]:
+    """Return skills by accuracies as if half of the answers were right by chance; NaN below."""
+    found = [log(case, prefix + name) for name in _ACCURACIES]
+    return [np.where(course > 0.5, 2 * course - 1, np.nan) for course in found if course.size][:1]
 
 
 def inferred_skill(case: Case) -> float:
