@@ -325,11 +325,12 @@ class GradientMonitor(keras.callbacks.Callback):
         batch = session.batch if session else None
         if session is None or batch is None or batch is WANTED:
             return
-        inputs = (
-            keras.utils.unpack_x_y_sample_weight(batch)[0] if self._probes_first_batch() else batch
-        )
+        inputs, targets = batch, None
+        if self._probes_first_batch():
+            inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
         try:
-            rows = ActivationProbe(self.model, inputs).measure()
+            probe = ActivationProbe(self.model, inputs)
+            rows, outcomes = probe.measure(), probe.outcomes(targets)
         except Exception as error:
             warnings.warn(
                 f"GradientMonitor cannot probe the activations: {in_one_line(error)}. "
@@ -339,6 +340,7 @@ class GradientMonitor(keras.callbacks.Callback):
             session.batch = None
             return
         self._record.add_activations(rows)
+        self._record.add_outcomes(outcomes)
         if self._event_file:
             self._event_file.write_activations(self._next_step - 1, rows)
 

@@ -22,6 +22,8 @@ from keras_trainkit.diagnosis.history import Activations as Activations
 from keras_trainkit.diagnosis.history import History as History
 from keras_trainkit.diagnosis.nonfinite import CAUSES as CAUSES
 from keras_trainkit.diagnosis.nonfinite import NonFinite as NonFinite
+from keras_trainkit.diagnosis.outcomes import OUTCOME_STATISTICS as OUTCOME_STATISTICS
+from keras_trainkit.diagnosis.outcomes import Outcomes as Outcomes
 from keras_trainkit.diagnosis.plots import plot_history as plot_history
 from keras_trainkit.diagnosis.plots_as_images import plot_heat_map as plot_heat_map
 from keras_trainkit.diagnosis.plots_as_images import plot_histograms as plot_histograms

@@ -25,8 +25,9 @@ _ARRAYS = {
     "noise": "iuf",
     "histograms": "u",
 }
-_FIELDS = (*_ARRAYS, "variables", "logs", "activations")
-_OF_ACTIVATIONS = {"epochs": "iu", "table": "biuf"}
+_FIELDS = (*_ARRAYS, "variables", "logs", "activations", "outcomes")
+_OF_PROBE = {"epochs": "iu", "table": "biuf"}
+_NAMES_OF_PROBES = {"activations": ("layers", "kinds"), "outcomes": ("names",)}
 # JSON alone, which held the events of version 2, has no tuples.
 _FACTS = {
     field.name: field.type if isinstance(field.type, type) else (tuple, list)
@@ -53,6 +54,7 @@ def write(path: str, fields: Mapping[str, Any], statistics: Sequence[str]) -> No
         "activations": None if activations is None else vars(activations),
         "events": [asdict(event) for event in fields["events"]],
         "facts": None if fields["facts"] is None else fields["facts"].to_dict(),
+        "outcomes": None if fields["outcomes"] is None else vars(fields["outcomes"]),
     }
     archive.write(path, content, HOLDS, compressed=True)
 
@@ -60,7 +62,7 @@ def write(path: str, fields: Mapping[str, Any], statistics: Sequence[str]) -> No
 def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     """Return the fields; columns of the table that an older version lacks are NaN.
 
-    `activations` is a dict of the fields of `Activations`, or None.
+    `activations` is a dict of the fields of `Activations`, or None; so with `outcomes`.
 
     A file that is damaged, is something else or is of a newer version raises any `Exception`.
     """
@@ -69,6 +71,7 @@ def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     if content["version"] not in (_WITHOUT_FACTS, VERSION):
         raise _other_version(content["version"])
     facts = content["facts"] if content["version"] == VERSION else None
+    content = {"outcomes": None, **content}
     columns = tuple(content["statistics"])
     if columns != tuple(statistics[: len(columns)]):
         raise ValueError("its statistics are others")
@@ -87,13 +90,13 @@ def _check(content: Mapping[str, Any]) -> None:
     _check_arrays(content, {name: _ARRAYS[name] for name in _ARRAYS if name not in optional})
     _check_text(content, "variables")
     _check_events(content["events"])
-    logs, activations = content["logs"], content["activations"]
-    if not all(isinstance(log, np.ndarray) for log in logs.values()):
+    if not all(isinstance(log, np.ndarray) for log in content["logs"].values()):
         raise ValueError("its logs are no arrays")
-    if activations is not None:
-        _check_arrays(activations, _OF_ACTIVATIONS)
-        for name in ("layers", "kinds"):
-            _check_text(activations, name)
+    for probe, names in _NAMES_OF_PROBES.items():
+        if content[probe] is not None:
+            _check_arrays(content[probe], _OF_PROBE)
+            for name in names:
+                _check_text(content[probe], name)
 
 
 def _check_arrays(content: Mapping[str, Any], kinds: Mapping[str, str]) -> None:

@@ -1,15 +1,16 @@
 """From the record of a training to what is wrong with it."""
 
-from keras_trainkit.diagnosis._diagnose import static
+from keras_trainkit.diagnosis._diagnose import recorded, static, trials
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.causes import rooted
+from keras_trainkit.diagnosis._diagnose.works import works
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
 from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
-STATIC: tuple[Rule, ...] = static.RULES
-RECORDED: tuple[Rule, ...] = ()
+STATIC: tuple[Rule, ...] = (*static.RULES, *trials.RULES)
+RECORDED: tuple[Rule, ...] = recorded.RULES
 
 
 def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosis:
@@ -24,6 +25,8 @@ def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosi
 
 
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
-    """Return what some rules find in a case."""
-    findings = rooted([finding for rule in rules for finding in rule(case)])
-    return Diagnosis(findings, history=case.history)
+    """Return what some rules find in a case: nothing above `info` in a training that works."""
+    found = [finding for rule in rules for finding in rule(case)]
+    if case.history is not None and works(case):
+        found = [finding.milder() for finding in found]
+    return Diagnosis(rooted(found), history=case.history)

@@ -15,6 +15,7 @@ from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._variable_paths import repeats
 from keras_trainkit.diagnosis.history import layer_of
+from keras_trainkit.diagnosis.outcomes import outcome
 
 # What an activation function or layer is called, in lower case, and its kind.
 KINDS = {
@@ -42,11 +43,15 @@ class ActivationProbe:
         model: built `keras.Model`. On JAX its variables must be up to date, as they are in
             `Callback.model`.
         batch: array, or nested arrays, that `model(batch)` takes.
+
+    Attributes:
+        outputs: what the model returned in the last pass. `None` before.
     """
 
     def __init__(self, model: keras.Model, batch: Any) -> None:
         self.model = model
         self.batch = batch
+        self.outputs: Any = None
 
     def measure(self) -> list[tuple[str, str, Row]]:
         """Return the path, the kind and the statistics of each layer, in the order of first calls.
@@ -63,12 +68,31 @@ class ActivationProbe:
             stack.enter_context(keeping_losses(self.model))
             for layer in _whole(layers):
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
-            self.model(self.batch, training=False)
+            self.outputs = self.model(self.batch, training=False)
         latest = {id(layer): (layer, row) for layer, row in log}
         paths = [_path(layer) for layer, _ in latest.values()]
         return [
             (path + mark, _kind(layer), row)
             for path, mark, (layer, row) in zip(paths, repeats(paths), latest.values(), strict=True)
+        ]
+
+    def outcomes(self, targets: Any = None) -> list[tuple[str, Row]]:
+        """Return the name and the statistics of each output in the last pass.
+
+        Args:
+            targets: what `fit` compares the outputs with, nested like them; `None` if not known.
+        """
+        outputs = keras.tree.flatten(self.outputs)
+        known = [] if targets is None else keras.tree.flatten(targets)
+        known = known if len(known) == len(outputs) else [None] * len(outputs)
+        names = getattr(self.model, "output_names", None) or ()
+        names = (
+            names if len(names) == len(outputs) else [f"output_{i}" for i in range(len(outputs))]
+        )
+        return [
+            (name, outcome(values, None if target is None else float64_if_readable(target)))
+            for name, output, target in zip(names, outputs, known, strict=True)
+            if (values := _values(output)) is not None
         ]
 
 

@@ -29,7 +29,10 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "too_few_updates": ("moving_statistics_behind", *_FLAT),
     "moving_statistics_behind": ("batch_norm_gap", "overfitting"),
     "non_finite": _FLAT,
+    "oscillating_loss": _FLAT,
     "too_small_batch": ("batch_norm_gap", "oscillating_loss"),
+    "batch_norm_gap": ("overfitting",),
+    "constant_predictions": ("loss_always_zero",),
     "no_learning": ("constant_predictions", "slow_convergence", "underfitting"),
 }
 
