@@ -1,0 +1,35 @@
+"""Broken trainings, by subject."""
+
+from benchmarks.diagnosis.broken import (
+    batch_norm,
+    data,
+    heads,
+    initial_weights,
+    labels,
+    losses,
+    networks,
+    overfitting,
+    plans,
+    rates,
+    regularization,
+)
+from benchmarks.diagnosis.case import Cases
+
+SUBJECTS = (
+    heads,
+    losses,
+    labels,
+    data,
+    plans,
+    rates,
+    networks,
+    initial_weights,
+    regularization,
+    batch_norm,
+    overfitting,
+)
+
+
+def cases() -> Cases:
+    """Return all broken cases."""
+    return tuple(case for subject in SUBJECTS for case in subject.cases())
