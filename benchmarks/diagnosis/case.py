@@ -1,6 +1,5 @@
 """One labelled training: what it would be if it were right, and what is wrong with it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,9 +26,9 @@ class Fault:
     changes: dict[str, Any]
 
     @property
-    def conditions(self) -> frozenset[str]:
-        """The conditions of its names."""
-        return frozenset(CONDITION_OF[name] for name in self.names)
+    def condition(self) -> str:
+        """The condition of its name."""
+        return CONDITION_OF[self.name]
 
     def in_recipe(self, recipe: Recipe) -> Recipe:
         """Return the recipe with this fault."""
@@ -89,7 +88,7 @@ class Case:
     @property
     def condition(self) -> str:
         """The condition of the first fault, `""` if there is none."""
-        return CONDITION_OF[self.faults[0].name] if self.faults else ""
+        return self.faults[0].condition if self.faults else ""
 
     @property
     def detail(self) -> str:
@@ -121,4 +120,3 @@ def trained(name: str, recipe: Recipe, *faults: Fault) -> Case:
 
 
 Cases = tuple[Case, ...]
-Maker = Callable[[], Cases]

@@ -96,7 +96,7 @@ ZERO_OR_ONE = classifier(
     optimizer=adam(5e-3),
 )
 NORMALIZED_CNN = classifier(
-    "CNN", partial(d.digits, flat=False), n.normalized_cnn(12, 24), 0.9, 10, epochs=10
+    "CNN", partial(d.digits, flat=False), n.normalized_cnn(12, 24), 0.85, 10, epochs=12
 )
 STRIPES = classifier("CNN", d.stripes, n.pooled_cnn(8, 8), 0.85, 3, epochs=12, optimizer=adam(5e-3))
 STRIPES_SGD = classifier(

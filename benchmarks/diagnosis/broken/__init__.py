@@ -12,6 +12,7 @@ from benchmarks.diagnosis.broken import (
     plans,
     rates,
     regularization,
+    several,
 )
 from benchmarks.diagnosis.case import Cases
 
@@ -27,6 +28,7 @@ SUBJECTS = (
     regularization,
     batch_norm,
     overfitting,
+    several,
 )
 
 

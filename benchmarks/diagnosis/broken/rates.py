@@ -24,7 +24,7 @@ def too_high() -> Cases:
             recipes.STRIPES_SGD,
             fault(HIGH, optimizer=sgd(2.0, 0.9)),
         ),
-        trained("Adam(1), LSTM", recipes.FIRST_SIGN, fault(HIGH, optimizer=adam(1.0))),
+        trained("Adam(3), GRU", recipes.WAVES, fault(HIGH, optimizer=adam(3.0))),
         trained("Adam(.5), simple recurrence", recipes.FORECAST, fault(HIGH, optimizer=adam(0.5))),
         trained(
             "Adam(.5), transformer", recipes.TOPIC_TRANSFORMER, fault(HIGH, optimizer=adam(0.5))
