@@ -12,6 +12,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._preflight.copies import built_copy
 from keras_trainkit.diagnosis._preflight.gather import facts_of, looked_at
 from keras_trainkit.diagnosis._preflight.sources import Data
+from keras_trainkit.diagnosis._preflight.trials import tried
 from keras_trainkit.diagnosis.diagnose import STATIC, examined
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
 from keras_trainkit.diagnosis.facts import ArrayFacts, Facts
@@ -66,7 +67,8 @@ def preflight(
     }
     with isolated_pass(), process_state_kept():
         data = looked_at(arguments, draws=True)
-        facts = facts_of(model, arguments, data, built_copy(model, data[0].x))
+        built = built_copy(model, data[0].x)
+        facts = replace(facts_of(model, arguments, data, built), trial=tried(built, data[0].x))
     found = examined(Case(facts, thresholds or Thresholds()), STATIC)
     return replace(found, notes=(*found.notes, *_notes(facts, data)))
 

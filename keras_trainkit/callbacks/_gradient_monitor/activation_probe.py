@@ -1,18 +1,18 @@
 """What the layers of a model put out on one batch, seen between two training steps."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_trainkit._backend import isolated_pass
-from keras_trainkit._keras_internals import keeping_losses, layers_of
+from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
+from keras_trainkit._untouched import untouched
 from keras_trainkit._variable_paths import repeats
 from keras_trainkit.diagnosis.history import layer_of
 from keras_trainkit.diagnosis.outcomes import outcome
@@ -61,11 +61,7 @@ class ActivationProbe:
         """
         log: list[tuple[keras.Layer, Row]] = []
         layers = layers_of(self.model)
-        with isolated_pass(), keras.StatelessScope(), ExitStack() as stack:
-            for layer in layers:
-                stack.enter_context(_restored(layer))
-            # The losses of the last step stay; those of this pass end with the scope.
-            stack.enter_context(keeping_losses(self.model))
+        with untouched(self.model), ExitStack() as stack:
             for layer in _whole(layers):
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
             self.outputs = self.model(self.batch, training=False)
@@ -94,19 +90,6 @@ class ActivationProbe:
             for name, output, target in zip(names, outputs, known, strict=True)
             if (values := _values(output)) is not None
         ]
-
-
-@contextmanager
-def _restored(layer: keras.Layer) -> Iterator[None]:
-    """Undo what is set on a layer, such as the dropout mask of a recurrent cell."""
-    own = vars(layer)
-    before = dict(own)
-    try:
-        yield
-    finally:
-        own.update(before)
-        for name in own.keys() - before.keys():
-            del own[name]
 
 
 def _whole(layers: list[keras.Layer]) -> list[keras.Layer]:

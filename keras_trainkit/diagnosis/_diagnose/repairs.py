@@ -31,6 +31,7 @@ class Head:
 def head_for(task: Task, output: OutputFacts) -> Head | None:
     """Return what fits a task, as near as possible to what there is; `None` for unknown ones."""
     loss, units = spelled(output.loss), output.units or 0
+    fitting: tuple[str, ...]
     if task.kind == tasks.BINARY and loss in names.SPARSE_LOSSES and units > 1:
         task = Task(tasks.CLASSES, 1, 2)
     if task.kind == tasks.BINARY:

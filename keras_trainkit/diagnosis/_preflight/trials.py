@@ -8,9 +8,18 @@ from keras import tree
 
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
+from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
+from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis.facts import TrialFacts
 
 ROWS = 8
+
+
+def tried(model: keras.Model, inputs: Any) -> TrialFacts | None:
+    """Return the trial of a model, `None` where none can be made, whatever its code raises."""
+    if inputs is None or not model.built:
+        return None
+    return if_known(lambda: trial_of(model, inputs), None)
 
 
 def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
@@ -26,7 +35,7 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
     Returns:
         `TrialFacts`, `None` for outputs that cannot be read, or if all rows are the same.
     """
-    rows = tree.map_structure(lambda array: np.asarray(array[:ROWS]), inputs)
+    rows = tree.map_structure(lambda array: as_numpy(sliced(array, 0, ROWS)), inputs)
     other = _differs_from_first(tree.flatten(rows))
     if other is None:
         return None
