@@ -191,7 +191,8 @@ class TrialFacts:
         leak: float. How far the outputs of rows move when the input of another row changes, in
             parts of how far they differ at all; 0 if the rows are independent.
         low, high: floats. The lowest and the highest output.
-        constant: bool. Whether all rows have the same output.
+        spread: float. How far the outputs of the rows differ, in parts of the largest output; 0 if
+            all rows have the same.
     """
 
     rows: int
@@ -199,7 +200,7 @@ class TrialFacts:
     leak: float = 0.0
     low: float = math.nan
     high: float = math.nan
-    constant: bool = False
+    spread: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ class Thresholds:
         vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
         leak: float > 0. How far the outputs of rows may move when another row's input changes, in
             parts of how far they differ. Defaults to `1e-3`.
+        lost_signal: float > 0. How far the outputs of rows must differ before training, in parts of
+            the largest output. Defaults to `1e-5`.
         few_classes: float > 0. The most distinct labels that still look like classes where the loss
             does not tell. Defaults to `30`.
         unreachable_share: float > 0. The share of the targets' range that an output cannot reach,
@@ -106,6 +108,7 @@ class Thresholds:
     vanishing_norm: float = _limit(1e-4, _AUTOTRAINER)
     vanishing_share: float = _limit(1e-3, _AUTOTRAINER)
     leak: float = _limit(1e-3, "rounding moves them less in half precision")
+    lost_signal: float = _limit(1e-5, "a hundred times the rounding of float32")
 
     # Before the training.
     few_classes: float = _limit(30, _MEASURED)

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterator
 
+from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
+BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
+# Fewer layers than these pass a signal on with any usual weights.
+FEW_LAYERS = 3
+LIMIT = "lost_signal"
 _APART = Remedy(
     "let each layer work within the rows: `Reshape` and `Flatten` keep the first axis, which "
     "`keras.ops.reshape`, `transpose`, sums and softmaxes over axis 0 do not",
@@ -40,18 +45,32 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
         )
 
 
-def constant_at_first(case: Case) -> Iterator[Finding]:
-    """An output layer that begins with zeros makes the same of every row, and may learn well."""
-    trial = case.facts.trial
-    if trial is not None and trial.constant:
-        yield Finding(
-            "constant_predictions",
-            "info",
-            f"Before training the network makes the same of {trial.rows} different rows.",
-            where="x",
-            evidence=(Evidence("lowest output", trial.low), Evidence("highest", trial.high)),
-            remedies=(Remedy("if it does not learn, look at the layers in front of the output"),),
-        )
+def lost_signal(case: Case) -> Iterator[Finding]:
+    """What tells the rows apart must reach the output, or no gradient comes back from there.
+
+    An output layer that begins with zeros makes the same of every row, and may learn well. Before
+    training, batch normalization does not normalize yet.
+    """
+    trial, limit, layers = case.facts.trial, case.limits.lost_signal, case.facts.layers
+    if trial is None or not trial.spread < limit or not trial.kept_rows:
+        return
+    if any(layer.constant_kernel or layer.momentum >= 0 for layer in layers):
+        return
+    bounded = [layer for layer in layers[:-1] if layer.activation in BOUNDED]
+    if len(bounded) < FEW_LAYERS:
+        return
+    yield Finding(
+        "vanishing_gradient",
+        "warning",
+        f"Of what tells the rows apart nearly nothing comes through the {len(bounded)} "
+        f"{bounded[0].activation} layers: before training the outputs are the same for "
+        f"{trial.rows} rows. No gradient will reach the first layers.",
+        where=bounded[0].path,
+        evidence=(
+            Evidence("difference of the outputs", trial.spread, limit, case.limits.source(LIMIT)),
+        ),
+        remedies=(remedies.RELU, remedies.NORMALIZE),
+    )
 
 
-RULES: tuple[Rule, ...] = (dependent_examples, constant_at_first)
+RULES: tuple[Rule, ...] = (dependent_examples, lost_signal)

@@ -53,7 +53,7 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
         leak=max(_leak(*pair) for pair in zip(outputs, changed, strict=True)),
         low=min(float(output.min()) for output in outputs),
         high=max(float(output.max()) for output in outputs),
-        constant=all(np.ptp(output, axis=0).max() == 0 for output in outputs),
+        spread=max(map(_spread, outputs)),
     )
 
 
@@ -73,6 +73,11 @@ def _first_replaced(rows: np.ndarray, other: int) -> np.ndarray:
     changed = rows.copy()
     changed[0] = rows[other]
     return changed
+
+
+def _spread(output: np.ndarray) -> float:
+    largest = np.abs(output).max()
+    return float(np.ptp(output, axis=0).max() / largest) if largest > 0 else 0.0
 
 
 def _leak(before: np.ndarray, after: np.ndarray) -> float:
