@@ -1,9 +1,11 @@
+import contextlib
+
 import keras
 import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import GradientMonitor, TrainingState, gradient_monitor
-from keras_trainkit.diagnosis import Diagnosis, Facts, History, LayerFacts
+from keras_trainkit.diagnosis import Diagnosis, Facts, History, LayerFacts, PlanFacts
 from tests.callbacks.monitored import (
     Subclassed,
     assert_same_training,
@@ -12,6 +14,7 @@ from tests.callbacks.monitored import (
     sequential,
     softmax,
 )
+from tests.callbacks.stopped import Failing
 
 
 def trained(make=sequential, **arguments):
@@ -73,19 +76,22 @@ def test_a_diagnosis_is_that_of_the_history(monkeypatch):
 
 
 @pytest.mark.short("torch")
-def test_facts_are_those_of_the_beginning_in_a_resumed_training(tmp_path):
-    def train(rows, epochs):
-        keras.utils.clear_session()
+def test_facts_are_those_of_the_beginning_in_a_resumed_training(tmp_path, monkeypatch):
+    def train(epochs, *others):
         monitor, model = GradientMonitor(), compiled(softmax)
+        callbacks = [monitor, TrainingState(tmp_path, verbose=0, adopt=not others), *others]
         x, y = data()
-        state = TrainingState(tmp_path)
-        model.fit(x[:rows], y[:rows], epochs=epochs, verbose=0, callbacks=[monitor, state])
+        with contextlib.suppress(ZeroDivisionError):
+            model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks)
         return monitor.history.facts
 
-    first = train(20, 1)
-    assert first.plan.epochs == 1
-    resumed = train(20, 2)
-    assert repr(resumed) == repr(first)
+    first = train(6, Failing("on_epoch_end", ZeroDivisionError()))
+    later = Facts(plan=PlanFacts(epochs=8))
+    monkeypatch.setattr(gradient_monitor, "facts_of", lambda *_: later)
+    resumed = train(8)
+    assert repr(resumed.layers) == repr(first.layers)
+    assert resumed.outputs == first.outputs != ()
+    assert (first.plan.epochs, resumed.plan.epochs) == (6, 8)
 
 
 @pytest.mark.short("torch")
@@ -93,13 +99,13 @@ def test_states_without_facts_and_with_those_of_another_version_can_be_continued
     monitor = trained()
     state = monitor.get_state()
     for change in ({"facts": None}, {"facts": {"layers": ()}}, {}):
-        other = trained(batch_size=5)
+        other = trained(validation_split=0.25)
         other.set_state({**state, "record": {**state["record"], **change}})
-        batch_size = 5 if change else 32
-        assert other.history.facts.plan.batch_size == batch_size
+        rows = 15 if change else 20
+        assert other.history.facts.outputs[0].target.shape == (rows,)
     del state["record"]["facts"]
     other.set_state(state)
-    assert other.history.facts.plan.batch_size == 32
+    assert other.history.facts.outputs[0].target.shape == (20,)
 
 
 @pytest.mark.short("torch")
@@ -116,12 +122,13 @@ def test_a_failure_disturbs_no_training(monkeypatch):
 
 @pytest.mark.short("torch")
 def test_what_the_user_wrote_may_fail_in_every_way():
-    class Odd(keras.layers.Dense):
-        rate = kernel_regularizer = kernel_initializer = property(lambda self: 1 / 0)
+    class Odd(keras.layers.Layer):
+        rate = activation = kernel_initializer = units = property(lambda self: 1 / 0)
 
         def __init__(self):
-            keras.layers.Layer.__init__(self)
+            super().__init__()
             self.inner = keras.layers.Dense(2, "softmax")
+            self.kernel = "nothing"
 
         def build(self, shape):
             self.inner.build(shape)
@@ -157,12 +164,12 @@ def rows():
 def test_data_that_draws_trains_as_without_a_monitor(source):
     def train(*callbacks):
         model = compiled()
-        logs = model.fit(source(), epochs=2, steps_per_epoch=3, verbose=0, callbacks=callbacks)
-        return model, logs.history
+        arguments = {"epochs": 2, "steps_per_epoch": 3, "shuffle": False, "verbose": 0}
+        return model, model.fit(source(), **arguments, callbacks=callbacks).history
 
     monitor = GradientMonitor()
     (plain, expected), (model, logs) = train(), train(monitor)
-    assert_same_training(model, [logs], plain, [expected])
+    assert_same_training(model, logs, plain, expected)
     assert monitor.history.facts.plan.updates == 6
     assert monitor.history.facts.inputs == ()
 
@@ -174,10 +181,12 @@ def test_a_shuffled_tf_dataset_trains_as_without_a_monitor():
     def train(*callbacks):
         model = compiled()
         source = tf.data.Dataset.from_tensor_slices(data()).shuffle(20).batch(4)
-        return model, model.fit(source, epochs=2, verbose=0, callbacks=callbacks).history
+        arguments = {"epochs": 2, "shuffle": False, "verbose": 0}
+        return model, model.fit(source, **arguments, callbacks=callbacks).history
 
     monitor = GradientMonitor()
     (plain, expected), (model, logs) = train(), train(monitor)
-    assert_same_training(model, [logs], plain, [expected])
+    assert_same_training(model, logs, plain, expected)
     (array,) = monitor.history.facts.inputs
     assert (array.shape, array.seen) == ((None, 3), 0)
+    assert monitor.history.facts.plan.shuffle
