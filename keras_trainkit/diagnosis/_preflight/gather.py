@@ -80,12 +80,17 @@ def looked_at(arguments: Mapping[str, Any], draws: bool = False) -> tuple[Data, 
 
 
 def _layers(model: keras.Model, traced: Trace | None) -> list[Any]:
-    """Return the innermost layers, in the order of their first calls where it is known."""
-    layers = innermost(model)
-    places = {
-        id(call.layer): i for i, call in reversed([*enumerate(traced.calls if traced else ())])
-    }
-    return sorted(layers, key=lambda layer: places.get(id(layer), len(places)))
+    """Return the innermost layers, in the order of their first calls where it is known.
+
+    A layer that is not called stays behind the one that stands before it in the model.
+    """
+    places: dict[int, int] = {}
+    for place, call in enumerate(traced.calls if traced else ()):
+        places.setdefault(id(call.layer), place)
+    layers, last = innermost(model), -1
+    for layer in layers:
+        last = places.setdefault(id(layer), last)
+    return sorted(layers, key=lambda layer: places[id(layer)])
 
 
 def _described(name: str, structure: Any, data: Data) -> Keyed:

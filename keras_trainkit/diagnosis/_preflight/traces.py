@@ -62,7 +62,7 @@ def trace_of(model: keras.Model, inputs: Any) -> Trace:
         for layer in layers:
             stack.enter_context(patched(layer, call=_noting(layer, calls)))
         stack.enter_context(patched(model, call=_keeping(model.call, outputs, calls)))
-        model.compute_output_spec(inputs, training=False)
+        model.compute_output_spec(inputs)
     return Trace(calls, outputs[-1])
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit.diagnosis._preflight.gather import facts_of
-from tests.diagnosis.preflight.models import Pair, Stack, X, sequential
+from tests.diagnosis.preflight.models import Pair, X, sequential, stack
 
 pytestmark = pytest.mark.short("torch")
 
@@ -164,7 +164,7 @@ def test_layers_of_one_name_have_paths_of_their_own():
 
 @pytest.mark.short
 def test_layers_of_a_subclassed_model_come_in_the_order_of_their_calls():
-    model = Stack()
+    model = stack()
     model(X)
     before = keras.tree.map_structure(id, dict(vars(model)))
     found = of(model, X)
