@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._keras_internals import layers_of
 from keras_trainkit.diagnosis._preflight.array_facts import array_facts, unseen_facts
 from keras_trainkit.diagnosis._preflight.compile_facts import Keyed, output_facts
 from keras_trainkit.diagnosis._preflight.heads import Head, has_graph, heads_of
@@ -115,6 +114,6 @@ def _is_partial(facts: ArrayFacts) -> bool:
 
 def _traced(model: keras.Model, x: Any) -> Trace | None:
     """Return a trace of a built model that has no graph, by the shapes of its inputs."""
-    if has_graph(model) or x is None or not all(layer.built for layer in layers_of(model)):
+    if has_graph(model) or x is None or not model.built:
         return None
     return trace_of(model, symbolic_inputs(x))

@@ -11,7 +11,7 @@ from keras_trainkit.callbacks import LearningRate
 from keras_trainkit.diagnosis._preflight.gather import facts_of
 from keras_trainkit.diagnosis._preflight.losses import named
 from keras_trainkit.schedules import CosineDecay
-from tests.diagnosis.preflight.models import X, Y, compiled, sequential, stack
+from tests.diagnosis.preflight.models import Stack, X, Y, compiled, sequential
 
 pytestmark = pytest.mark.short("torch")
 
@@ -197,7 +197,7 @@ def test_one_loss_is_that_of_all_outputs_and_none_of_one_without():
 
 @pytest.mark.short
 def test_the_output_of_a_subclassed_model_is_known_when_it_is_built():
-    model = compiled(stack)
+    model = compiled(Stack)
     (before,) = outputs_of(model, x=X, y=Y)
     assert (before.layer, before.activation, before.units) == ("", "", None)
     model(X)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit.diagnosis._preflight.gather import facts_of
-from tests.diagnosis.preflight.models import Pair, X, sequential, stack
+from tests.diagnosis.preflight.models import Pair, Stack, X, sequential
 
 pytestmark = pytest.mark.short("torch")
 
@@ -164,7 +164,7 @@ def test_layers_of_one_name_have_paths_of_their_own():
 
 @pytest.mark.short
 def test_layers_of_a_subclassed_model_come_in_the_order_of_their_calls():
-    model = stack()
+    model = Stack()
     model(X)
     before = keras.tree.map_structure(id, dict(vars(model)))
     found = of(model, X)
@@ -172,6 +172,15 @@ def test_layers_of_a_subclassed_model_come_in_the_order_of_their_calls():
     assert [layer.shape for layer in found] == [(4,), (4,), (3,), (3,)]
     assert keras.tree.map_structure(id, dict(vars(model))) == before
     assert facts_of(model, {"x": X}).unknown == (model.name,)
+
+
+@pytest.mark.short
+def test_a_look_builds_nothing():
+    model = Stack()
+    model.built = True
+    assert [layer.shape for layer in of(model, X)] == [()] * 4
+    assert not any(layer.built for layer in (model.head, model.hidden))
+    assert not model.trainable_variables
 
 
 def test_layers_of_a_model_that_is_not_built():

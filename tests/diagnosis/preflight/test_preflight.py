@@ -12,7 +12,7 @@ from keras_trainkit._backend import generator_state
 from keras_trainkit._keras_internals import process_state_kept
 from keras_trainkit.diagnosis import Finding
 from tests.contracts import array
-from tests.diagnosis.preflight.models import Pair, X, Y, compiled, sequential, stack
+from tests.diagnosis.preflight.models import Pair, Sized, Stack, Told, X, Y, compiled, sequential
 from tests.diagnosis.preflight.test_sources import Batches
 
 module = sys.modules["keras_trainkit.diagnosis.preflight"]
@@ -36,7 +36,7 @@ def unbuilt():
     return keras.Sequential([layers.Dense(4, "relu"), layers.Dropout(0.5), layers.Dense(3)])
 
 
-@pytest.mark.parametrize("make", [sequential, stack, unbuilt])
+@pytest.mark.parametrize("make", [sequential, Stack, unbuilt])
 def test_nothing_changes(make):
     model = compiled(make, "adam", metrics=["accuracy"])
     if make is not unbuilt:
@@ -50,7 +50,7 @@ def test_nothing_changes(make):
     assert layers.Dense(1).name == name
 
 
-@pytest.mark.parametrize("make", [unbuilt, stack])
+@pytest.mark.parametrize("make", [unbuilt, Stack])
 def test_a_training_after_it_is_the_same(make):
     def trained(look):
         keras.utils.clear_session()
@@ -86,7 +86,7 @@ def seen(monkeypatch):
     return cases
 
 
-@pytest.mark.parametrize("make", [unbuilt, stack])
+@pytest.mark.parametrize("make", [unbuilt, Stack])
 def test_a_model_that_is_not_built_is_known_by_a_copy(make, seen):
     model = compiled(make)
     found = diagnosis.preflight(model, X, Y)
@@ -98,6 +98,15 @@ def test_a_model_that_is_not_built_is_known_by_a_copy(make, seen):
     assert case.facts.optimizer.kind == "SGD"
     assert not model.built
     assert not model.weights
+
+
+@pytest.mark.short("torch")
+def test_a_model_is_copied_if_its_config_says_what_it_was_made_with(seen):
+    for kind in (Told, Sized):
+        diagnosis.preflight(compiled(lambda kind=kind: kind(5)), X, Y)
+    told, untold = (case.facts.outputs[0] for case in seen)
+    assert (told.activation, told.units) == ("softmax", 5)
+    assert (untold.activation, untold.units) == ("", None)
 
 
 @pytest.mark.short("torch")
@@ -142,7 +151,7 @@ def test_notes_say_what_was_seen():
 
 @pytest.mark.short("torch")
 @pytest.mark.parametrize("loss", [None, "mse", {"nothing": "mse"}, ["mse", "mse"], 3.5])
-@pytest.mark.parametrize("make", [stack, unbuilt, lambda: keras.Sequential([Pair()])])
+@pytest.mark.parametrize("make", [Stack, unbuilt, lambda: keras.Sequential([Pair()])])
 @pytest.mark.parametrize("data", [(X, Y), (X, None), ("text", Y), ([[1, 2]], [3]), (X, {"b": Y})])
 def test_it_never_raises(make, loss, data):
     model = make()
