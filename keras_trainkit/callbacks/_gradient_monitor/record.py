@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -195,10 +195,15 @@ class Record:
         self._sums, self._counts = state["sums"].copy(), state["counts"].copy()
         self._logs, self._activations = list(state["logs"]), list(state["activations"])
         if state.get("facts"):
-            # Those of another version stay unread, and this training's own stand in for them.
-            with contextlib.suppress(KeyError, TypeError, ValueError):
-                self.facts = Facts.from_dict(state["facts"])
+            self._continue_facts(state["facts"])
         self._outcomes = list(state.get("outcomes", []))  # Older states have none.
+
+    def _continue_facts(self, state: dict[str, Any]) -> None:
+        """Take the facts of the beginning; of how long to train, those of the script as it is."""
+        # Those of another version stay unread, and this fit's own stand in for them.
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            first = Facts.from_dict(state)
+            self.facts = replace(first, plan=self.facts.plan) if self.facts else first
 
     def _keep(self, kept: list, item: Any) -> None:
         """Append to a list of at most `limit`."""

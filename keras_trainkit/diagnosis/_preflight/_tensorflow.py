@@ -20,8 +20,13 @@ _HARMLESS = ("ShuffleDataset", "StatefulPartitionedCall")
 _IGNORE = 1  # What a copy of the graph does about state: it says nothing.
 
 
-def first_batches(dataset: Any, count: int) -> list[Any]:
+def first_batches(dataset: Any, rows: int, most: int) -> list[Any]:
     """Return the first elements of a dataset, in an order that it could have.
+
+    Args:
+        dataset: `tf.data.Dataset` of batches.
+        rows: integer. How many rows are enough.
+        most: integer. The largest number of elements.
 
     Raises:
         ValueError: if there is something in it that a look would change.
@@ -36,7 +41,12 @@ def first_batches(dataset: Any, count: int) -> list[Any]:
         raise ValueError(f"it has {', '.join(touching)}")
     copy = tf.raw_ops.DatasetFromGraph(graph_def=graph.SerializeToString())
     copied = tf.data.experimental.from_variant(copy, dataset.element_spec)
-    return list(copied.take(count))
+    batches: list[Any] = []
+    for batch in copied.take(most):
+        batches.append(batch)
+        if len(batches) * int(tf.nest.flatten(batch)[0].shape[0]) >= rows:
+            break
+    return batches
 
 
 def _detach(graph: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._keras_internals import layers_of
 from keras_trainkit.diagnosis._preflight.array_facts import array_facts, unseen_facts
 from keras_trainkit.diagnosis._preflight.compile_facts import Keyed, output_facts
 from keras_trainkit.diagnosis._preflight.heads import Head, has_graph, heads_of
@@ -80,12 +79,17 @@ def looked_at(arguments: Mapping[str, Any], draws: bool = False) -> tuple[Data, 
 
 
 def _layers(model: keras.Model, traced: Trace | None) -> list[Any]:
-    """Return the innermost layers, in the order of their first calls where it is known."""
-    layers = innermost(model)
-    places = {
-        id(call.layer): i for i, call in reversed([*enumerate(traced.calls if traced else ())])
-    }
-    return sorted(layers, key=lambda layer: places.get(id(layer), len(places)))
+    """Return the innermost layers, in the order of their first calls where it is known.
+
+    A layer that is not called stays behind the one that stands before it in the model.
+    """
+    places: dict[int, int] = {}
+    for place, call in enumerate(traced.calls if traced else ()):
+        places.setdefault(id(call.layer), place)
+    layers, last = innermost(model), -1
+    for layer in layers:
+        last = places.setdefault(id(layer), last)
+    return sorted(layers, key=lambda layer: places[id(layer)])
 
 
 def _described(name: str, structure: Any, data: Data) -> Keyed:
@@ -110,6 +114,6 @@ def _is_partial(facts: ArrayFacts) -> bool:
 
 def _traced(model: keras.Model, x: Any) -> Trace | None:
     """Return a trace of a built model that has no graph, by the shapes of its inputs."""
-    if has_graph(model) or x is None or not all(layer.built for layer in layers_of(model)):
+    if has_graph(model) or x is None or not model.built:
         return None
     return trace_of(model, symbolic_inputs(x))

@@ -14,8 +14,12 @@ Shape = tuple[int | None, ...]
 Value = TypeVar("Value")
 # The attribute in which layers of Keras hold the length of their output's last axis.
 _LENGTHS = ("units", "filters", "output_dim")
-# What a kernel is called, and how the names of its initializer and regularizer begin.
-_KERNELS = (("kernel", "kernel"), ("kernel", "depthwise"), ("pointwise_kernel", "pointwise"))
+# What a kernel, its initializer and its regularizer are called.
+_KERNELS = (
+    ("kernel", "kernel_initializer", "kernel_regularizer"),
+    ("pointwise_kernel", "pointwise_initializer", "pointwise_regularizer"),
+    ("kernel", "depthwise_initializer", "depthwise_regularizer"),
+)
 
 
 def layer_facts(
@@ -88,13 +92,12 @@ def _of_kernel(layer: Any) -> dict[str, Any]:
 
     The rows of an embedding are no kernel: each of them has a gradient of its own.
     """
-    found = [(k, begin) for k, begin in _KERNELS if hasattr(layer, f"{begin}_initializer")]
-    name, begin = found[0] if found else _KERNELS[0]
-    kernel = if_known(lambda: getattr(layer, name), None)
+    found = [names for names in _KERNELS if hasattr(layer, names[1])]
+    names = found[0] if found else _KERNELS[0]
+    kernel = if_known(lambda: getattr(layer, names[0]), None)
     if kernel is None and not found:
         return {}
-    initializer = getattr(layer, f"{begin}_initializer", None)
-    regularizer = getattr(layer, f"{begin}_regularizer", None)
+    initializer, regularizer = (getattr(layer, name, None) for name in names[1:])
     return {
         "initializer": type(initializer).__name__ if initializer is not None else "",
         "fan_in": if_known(lambda: _fan_in(layer, kernel.shape), 0),

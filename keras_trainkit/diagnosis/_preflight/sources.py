@@ -38,7 +38,8 @@ class Data:
         rows: integer. How many rows there are; `None` if not known, as the others.
         batch_size: integer. How many rows a batch has.
         steps: integer. How many batches there are.
-        shuffle: bool. Whether the source itself shuffles; `None` if it leaves that to `fit`.
+        shuffle: bool. Whether the source itself shuffles, true where nobody can tell; `None` if it
+            leaves that to `fit`.
         is_sample: bool. Whether `x` and `y` hold a sample only.
         obstacle: string. Why nothing was looked at, `""` if it was.
     """
@@ -66,7 +67,7 @@ def data_of(x: Any, y: Any = None, draws: bool = False) -> Data:
         return Data()
     look = _look_for(x)
     if look is None:
-        return _arrays(x, y) if _are_arrays(x) else Data(obstacle=_OF_NO_KIND)
+        return _arrays(x, y) if _are_arrays(x) else Data(shuffle=True, obstacle=_OF_NO_KIND)
     try:
         return look(x, draws)
     except Exception as error:  # Whatever the user's own code raises.
@@ -116,6 +117,7 @@ def _tf_dataset(dataset: Any, draws: bool) -> Data:
         y=unseen[1],
         batch_size=first[0] if first else None,
         steps=count if count >= 0 else None,
+        shuffle=True,
         obstacle=_OF_NO_KIND,
     )
     if not draws:
@@ -123,7 +125,7 @@ def _tf_dataset(dataset: Any, draws: bool) -> Data:
     from keras_trainkit.diagnosis._preflight import _tensorflow
 
     try:
-        batches = _tensorflow.first_batches(dataset, _wanted(known.batch_size))
+        batches = _tensorflow.first_batches(dataset, ROWS, BATCHES)
     except Exception as error:  # TensorFlow's are of many kinds.
         return replace(known, obstacle=f"a look at the dataset could change it: {error!s:.200}")
     return _sampled(known, batches)
@@ -144,7 +146,8 @@ def _py_dataset(dataset: Any, draws: bool) -> Data:
     copied = _copied(dataset)
     first = copied[0]
     size = _rows_of(keras.utils.unpack_x_y_sample_weight(first)[0])
-    more = _spread(steps or BATCHES, _wanted(size))
+    enough = min(BATCHES, math.ceil(ROWS / max(1, size)))
+    more = _spread(steps or BATCHES, enough)
     return _sampled(replace(known, batch_size=size), [copied[i] if i else first for i in more])
 
 
@@ -170,10 +173,6 @@ def _data_loader(loader: Any, draws: bool) -> Data:
 def _spread(count: int, wanted: int) -> list[int]:
     """Return at most `wanted` positions of `count`, at equal distances and in order."""
     return np.linspace(0, count - 1, min(count, wanted)).astype(int).tolist()
-
-
-def _wanted(batch_size: int | None) -> int:
-    return max(1, min(BATCHES, -(-ROWS // (batch_size or ROWS))))
 
 
 def _sampled(known: Data, batches: list[Any]) -> Data:

@@ -1,5 +1,6 @@
 """The way of a batch through a model without a graph of its own, seen without a number computed."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -51,18 +52,24 @@ def trace_of(model: keras.Model, inputs: Any) -> Trace:
     Args:
         model: a built model.
         inputs: nested `keras.KerasTensor`s.
+
+    Raises:
+        Exception: any, if the model cannot be called so, or would build a layer.
     """
     calls: list[Call] = []
     outputs: list[Any] = []
     layers = layers_of(model, include_self=False)
     with isolated_pass(), keras.StatelessScope(), ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings(action="ignore"))  # The training says them.
         for layer in (model, *layers):
             stack.enter_context(_restored(layer))
         stack.enter_context(keeping_losses(model))
         for layer in layers:
             stack.enter_context(patched(layer, call=_noting(layer, calls)))
+            if not layer.built:
+                stack.enter_context(patched(layer, build=_refuse))
         stack.enter_context(patched(model, call=_keeping(model.call, outputs, calls)))
-        model.compute_output_spec(inputs, training=False)
+        model.compute_output_spec(inputs)
     return Trace(calls, outputs[-1])
 
 
@@ -78,6 +85,10 @@ def _symbolic(array: Any) -> keras.KerasTensor | None:
     is_float = dtype.startswith(("float", "bfloat"))
     dtype = keras.config.floatx() if is_float else dtype
     return keras.KerasTensor((_ROWS, *array.shape[1:]), dtype=dtype)
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    raise ValueError("the model has a layer that it has yet to build")
 
 
 def _keeping(forward: Callable, outputs: list[Any], calls: list[Call]) -> Callable:
