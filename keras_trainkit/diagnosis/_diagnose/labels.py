@@ -11,9 +11,6 @@ from keras_trainkit.diagnosis._diagnose.tasks import Task
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
-# Values of targets that segmentations leave out of the loss.
-_IGNORED = (-1.0, 255.0)
-
 
 def coding(case: Case) -> Iterator[Finding]:
     """Classes that are not coded as the loss reads them: scaled, shifted, -1 and 1."""
@@ -106,8 +103,7 @@ def _wrongly_read(output: OutputFacts, task: Task, target: ArrayFacts) -> str:
 
 def _outside(output: OutputFacts, target: ArrayFacts, units: int) -> str:
     """Return what is wrong with class numbers that no unit stands for."""
-    is_segmentation = len(output.shape) > 1
-    if is_segmentation and (target.low == _IGNORED[0] or target.high == _IGNORED[1]):
+    if tasks.leaves_some_out(output):
         return ""
     is_enough = units > 1 and target.distinct <= units
     if target.low < 0 or (target.high >= units and is_enough):
