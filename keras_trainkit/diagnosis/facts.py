@@ -192,6 +192,8 @@ class Facts:
         inputs: `ArrayFacts`.
         validation_inputs: `ArrayFacts`, empty without validation data.
         plan: `PlanFacts`.
+        unknown: strings. Paths of the model and the layers whose `call` the user wrote: what they
+            compute between the layers is not known.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -200,6 +202,7 @@ class Facts:
     inputs: tuple[ArrayFacts, ...] = ()
     validation_inputs: tuple[ArrayFacts, ...] = ()
     plan: PlanFacts = PlanFacts()
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -219,6 +222,7 @@ class Facts:
             inputs=tuple(_of(ArrayFacts, array) for array in facts["inputs"]),
             validation_inputs=tuple(_of(ArrayFacts, array) for array in facts["validation_inputs"]),
             plan=_of(PlanFacts, facts["plan"]),
+            unknown=tuple(facts["unknown"]),
         )
 
 

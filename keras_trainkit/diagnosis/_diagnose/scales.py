@@ -46,7 +46,7 @@ def raw_targets(case: Case) -> Iterator[Finding]:
         is_distance = not output.own_loss and spelled(output.loss) in names.DISTANCES
         if target is None or task.kind != tasks.REGRESSION or not is_distance:
             continue
-        if spelled(output.activation) in names.BOUNDS or not head_of(output, case.facts):
+        if not head_of(output, case.facts):
             continue
         yield from _beyond_reach(case, output, target)
         yield from _blown_up(case, output, target)
@@ -64,6 +64,8 @@ def target_scale(target: ArrayFacts) -> float:
 def _meet_kernels(case: Case) -> bool:
     """Say whether the inputs come to trainable kernels as they are."""
     layers = case.facts.layers
+    if case.facts.unknown:
+        return False
     if len(case.facts.inputs) != 1:
         known = (*_PASSING, *names.DENSE, *names.CONVOLUTIONS, *names.RECURRENT, *names.JOINING)
         known = (*known, *names.ACTIVATION_LAYERS)

@@ -28,6 +28,10 @@ def other_scale(case: Case) -> Iterator[Finding]:
                 array, validation, f"the shape {array.shape[1:]}, those {validation.shape[1:]}"
             )
             continue
+        if _is_shifted(array, validation, case):
+            spans = [f"{each.low:.3g} to {each.high:.3g}" for each in (array, validation)]
+            yield _mismatch(array, validation, f"values from {spans[0]}, those from {spans[1]}")
+            continue
         ratio = _ratio(array, validation)
         limit = case.limits.validation_ratio
         if array.classes or not math.isfinite(ratio) or 1 / limit < ratio < limit:
@@ -164,6 +168,21 @@ def _ratio(array: ArrayFacts, validation: ArrayFacts) -> float:
     if len(ratios) < len(pairs) or (min(ratios) < 1 < max(ratios)):
         return math.nan
     return min(ratios, key=lambda ratio: abs(math.log(ratio)))
+
+
+def _is_shifted(array: ArrayFacts, validation: ArrayFacts, case: Case) -> bool:
+    """Say whether validation data lie elsewhere, or have another sign than all training data."""
+    if array.classes or min(array.seen, validation.seen) < case.limits.rows_in_order:
+        return False
+    shift = abs(validation.mean - array.mean)
+    if shift > case.limits.validation_shift * array.std > 0:
+        return True
+    pairs = ((array, validation), (validation, array))
+    return any(_has_no_sign(a) and b.mean - b.std < 0 and b.low < -a.high / 2 for a, b in pairs)
+
+
+def _has_no_sign(array: ArrayFacts) -> bool:
+    return array.low >= 0 and array.high > 0
 
 
 def _is_in_order(target: ArrayFacts, case: Case) -> bool:

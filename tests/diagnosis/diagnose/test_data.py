@@ -167,7 +167,9 @@ def test_raw_inputs_before_what_may_scale_them(kind):
     assert not diagnosed(bits(x=100 * X, layers=layers))
 
 
-@pytest.mark.parametrize("changes", [{"trainable": False}, {"activation": "linear"}])
+@pytest.mark.parametrize(
+    "changes", [{"trainable": False, "parameters": 5000}, {"activation": "linear"}]
+)
 def test_raw_inputs_of_a_frozen_layer_or_one_that_is_normalized(changes):
     layers = (
         dense("d", 16, 8, **changes),
@@ -211,6 +213,9 @@ def test_targets_within_reach(facts):
     [
         (bits(validation=(100 * X, BITS)), "validation x"),
         (bits(validation=(X / 255, BITS)), "validation x"),
+        (bits(validation=(X + 5, BITS)), "validation x"),
+        (bits(x=abs(X), validation=(X, BITS)), "validation x"),
+        (bits(validation=(abs(X), BITS)), "validation x"),
         (bits(validation=(X[:, :5], BITS)), "validation x"),
         (classes(LABELS, validation=(X, LABELS + 5)), "validation y"),
         (classes(LABELS, validation=(X, ONE_HOT)), "validation y"),
@@ -232,6 +237,8 @@ def test_validation_mismatch(facts, where):
     [
         bits(validation=(X[:30], BITS[:30])),
         bits(validation=(2 * X + 1, BITS[:, None])),
+        bits(x=abs(X), validation=(abs(X) - 0.01, BITS)),
+        bits(x=np.exp(X), validation=(np.exp(X[:30] * 1.3), BITS[:30])),
         classes(LABELS, validation=(X[:30], LABELS[:30])),
         numbers(NUMBERS, validation=(X, 3 * NUMBERS)),
         numbers(RNG.integers(0, 300, ROWS) / 100, validation=(X, RNG.integers(0, 300, ROWS) / 100)),

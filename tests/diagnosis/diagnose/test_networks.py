@@ -147,11 +147,16 @@ def test_frozen_layers():
     assert finding.remedies[0].change["config"] == {"trainable": True}
 
 
+def test_frozen_body_that_is_too_small_to_be_another_networks():
+    layers = (dense("d", 16, 8, trainable=False), dense("head", 1, 16, "sigmoid"))
+    assert one(bits(layers=layers)).severity == "warning"
+
+
 @pytest.mark.parametrize("fixed", [(0,), (0, 1), (1, 2)])
 def test_frozen_front_or_judge_is_a_note(fixed):
     layers = mlp(1, "sigmoid", hidden=("relu",) * 2)
     layers = [
-        dense(e.path, e.units, e.fan_in, e.activation, trainable=i not in fixed)
+        dense(e.path, e.units, e.fan_in, e.activation, trainable=i not in fixed, parameters=5000)
         for i, e in enumerate(layers)
     ]
     assert one(bits(layers=tuple(layers))).severity == "info"
