@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import names, tasks
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.data_code import for_all
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.heads import learned
 from keras_trainkit.diagnosis._diagnose.names import spelled
@@ -28,7 +29,7 @@ def coding(case: Case) -> Iterator[Finding]:
                 "label_encoding",
                 where=target.name,
                 evidence=(Evidence("smallest label", target.low), Evidence("largest", target.high)),
-                remedies=(_counted_from_zero(target.name),),
+                remedies=(_counted_from_zero(case, target),),
             )
 
 
@@ -41,7 +42,7 @@ def broadcast(case: Case) -> Iterator[Finding]:
             continue
         mine, theirs = output.shape, target.shape[1:]
         if mine == (*theirs, 1) or theirs == (*mine, 1):
-            yield _broadcast(output, target)
+            yield _broadcast(case, output, target)
 
 
 def one_class(case: Case) -> Iterator[Finding]:
@@ -111,15 +112,15 @@ def _outside(output: OutputFacts, target: ArrayFacts, units: int) -> str:
     return ""
 
 
-def _counted_from_zero(name: str) -> Remedy:
-    code = f"classes = np.unique({name})\n{name} = np.searchsorted(classes, {name})"
-    return Remedy("count the classes from 0, validation labels by the same `classes`", code)
+def _counted_from_zero(case: Case, target: ArrayFacts) -> Remedy:
+    code = for_all(case, target, "{a} = np.searchsorted(classes, {a})", "classes = np.unique({a})")
+    return Remedy("count the classes from 0, those of all labels by the same `classes`", code)
 
 
-def _broadcast(output: OutputFacts, target: ArrayFacts) -> Finding:
+def _broadcast(case: Case, output: OutputFacts, target: ArrayFacts) -> Finding:
     rows = target.seen
-    new = "" if len(target.shape) > len(output.shape) else "[..., np.newaxis]"
-    code = f"{target.name} = {target.name}{new or '[..., 0]'}"
+    index = "0" if len(target.shape[1:]) > len(output.shape) else "np.newaxis"
+    code = for_all(case, target, f"{{a}} = {{a}}[..., {index}]")
     return Finding(
         "bad_data",
         "warning",

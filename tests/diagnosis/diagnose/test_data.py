@@ -233,6 +233,38 @@ def test_validation_mismatch(facts, where):
 
 
 @pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        (bits(validation=(255 * X, BITS)), "x_val = x_val / 255"),
+        (bits(validation=(X / 255, BITS)), "x_val = x_val * 255"),
+        (classes(LABELS, validation=(X, ONE_HOT)), "y_val = y_val.argmax(axis=-1)"),
+        (
+            training("softmax", "categorical_crossentropy", ONE_HOT, 5, validation=(X, LABELS)),
+            "y_val = keras.utils.to_categorical(y_val, 5)",
+        ),
+    ],
+)
+def test_remedy_of_validation_data(facts, code):
+    assert one(facts).remedies[0].code == code
+
+
+def test_remedy_of_validation_data_of_other_classes_mixes_all_rows():
+    data = {"np": np, "x": X, "y": LABELS, "x_val": X[:9] + 1, "y_val": LABELS[:9] + 5}
+    facts = classes(LABELS, validation=(data["x_val"], data["y_val"]))
+    exec(one(facts).remedies[0].code, data)
+    assert (len(data["x"]), len(data["x_val"])) == (ROWS, 9)
+    assert set(data["y"]) | set(data["y_val"]) > set(LABELS)
+    np.testing.assert_array_equal(np.sort([*data["x"], *data["x_val"]], 0)[:, 0][:1], X[:, 0].min())
+
+
+def test_remedies_change_validation_data_too():
+    finding = one(classes(LABELS + 1, validation=(X, LABELS + 1)))
+    assert finding.remedies[0].code.splitlines()[-1] == "y_val = np.searchsorted(classes, y_val)"
+    finding = one(bits(x=100 * X, validation=(100 * X, BITS)))
+    assert "normalization(x_val)" in finding.remedies[0].code
+
+
+@pytest.mark.parametrize(
     "facts",
     [
         bits(validation=(X[:30], BITS[:30])),
