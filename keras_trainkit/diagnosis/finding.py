@@ -86,7 +86,8 @@ class Remedy:
         text: string. What to do, in a few words.
         code: string. The code to write, exactly.
         change: dict, for remedies that a program can carry out; `None` for others. Its `kind` is
-            `"layer"`, `"compile"` or `"fit"`, the rest are the change's numbers and names.
+            `"layer"`, `"compile"`, `"several"` or, for what is to be given to `fit`, `"fit"`; the
+            rest are the change's numbers and names.
     """
 
     text: str

@@ -41,6 +41,8 @@ class Thresholds:
             from which the first steps of gradient descent blow up. Defaults to `1`.
         validation_ratio: float > 0. How many times larger or smaller validation data may be.
             Defaults to `10`.
+        validation_shift: float > 0. Standard deviations between the means of training and
+            validation data. Defaults to `3`.
         unseen_share: float > 0. The share of validation rows whose class is in no training row.
             Defaults to `0.05`.
         rows_in_order: float > 0. The fewest rows whose order says anything. Defaults to `20`.
@@ -54,8 +56,8 @@ class Thresholds:
             ten times as high. Defaults to `1e-4`.
         first_step: float > 0. The length of an adaptive optimizer's first step beside the weights
             of a layer. Defaults to `0.5`.
-        classifier_rate: float > 0. The highest rate of gradient descent, divided by 1 - momentum,
-            for hidden layers below a cross-entropy. Defaults to `5`.
+        descent_rate: float > 0. The highest rate of gradient descent, divided by 1 - momentum,
+            for hidden layers below a loss of bounded slope. Defaults to `5`.
         penalty_share: float > 0. A layer's penalty beside the loss of a network that knows
             nothing. Defaults to `5`.
         strong_penalty: float > 0. The strength of a regularizer divided by that loss. Defaults to
@@ -119,6 +121,7 @@ class Thresholds:
     tiny_target: float = _limit(1e-3, _MEASURED)
     squared_step: float = _limit(1, _MEASURED)
     validation_ratio: float = _limit(10, _MEASURED)
+    validation_shift: float = _limit(3, _MEASURED)
     unseen_share: float = _limit(0.05, _MEASURED)
     rows_in_order: float = _limit(20, _MEASURED)
     majority_share: float = _limit(0.9, _MEASURED)
@@ -126,7 +129,7 @@ class Thresholds:
     short_descent: float = _limit(0.5, _MEASURED)
     lowest_rate: float = _limit(1e-4, _MEASURED)
     first_step: float = _limit(0.5, _MEASURED)
-    classifier_rate: float = _limit(5, _MEASURED)
+    descent_rate: float = _limit(5, _MEASURED)
     penalty_share: float = _limit(5, _MEASURED)
     strong_penalty: float = _limit(0.1, _MEASURED)
     high_dropout: float = _limit(0.75, _MEASURED)

@@ -11,8 +11,12 @@ _HEAD = ("vanishing_gradient", "imbalanced_updates", *_FLAT)
 # What each finding explains, by detail or condition; first comes what is nearest to the root.
 EXPLAINS: dict[str, tuple[str, ...]] = {
     "bad_data": ("non_finite", *_FLAT, "overfitting", "metric_does_not_fit"),
+    "label_encoding": (*_BLOWN, *_HEAD, "overfitting", "metric_does_not_fit"),
+    "validation_mismatch": ("overfitting", "batch_norm_gap"),
+    "unshuffled_split": ("overfitting", "oscillating_loss", *_FLAT),
+    "class_imbalance": ("constant_predictions",),
     "wrong_output_activation": (*_BLOWN, *_HEAD, "loss_always_zero"),
-    "wrong_loss": (*_BLOWN, *_HEAD),
+    "wrong_loss": (*_BLOWN, *_HEAD, "metric_does_not_fit"),
     "symmetric_weights": (*_HEAD, "dead_units"),
     "unnormalized_input": (*_BLOWN, "learning_rate_too_high", *_HEAD),
     "unnormalized_target": (*_BLOWN, *_FLAT, "learning_rate_too_low"),
@@ -34,6 +38,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "batch_norm_gap": ("overfitting",),
     "constant_predictions": ("loss_always_zero",),
     "no_learning": ("constant_predictions", "slow_convergence", "underfitting"),
+    "metric_does_not_fit": (),
 }
 
 
@@ -65,5 +70,5 @@ def _depth(finding: Finding) -> int:
 def _explains(cause: Finding, finding: Finding) -> bool:
     if SEVERITIES.index(cause.severity) > SEVERITIES.index(finding.severity):
         return False
-    named = EXPLAINS.get(cause.detail) or EXPLAINS.get(cause.condition, ())
+    named = EXPLAINS.get(cause.detail, EXPLAINS.get(cause.condition, ()))
     return finding.name in named or (not finding.detail and finding.condition in named)

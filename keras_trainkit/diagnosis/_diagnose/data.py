@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.data_code import for_all
 from keras_trainkit.diagnosis.facts import ArrayFacts, LayerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -47,7 +48,7 @@ def tokens(case: Case) -> Iterator[Finding]:
     (x,) = case.facts.inputs
     words = embedding.parameters // embedding.units if embedding.units else 0
     if x.seen and not x.whole and not x.nonfinite and x.distinct:
-        yield _truncated(x, embedding)
+        yield _truncated(case, x, embedding)
     elif words and x.high >= words:
         yield Finding(
             "bad_data",
@@ -99,7 +100,7 @@ def _embedding_at_front(case: Case) -> LayerFacts | None:
     return layers[0]
 
 
-def _truncated(x: ArrayFacts, embedding: LayerFacts) -> Finding:
+def _truncated(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Finding:
     is_all = x.low > -1 and x.high < 1
     kept = "all of them become token 0" if is_all else "different values become the same token"
     return Finding(
@@ -113,7 +114,7 @@ def _truncated(x: ArrayFacts, embedding: LayerFacts) -> Finding:
         remedies=(
             Remedy(
                 "give the tokens as they were before they were scaled",
-                f"values = np.unique({x.name})\n{x.name} = np.searchsorted(values, {x.name})",
+                for_all(case, x, "{a} = np.searchsorted(values, {a})", "values = np.unique({a})"),
             ),
             Remedy(
                 "or a layer that takes numbers, in place of the embedding",

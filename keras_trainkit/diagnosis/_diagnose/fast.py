@@ -14,6 +14,8 @@ from keras_trainkit.diagnosis._diagnose.structure import hidden, with_kernels
 from keras_trainkit.diagnosis.facts import OptimizerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
+# Losses whose slope does not shrink as the error does.
+_EVEN = (*names.CROSS_ENTROPIES, *names.BOUNDED_LOSSES, *names.RELATIVE_LOSSES)
 # How many times the limit cannot work at all.
 _FAR = 10
 # The mean square of what a layer of ReLUs gives, of inputs around 1, in the direction of its mean.
@@ -57,22 +59,20 @@ def long_descent(case: Case) -> Iterator[Finding]:
             yield _high(case, optimizer, severity, told, evidence)
 
 
-def long_classifier_steps(case: Case) -> Iterator[Finding]:
-    """Gradient descent on cross-entropy that throws units of hidden layers out of their range."""
+def long_even_steps(case: Case) -> Iterator[Finding]:
+    """Gradient descent on losses of bounded slope that throws hidden units out of their range."""
     optimizer = _known(case)
     if optimizer is None or optimizer.adaptive or optimizer.clips or not hidden(case.facts):
         return
     rate = effective_rate(optimizer)
-    is_classifier = any(
-        not o.own_loss and spelled(o.loss) in names.CROSS_ENTROPIES for o in case.facts.outputs
-    )
-    if is_classifier and rate > case.limits.classifier_rate:
-        evidence = beside(case, "learning rate with momentum", rate, "classifier_rate")
+    losses = [spelled(output.loss) for output in case.facts.outputs if not output.own_loss]
+    if any(loss in _EVEN for loss in losses) and rate > case.limits.descent_rate:
+        evidence = beside(case, "learning rate with momentum", rate, "descent_rate")
         told = "a step throws hidden units to where they no longer answer"
         yield _high(case, optimizer, "warning", told, evidence)
 
 
-RULES: tuple[Rule, ...] = (long_first_steps, long_descent, long_classifier_steps)
+RULES: tuple[Rule, ...] = (long_first_steps, long_descent, long_even_steps)
 
 
 def _known(case: Case) -> OptimizerFacts | None:

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import names, tasks
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.data_code import for_all
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.heads import learned
 from keras_trainkit.diagnosis._diagnose.names import spelled
 from keras_trainkit.diagnosis._diagnose.tasks import Task
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
-
-# Values of targets that segmentations leave out of the loss.
-_IGNORED = (-1.0, 255.0)
 
 
 def coding(case: Case) -> Iterator[Finding]:
@@ -31,7 +29,7 @@ def coding(case: Case) -> Iterator[Finding]:
                 "label_encoding",
                 where=target.name,
                 evidence=(Evidence("smallest label", target.low), Evidence("largest", target.high)),
-                remedies=(_counted_from_zero(target.name),),
+                remedies=(_counted_from_zero(case, target),),
             )
 
 
@@ -44,7 +42,7 @@ def broadcast(case: Case) -> Iterator[Finding]:
             continue
         mine, theirs = output.shape, target.shape[1:]
         if mine == (*theirs, 1) or theirs == (*mine, 1):
-            yield _broadcast(output, target)
+            yield _broadcast(case, output, target)
 
 
 def one_class(case: Case) -> Iterator[Finding]:
@@ -106,8 +104,7 @@ def _wrongly_read(output: OutputFacts, task: Task, target: ArrayFacts) -> str:
 
 def _outside(output: OutputFacts, target: ArrayFacts, units: int) -> str:
     """Return what is wrong with class numbers that no unit stands for."""
-    is_segmentation = len(output.shape) > 1
-    if is_segmentation and (target.low == _IGNORED[0] or target.high == _IGNORED[1]):
+    if tasks.leaves_some_out(output):
         return ""
     is_enough = units > 1 and target.distinct <= units
     if target.low < 0 or (target.high >= units and is_enough):
@@ -115,15 +112,15 @@ def _outside(output: OutputFacts, target: ArrayFacts, units: int) -> str:
     return ""
 
 
-def _counted_from_zero(name: str) -> Remedy:
-    code = f"classes = np.unique({name})\n{name} = np.searchsorted(classes, {name})"
-    return Remedy("count the classes from 0, validation labels by the same `classes`", code)
+def _counted_from_zero(case: Case, target: ArrayFacts) -> Remedy:
+    code = for_all(case, target, "{a} = np.searchsorted(classes, {a})", "classes = np.unique({a})")
+    return Remedy("count the classes from 0, those of all labels by the same `classes`", code)
 
 
-def _broadcast(output: OutputFacts, target: ArrayFacts) -> Finding:
+def _broadcast(case: Case, output: OutputFacts, target: ArrayFacts) -> Finding:
     rows = target.seen
-    new = "" if len(target.shape) > len(output.shape) else "[..., np.newaxis]"
-    code = f"{target.name} = {target.name}{new or '[..., 0]'}"
+    index = "0" if len(target.shape[1:]) > len(output.shape) else "np.newaxis"
+    code = for_all(case, target, f"{{a}} = {{a}}[..., {index}]")
     return Finding(
         "bad_data",
         "warning",

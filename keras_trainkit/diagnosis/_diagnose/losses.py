@@ -74,8 +74,8 @@ def other_coding(case: Case) -> Iterator[Finding]:
             or (task.kind == tasks.CLASSES and _is(output, names.BINARY_LOSSES))
             or (task.kind == tasks.ONE_HOT and _is(output, names.SPARSE_LOSSES))
         )
-        if not is_other or not output.units or output.units == 1:
-            continue
+        if not is_other or (output.units == 1 and _is(output, names.EXCLUSIVE_LOSSES)):
+            continue  # Over one unit that loss is 0 in any case.
         coded = "a column for each class" if task.kind == tasks.ONE_HOT else "class numbers"
         text = f"The targets are {coded}, which {loss} does not take."
         yield loss_finding(case, output, task, "error", text)

@@ -26,6 +26,8 @@ _MODEST = ("GlorotUniform", "GlorotNormal", "LecunUniform", "LecunNormal")
 # The steepest slope of a sigmoid.
 _SLOPE = 0.25
 _ZEROS = "Zeros"
+# Networks with fewer weights than that are hardly taken over from another training.
+_TRAINED_BEFORE = 1000
 
 
 def no_nonlinearity(case: Case) -> Iterator[Finding]:
@@ -36,7 +38,7 @@ def no_nonlinearity(case: Case) -> Iterator[Finding]:
     is_linear = all(
         layer.kind in _LINEAR and layer.activation in ("", "linear") for layer in inside
     )
-    if not layers or not heads or not is_linear:
+    if not layers or not heads or not is_linear or case.facts.unknown:
         return
     is_coder = any(tasks.is_reconstruction(output, case.facts) for output in case.facts.outputs)
     yield Finding(
@@ -91,6 +93,9 @@ def frozen(case: Case) -> Iterator[Finding]:
     if len(fixed) == len(kernels):
         others = any(x.parameters and x.trainable for x in case.facts.layers if x not in kernels)
         severity, told = "warning" if others else "error", "No layer with a kernel is trainable"
+    elif sum(layer.parameters for layer in fixed) < _TRAINED_BEFORE:
+        severity = "warning"
+        told = f"{_listed(fixed)} is not trainable, and too small to have been trained elsewhere"
     elif _is_lonely(case.facts, fixed, kernels):
         severity, told = "warning", f"{_listed(fixed)} is not trainable, and layers around it are"
     else:

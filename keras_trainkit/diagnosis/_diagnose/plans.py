@@ -36,15 +36,16 @@ def short_way(case: Case) -> Iterator[Finding]:
         return
     usual = 10 * lowest_usual(case, optimizer)
     moved, limit = _moved(case, optimizer)
-    is_low = optimizer.learning_rate < lowest_usual(case, optimizer)
-    if math.isnan(moved) or moved >= getattr(case.limits, limit):
+    shortest = getattr(case.limits, limit)
+    if math.isnan(moved) or moved >= shortest:
         return
-    at_usual_rate = moved * usual / optimizer.learning_rate
+    is_few = moved * usual / optimizer.learning_rate < shortest
+    is_low = optimizer.learning_rate < lowest_usual(case, optimizer)
     evidence = beside(case, _NAMES[limit], moved, limit)
-    if is_low:
+    if is_low or not is_few:
         told = f"{optimizer.learning_rate:g} moves the weights too little in all updates"
         yield _low(case, optimizer, told, (evidence,))
-    if not is_low or at_usual_rate < getattr(case.limits, limit):
+    if is_few:
         yield _few(case, optimizer, evidence)
 
 

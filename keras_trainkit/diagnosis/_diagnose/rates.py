@@ -37,6 +37,5 @@ def way(case: Case) -> float:
 def lowest_usual(case: Case, optimizer: OptimizerFacts) -> float:
     """Return the lowest usual rate of a kind of optimizer."""
     factor = _BESIDE_ADAM.get(optimizer.kind, 1.0 if optimizer.adaptive else _USUAL_DESCENT)
-    return (
-        case.limits.lowest_rate * factor * (1 - (0 if optimizer.adaptive else optimizer.momentum))
-    )
+    added = 1.0 if optimizer.adaptive else 1 - min(optimizer.momentum, 0.999)
+    return case.limits.lowest_rate * factor * added

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from keras_trainkit.diagnosis._diagnose import names, tasks
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.data_code import for_all
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.heads import learned
 from keras_trainkit.diagnosis._diagnose.names import spelled
@@ -35,7 +36,7 @@ def raw_inputs(case: Case) -> Iterator[Finding]:
                 "inputs hardly count.",
                 where=x.name,
                 evidence=(beside(case, "largest value of the input", most, "tiny_scale"),),
-                remedies=(_normalization(x),),
+                remedies=(_normalization(case, x),),
             )
 
 
@@ -46,7 +47,7 @@ def raw_targets(case: Case) -> Iterator[Finding]:
         is_distance = not output.own_loss and spelled(output.loss) in names.DISTANCES
         if target is None or task.kind != tasks.REGRESSION or not is_distance:
             continue
-        if spelled(output.activation) in names.BOUNDS or not head_of(output, case.facts):
+        if not head_of(output, case.facts):
             continue
         yield from _beyond_reach(case, output, target)
         yield from _blown_up(case, output, target)
@@ -64,6 +65,8 @@ def target_scale(target: ArrayFacts) -> float:
 def _meet_kernels(case: Case) -> bool:
     """Say whether the inputs come to trainable kernels as they are."""
     layers = case.facts.layers
+    if case.facts.unknown:
+        return False
     if len(case.facts.inputs) != 1:
         known = (*_PASSING, *names.DENSE, *names.CONVOLUTIONS, *names.RECURRENT, *names.JOINING)
         known = (*known, *names.ACTIVATION_LAYERS)
@@ -100,7 +103,7 @@ def _raw(case: Case, x: ArrayFacts, largest: float) -> Finding:
         f"around 1: units saturate or die, and rates that fit are tiny.{blown}",
         where=x.name,
         evidence=(beside(case, "largest root mean square of a column", largest, "raw_scale"),),
-        remedies=_pixels(x) if _is_pixels(x) else (_normalization(x),),
+        remedies=_pixels(case, x) if _is_pixels(x) else (_normalization(case, x),),
     )
 
 
@@ -110,21 +113,18 @@ def _is_pixels(x: ArrayFacts) -> bool:
     )
 
 
-def _pixels(x: ArrayFacts) -> tuple[Remedy, ...]:
-    code = f"{x.name} = {x.name} / {_PIXELS}"
+def _pixels(case: Case, x: ArrayFacts) -> tuple[Remedy, ...]:
+    code = for_all(case, x, f"{{a}} = {{a}} / {_PIXELS}")
     return (
         Remedy("scale the pixels, those of validation data too", code),
         Remedy("or scale in the network, as its first layer", "keras.layers.Rescaling(1 / 255)"),
     )
 
 
-def _normalization(x: ArrayFacts) -> Remedy:
-    return Remedy(
-        "normalize each column; use the same layer for validation data, or put it first in the "
-        "network",
-        f"normalization = keras.layers.Normalization()\nnormalization.adapt({x.name})\n"
-        f"{x.name} = keras.ops.convert_to_numpy(normalization({x.name}))",
-    )
+def _normalization(case: Case, x: ArrayFacts) -> Remedy:
+    before = "normalization = keras.layers.Normalization()\nnormalization.adapt({a})"
+    code = for_all(case, x, "{a} = keras.ops.convert_to_numpy(normalization({a}))", before)
+    return Remedy("normalize each column, or put the same layer first in the network", code)
 
 
 def _beyond_reach(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterator[Finding]:
@@ -198,14 +198,14 @@ def _tiny(case: Case, target: ArrayFacts) -> Iterator[Finding]:
 def _unnormalized(
     case: Case, target: ArrayFacts, severity: str, text: str, evidence: Evidence
 ) -> Finding:
-    y = target.name
-    code = f"y_mean, y_std = {y}.mean(axis=0), {y}.std(axis=0)\n{y} = ({y} - y_mean) / y_std"
+    before = "y_mean, y_std = {a}.mean(axis=0), {a}.std(axis=0)"
+    code = for_all(case, target, "{a} = ({a} - y_mean) / y_std", before)
     return Finding(
         "unnormalized_input",
         severity,
         text,
         "unnormalized_target",
-        where=y,
+        where=target.name,
         evidence=(evidence,),
         remedies=(
             Remedy("scale the targets; predictions are `predicted * y_std + y_mean` then", code),

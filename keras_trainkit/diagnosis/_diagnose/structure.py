@@ -46,7 +46,7 @@ def head_of(output: OutputFacts, facts: Facts) -> tuple[LayerFacts, ...]:
 
 def is_plain_chain(facts: Facts) -> bool:
     """Say whether no layer joins others: what is listed after a layer comes after it."""
-    return not any(
+    return not facts.unknown and not any(
         layer.kind in names.JOINING or "Attention" in layer.kind for layer in facts.layers
     )
 

@@ -18,6 +18,7 @@ DISTRIBUTION = "distribution"  # probabilities of exclusive classes, in a column
 UNKNOWN = "unknown"
 EXCLUSIVE = (BINARY, CLASSES, ONE_HOT)
 CLASSIFICATION = (*EXCLUSIVE, MULTI_LABEL)
+_LEFT_OUT = (-1, 255)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,14 @@ def has_few_values(target: ArrayFacts, limits: Thresholds) -> bool:
     return target.distinct <= limits.few_classes and 2 * target.distinct <= target.seen
 
 
+def leaves_some_out(output: OutputFacts) -> bool:
+    """Say whether labels of positions hold the value by which segmentations leave pixels out."""
+    target = output.target
+    if target is None or len(output.shape) < 2:
+        return False
+    return target.low == _LEFT_OUT[0] or target.high == _LEFT_OUT[1]
+
+
 def _numbers(array: ArrayFacts) -> tuple[float, ...]:
     return array.mean, array.std, array.low, array.high
 
@@ -129,6 +138,8 @@ def _of_labels(output: OutputFacts, target: ArrayFacts, limits: Thresholds) -> T
         squashed = spelled(output.activation) in names.PROBABILITIES
         return Task(BINARY, 1, 2) if means or (target.binary and squashed) else Task(UNKNOWN)
     classes = int(target.high) + 1 if target.low >= 0 else target.distinct
+    if leaves_some_out(output):
+        classes = target.distinct - 1
     if _is_sparse(output) and (output.units or 0) > 1:
         return Task(CLASSES, 1, classes)
     is_dense = target.high - target.low < 2 * target.distinct

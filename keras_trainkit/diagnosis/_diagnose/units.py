@@ -81,7 +81,7 @@ _COUNTED = "counted in the targets"
 def _labels(output: OutputFacts) -> int:
     """Return how many classes there are at least, however they are numbered."""
     target = output.target
-    return target.distinct if target is not None else 0
+    return target.distinct - tasks.leaves_some_out(output) if target is not None else 0
 
 
 def _other_number(case: Case, output: OutputFacts, task: Task) -> Finding:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import tasks
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.data_code import of_validation
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
@@ -27,6 +28,10 @@ def other_scale(case: Case) -> Iterator[Finding]:
             yield _mismatch(
                 array, validation, f"the shape {array.shape[1:]}, those {validation.shape[1:]}"
             )
+            continue
+        if _is_shifted(array, validation, case):
+            spans = [f"{each.low:.3g} to {each.high:.3g}" for each in (array, validation)]
+            yield _mismatch(array, validation, f"values from {spans[0]}, those from {spans[1]}")
             continue
         ratio = _ratio(array, validation)
         limit = case.limits.validation_ratio
@@ -62,7 +67,7 @@ def other_classes(case: Case) -> Iterator[Finding]:
             "unshuffled_split" if is_split else "validation_mismatch",
             where=validation.name,
             evidence=(beside(case, "share of unseen classes", share, "unseen_share"),),
-            remedies=(SHUFFLE,) if is_split else (_ALIKE,),
+            remedies=(SHUFFLE,) if is_split else (_SPLIT_ANEW,),
         )
 
 
@@ -123,10 +128,15 @@ RULES: tuple[Rule, ...] = (
     batches_of_ordered_rows,
 )
 _RATIO = "validation_ratio"
-_ALIKE = Remedy(
-    "prepare validation data by the same steps and numbers as training data",
-    "mean, std = x.mean(axis=0), x.std(axis=0)\nx, x_val = (x - mean) / std, (x_val - mean) / std",
+_SPLIT_ANEW = Remedy(
+    "put all rows together, shuffle them, and split them anew",
+    "x, y = np.concatenate([x, x_val]), np.concatenate([y, y_val])\n"
+    "order = np.random.default_rng(0).permutation(len(x))\n"
+    "split, x, y = len(x_val), x[order], y[order]\n"
+    "x_val, y_val, x, y = x[:split], y[:split], x[split:], y[split:]",
 )
+# Pixels are divided by it, and how near to it the ratio of two samples' scales is.
+_PIXELS, _NEAR = 255, 1.3
 
 
 def _mismatch(
@@ -139,7 +149,28 @@ def _mismatch(
         "validation_mismatch",
         where=validation.name,
         evidence=(evidence,) if evidence else (),
-        remedies=(_ALIKE,),
+        remedies=(_alike(array, validation),),
+    )
+
+
+def _alike(array: ArrayFacts, validation: ArrayFacts) -> Remedy:
+    """Return the remedy of validation data that are prepared as training data are."""
+    a, v = array.name, of_validation(array.name)
+    text = "prepare validation data by the steps and numbers of the training data"
+    if validation.one_hot and not array.one_hot:
+        return Remedy(text, f"{v} = {v}.argmax(axis=-1)")
+    if array.one_hot and validation.classes:
+        return Remedy(text, f"{v} = keras.utils.to_categorical({v}, {array.columns})")
+    ratio = _scale(validation) / _scale(array) if _scale(array) else math.nan
+    for factor, sign in ((ratio / _PIXELS, "/"), (ratio * _PIXELS, "*")):
+        if 1 / _NEAR < factor < _NEAR:
+            return Remedy(text, f"{v} = {v} {sign} {_PIXELS}")
+    if not _may_be_same(array.shape[1:], validation.shape[1:]):
+        return Remedy(text, f"print({a}.shape, {v}.shape)")
+    return Remedy(
+        f"{text}; where those are lost, give them the same mean and deviation",
+        f"{v} = ({v} - {v}.mean(axis=0)) / ({v}.std(axis=0) + 1e-7)\n"
+        f"{v} = {v} * {a}.std(axis=0) + {a}.mean(axis=0)",
     )
 
 
@@ -164,6 +195,21 @@ def _ratio(array: ArrayFacts, validation: ArrayFacts) -> float:
     if len(ratios) < len(pairs) or (min(ratios) < 1 < max(ratios)):
         return math.nan
     return min(ratios, key=lambda ratio: abs(math.log(ratio)))
+
+
+def _is_shifted(array: ArrayFacts, validation: ArrayFacts, case: Case) -> bool:
+    """Say whether validation data lie elsewhere, or have another sign than all training data."""
+    if array.classes or min(array.seen, validation.seen) < case.limits.rows_in_order:
+        return False
+    shift = abs(validation.mean - array.mean)
+    if shift > case.limits.validation_shift * array.std > 0:
+        return True
+    pairs = ((array, validation), (validation, array))
+    return any(_has_no_sign(a) and b.mean - b.std < 0 and b.low < -a.high / 2 for a, b in pairs)
+
+
+def _has_no_sign(array: ArrayFacts) -> bool:
+    return array.low >= 0 and array.high > 0
 
 
 def _is_in_order(target: ArrayFacts, case: Case) -> bool:

@@ -1,11 +1,14 @@
 """Carries out remedies on a model's copy."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
-from keras_trainkit._keras_internals import compiled_with, layers_of
+from keras_trainkit._keras_internals import compiled_with, layers_of, models_in
+from keras_trainkit._patching import patched
 from keras_trainkit._variable_paths import repeats
 from keras_trainkit.diagnosis.history import layer_of
 
@@ -72,13 +75,21 @@ def _copy(model: keras.Model, changes: list[Change]) -> keras.Model:
         copies.append((layer, clone))
         return clone
 
-    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    copy = _clone(model, copied)
     unreached = [by_layer[key]["path"] for key in set(by_layer) - {id(old) for old, _ in copies}]
     if unreached:
         raise ValueError(f"only layers of the model's graph can be changed. Received: {unreached}")
     for layer, clone in copies:
         _copy_weights(layer, clone, by_layer.get(id(layer), {}).get("config", {}))
     return copy
+
+
+def _clone(model: keras.Model, copied: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
+    """Return a clone that is not compiled: Keras would compile it through a serializer."""
+    with contextlib.ExitStack() as stack:
+        for each in models_in(model):
+            stack.enter_context(patched(each, compiled=False))
+        return keras.models.clone_model(model, clone_function=copied, recursive=True)
 
 
 def _can_be_cloned(model: keras.Model) -> bool:
@@ -126,7 +137,8 @@ def _copy_weights(layer: keras.Layer, clone: keras.Layer, config: Mapping[str, A
     shapes = [weight.shape for weight in mine], [weight.shape for weight in theirs]
     if shapes[0] == shapes[1] and not set(config) & set(_DRAWN_ANEW):
         for old, new in zip(mine, theirs, strict=True):
-            new.assign(old)
+            # On JAX, `assign` would make both share an array, which a step of one deletes.
+            new.assign(np.array(keras.ops.convert_to_numpy(old)))
     if "trainable" not in config:
         clone.trainable = layer.trainable
 
