@@ -59,7 +59,7 @@ def _of_variable(course: Course, variable: int, vanishes: bool) -> Iterator[str]
     share = course.dead_shares.get(layer, 1.0)
     if (layer == course.origin and not exploded) or (layer in course.dead_shares and share < 1):
         yield f"units dead: {100 * share:.0f} %"
-    broken = np.flatnonzero(course.history["nonfinite"][:, variable] > 0)
+    broken = np.flatnonzero(course.broken[:, variable])
     if broken.size:
         yield f"non-finite since step {steps[broken[0]]}"
     ending = "" if broken.size else _ending(course, variable)
