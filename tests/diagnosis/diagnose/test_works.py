@@ -20,6 +20,8 @@ def probed(value):
         (None, {"accuracy": [0.5, 0.98]}, 0.96),
         (classifier(c0=0.9, c1=0.1), {"accuracy": [0.5, 0.9]}, 0.0),
         (classifier(c0=0.9, c1=0.1), {"sparse_categorical_accuracy": [0.5, 0.95]}, 0.5),
+        (classifier(c0=0.9, c1=0.1), {"accuracy": [0.5, 0.93], "loss": [0.8, 0.05]}, 0.846),
+        (classifier(c0=0.9, c1=0.1), {"accuracy": [0.5, 0.9], "loss": [0.8, 0.0]}, 0.0),
         (regression(std=2.0), {"mse": [4.0, 0.4], "mae": [1, 1]}, 0.9),
         (regression(std=2.0), {"root_mean_squared_error": [2.0, 1.0]}, 0.75),
         (regression(std=2.0), {"r2_score": [0.1, 0.3]}, 0.3),
@@ -31,8 +33,8 @@ def probed(value):
     ],
 )
 def test_skill_is_what_metrics_are_above_chance(facts, logs, expected):
-    given = case(facts, loss=[0.8, 0.7], **logs)
-    assert skill(given) == pytest.approx(expected, nan_ok=True)
+    given = case(facts, **{"loss": [0.8, 0.7], **logs})
+    assert skill(given) == pytest.approx(expected, nan_ok=True, rel=1e-3)
 
 
 def test_of_several_outputs_the_worst_counts():
