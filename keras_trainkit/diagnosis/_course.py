@@ -47,6 +47,11 @@ class Course:
         return self.history["zero_fraction"]
 
     @cached_property
+    def broken(self) -> np.ndarray:
+        """Which gradients held NaN or infinity, `(S, V)`."""
+        return self.history["nonfinite"] > 0
+
+    @cached_property
     def norms(self) -> np.ndarray:
         """The gradient norm of each layer, `(S, L)`."""
         return self._by_layer(self.variable_norms)

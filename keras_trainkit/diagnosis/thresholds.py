@@ -73,12 +73,12 @@ class Thresholds:
             the targets; 1 is perfect. Defaults to `0.7`.
         learning_skill: float > 0. From this skill on, something is learned. Defaults to `0.5`.
         no_skill: float > 0. Below it nothing is learned. Defaults to `0.05`.
-        poor_skill: float > 0. Below it little is learned. Defaults to `0.4`.
+        poor_skill: float > 0. Below it little is learned. Defaults to `0.3`.
         skill_gap: float > 0. By so much validation may be below training. Defaults to `0.25`.
         flat_loss: float > 0. A loss that falls by less than this share does not fall.
             Defaults to `0.01`.
         still_falling: float > 0. A loss whose last third falls by more than this share has not
-            arrived. Defaults to `0.03`.
+            arrived. Defaults to `0.05`.
         few_updates: float > 0. Fewer are too few for most trainings. Defaults to `100`.
         path: float > 0. The sum of all update ratios below which weights stay where they began.
             Defaults to `0.05`.
@@ -141,10 +141,10 @@ class Thresholds:
     working_skill: float = _limit(0.7, _MEASURED)
     learning_skill: float = _limit(0.5, _MEASURED)
     no_skill: float = _limit(0.05, _MEASURED)
-    poor_skill: float = _limit(0.4, _MEASURED)
+    poor_skill: float = _limit(0.3, _MEASURED)
     skill_gap: float = _limit(0.25, _MEASURED)
     flat_loss: float = _limit(0.01, _MEASURED)
-    still_falling: float = _limit(0.03, _MEASURED)
+    still_falling: float = _limit(0.05, _MEASURED)
     few_updates: float = _limit(100, _MEASURED)
     path: float = _limit(0.05, _MEASURED)
     high_update: float = _limit(0.1, _COMMON)

@@ -13,6 +13,7 @@ from keras_trainkit.diagnosis import (
     LayerFacts,
     NonFinite,
     OptimizerFacts,
+    Outcomes,
     OutputFacts,
     PlanFacts,
 )
@@ -77,6 +78,7 @@ def full_history(layers=3, steps=10, epochs=2, decay=0.1):
     return dataclasses.replace(
         record,
         facts=facts(),
+        outcomes=Outcomes(np.arange(epochs), ["dense_0"], np.full((epochs, 1, 5), 0.5)),
         signal=np.linspace(1.0, 2.0, steps),
         noise=np.linspace(30.0, 60.0, steps),
         histograms=counts,
@@ -91,7 +93,7 @@ def assert_same_history(loaded, record):
     """Assert that two records hold the same, down to the types of arrays."""
     for field in dataclasses.fields(History):
         mine, theirs = getattr(loaded, field.name), getattr(record, field.name)
-        if field.name == "activations" and theirs is not None:
+        if field.name in ("activations", "outcomes") and theirs is not None:
             mine, theirs = vars(mine), vars(theirs)
         assert_same(mine, theirs)
 

@@ -275,6 +275,7 @@ MAY_BE = {
     "histograms": [None],
     "activations": [None],
     "facts": [None],
+    "outcomes": [None],
     "logs": [{}],
     "events": [[]],
 }
@@ -295,9 +296,15 @@ def test_a_field_that_is_missing_or_another_thing_is_one_clear_error(name, tmp_p
     path = tmp_path / "run.npz"
     content = content_of(path)
     others = [content | {name: value} for value in NO_FIELDS if not may_be(name, value)]
-    for changed in ({key: content[key] for key in content if key != name}, *others):
+    without = {key: content[key] for key in content if key != name}
+    for changed in (*others, *([without] if name != "outcomes" else [])):
         archive.write(str(path), changed, HOLDS)
         refuses(path)
+
+
+def test_a_file_without_outcomes_can_be_read(tmp_path):
+    change(tmp_path / "run.npz", outcomes=None)
+    assert History.load(tmp_path / "run.npz").outcomes is None
 
 
 def may_be(name, value):

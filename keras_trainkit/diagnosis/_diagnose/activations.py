@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.gradients import vanishing_gradient
 from keras_trainkit.diagnosis._diagnose.progress import limited
 from keras_trainkit.diagnosis._diagnose.works import severity
 from keras_trainkit.diagnosis.finding import Finding
@@ -24,9 +25,10 @@ def dead_units(case: Case) -> Iterator[Finding]:
         return
     layer = max(shares, key=lambda i: shares[i])
     name, share = course.layers[layer], shares[layer]
-    if share < case.limits.dead_share:
-        return
     full = share >= 1
+    fades = not full and next(vanishing_gradient(case), None) is not None
+    if share < case.limits.dead_share or fades:  # Units that get no signal are dead by chance.
+        return
     yield Finding(
         "dead_units",
         severity(case),

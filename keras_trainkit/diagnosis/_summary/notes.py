@@ -20,7 +20,9 @@ def notes(course: Course, thresholds: Thresholds) -> tuple[list[str], tuple[str,
         ", ".join(_of_variable(course, i, 0 < median < limit)) for i, median in enumerate(medians)
     ]
     said = {part.partition(" ")[0] for note in found for part in note.split(", ")}
-    return found, tuple(text for kind, text in _meanings(thresholds, limit).items() if kind in said)
+    return found, tuple(
+        text for kind, text in _meanings(course, thresholds, limit).items() if kind in said
+    )
 
 
 def severity(note: str) -> int:
@@ -35,15 +37,14 @@ def worst(found: Sequence[str]) -> str:
     return f"{chosen} ({count} of {len(found)})" if chosen and count < len(found) else chosen
 
 
-def _meanings(thresholds: Thresholds, limit: float) -> dict[str, str]:
+def _meanings(course: Course, thresholds: Thresholds, limit: float) -> dict[str, str]:
+    quiet = "none does" if course.exploded is None else f"none does, or {GONE:g} of the first"
     return {
-        "exploded": f"exploded: the gradient of all variables grew more than {JUMP:,.0f}-fold, "
-        "and here it began",
+        "exploded": f"exploded: the gradients grew {JUMP:,.0f}-fold or more, and here it began",
         "units": "units dead: they put out 0 for every input, or no gradient reaches them",
-        "non-finite": "non-finite: at some step the gradient held NaN or infinity",
         "zero": "zero: no gradient ever reached this variable",
-        "dead": "dead: gradients reached this variable, and from that step on none does"
-        f", or after an explosion less than {GONE:g} of the first",
+        "non-finite": "non-finite: at some step the gradient held NaN or infinity",
+        "dead": f"dead: gradients reached this variable, and from that step on {quiet}",
         "vanishing": f"vanishing: median |g| < {limit:.1e}, the smaller of "
         f"{thresholds.vanishing_norm:g} and {thresholds.vanishing_share:g} of the largest",
     }
@@ -52,12 +53,13 @@ def _meanings(thresholds: Thresholds, limit: float) -> dict[str, str]:
 def _of_variable(course: Course, variable: int, vanishes: bool) -> Iterator[str]:
     steps, layer = course.history.steps, int(course.owners[variable])
     norms = course.variable_norms[:, variable]
-    if course.exploded is not None and layer == course.begin:
+    exploded = course.exploded is not None and layer == course.begin
+    if exploded:
         yield f"exploded at step {steps[course.exploded]}"
     share = course.dead_shares.get(layer, 1.0)
-    if layer == course.origin or (layer in course.dead_shares and share < 1):
+    if (layer == course.origin and not exploded) or (layer in course.dead_shares and share < 1):
         yield f"units dead: {100 * share:.0f} %"
-    broken = np.flatnonzero(course.history["nonfinite"][:, variable] > 0)
+    broken = np.flatnonzero(course.broken[:, variable])
     if broken.size:
         yield f"non-finite since step {steps[broken[0]]}"
     ending = "" if broken.size else _ending(course, variable)
