@@ -37,6 +37,7 @@ def symmetric() -> Cases:
             fault(
                 name,
                 body=networks.cnn(12, 16, kernel_initializer=initializers.Constant(0.02)),
+                head={"kernel_initializer": initializers.Constant(0.02)},
             ),
         ),
         static(
