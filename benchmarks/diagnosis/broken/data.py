@@ -58,9 +58,9 @@ def mismatch() -> Cases:
     name = "validation_mismatch"
     return (
         static(
-            "validation images in -1..1",
+            "validation images with black and white swapped",
             recipes.DIGITS_CNN,
-            fault(name, spoils=(spoils.validation_times(2.0, -1.0),)),
+            fault(name, spoils=(spoils.validation_times(-1.0, 1.0),)),
         ),
         static(
             "validation rows not standardized",

@@ -16,8 +16,10 @@ def vanishing() -> Cases:
     """Return gradients that get lost on their way to the input."""
     name = "vanishing_gradient"
     deep = networks.mlp(*(16 * [16]), activation="sigmoid")
-    remote = partial(datasets.first_sign, length=30)
-    forgetful = networks.recurrent(layers.SimpleRNN, 12, recurrent_initializer=SMALL)
+    remote = partial(datasets.first_sign, length=20)
+    forgetful = networks.recurrent(
+        layers.SimpleRNN, 12, activation="sigmoid", recurrent_initializer=SMALL
+    )
     return (
         static("sixteen sigmoid layers, moons", recipes.MOONS, fault(name, body=deep)),
         static(
@@ -40,9 +42,14 @@ def vanishing() -> Cases:
             ),
         ),
         trained(
-            "simple recurrence that forgets, over 30 steps",
+            "sigmoid recurrence over 20 steps",
             recipes.FIRST_SIGN_SIMPLE,
-            fault(f"{name}|no_learning|constant_predictions", data=remote, body=forgetful),
+            fault(
+                f"{name}|no_learning|constant_predictions",
+                data=remote,
+                body=forgetful,
+                batch_size=64,
+            ),
         ),
         static(
             "sixteen sigmoid layers, softmax over one unit",

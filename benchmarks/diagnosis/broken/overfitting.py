@@ -15,16 +15,18 @@ def cases() -> Cases:
     """Return all of them."""
     small = recipes.regression(
         datasets.few_points,
-        networks.mlp(4, kernel_regularizer=regularizers.L2(0.01)),
-        0.3,
+        networks.mlp(),
+        0.12,
+        head={"kernel_regularizer": regularizers.L2(0.1)},
         epochs=60,
         batch_size=16,
     )
     noisy = recipes.classifier(
         "MLP",
         datasets.overlapping,
-        networks.mlp(8, kernel_regularizer=regularizers.L2(0.02)),
-        0.78,
+        networks.mlp(),
+        0.7,
+        head={"kernel_regularizer": regularizers.L2(0.05)},
         epochs=30,
     )
     pieces = recipes.classifier(
@@ -41,15 +43,15 @@ def cases() -> Cases:
     )
     texts = recipes.classifier(
         "embedding",
-        partial(datasets.words, rows=200, length=10),
+        partial(datasets.words, rows=200, length=10, share=0.15),
         networks.embedded(60, 2, embeddings_regularizer=regularizers.L2(1e-3)),
-        0.6,
+        0.62,
         epochs=20,
         batch_size=16,
     )
-    wide = {"body": networks.mlp(256, 256), "epochs": 60}
+    wide = {"body": networks.mlp(256, 256), "epochs": 80}
     return (
-        trained("a wide net on 60 noisy rows", small, fault(NAME, **wide, optimizer=adam(3e-3))),
+        trained("a wide net on 48 noisy rows", small, fault(NAME, **wide, optimizer=adam(3e-3))),
         trained(
             "a wide net on wrong labels",
             noisy,
@@ -74,7 +76,7 @@ def cases() -> Cases:
             ),
         ),
         trained(
-            "a deep tanh net on 60 noisy rows",
+            "a deep tanh net on 48 noisy rows",
             small,
             fault(
                 NAME,
@@ -87,5 +89,5 @@ def cases() -> Cases:
 
 
 def _few_stripes(rows: int, seed: int) -> datasets.Split:
-    data = datasets.stripes(seed, noise=1.0)
+    data = datasets.stripes(seed, noise=1.8)
     return data._replace(x=data.x[:rows], y=data.y[:rows])

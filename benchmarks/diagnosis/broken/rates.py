@@ -111,9 +111,7 @@ def oscillating() -> Cases:
     return (
         trained("SGD at the edge on a curve", recipes.CURVE, fault(name, optimizer=sgd(0.6, 0.9))),
         trained(
-            "Adam(.1), waves and attention",
-            recipes.WAVE_TRANSFORMER,
-            fault(name, optimizer=adam(0.1)),
+            "SGD(1) with momentum, spirals", recipes.SPIRALS, fault(name, optimizer=sgd(1.0, 0.9))
         ),
         trained("Adam(1) over tags", recipes.TAGS, fault(name, optimizer=adam(1.0))),
     )

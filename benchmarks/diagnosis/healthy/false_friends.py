@@ -99,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
         epochs=8,
         score=scores.balanced,
     ),
-    "a rate of .7 for a plain SGD": replace(recipes.DIGITS_PLAIN, optimizer=sgd(0.7)),
+    "a rate of .5 for a plain SGD": replace(recipes.BLOBS, optimizer=sgd(0.5)),
     "small gradients through time": replace(
         recipes.FIRST_SIGN, data=partial(datasets.first_sign, length=20), epochs=15
     ),
