@@ -50,11 +50,12 @@ class Detached(layers.Layer):
 
 
 class UnguardedRoot(layers.Layer):
-    """A root of squares whose derivative at 0 is not defined."""
+    """A square root whose derivative at 0 is infinite."""
 
     def call(self, inputs: Any) -> Any:
-        """Return the length of what a ReLU lets through."""
-        return ops.sqrt(ops.square(ops.relu(inputs)))
+        """Return the root of what is positive, 0 elsewhere."""
+        is_positive = ops.cast(inputs > 0, inputs.dtype)
+        return ops.sqrt(is_positive * inputs)
 
 
 class OwnSquaredError(keras.losses.Loss):

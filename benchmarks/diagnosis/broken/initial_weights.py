@@ -220,7 +220,7 @@ def roots() -> Cases:
     """Return a layer whose derivative is infinite."""
     return (
         trained(
-            "a square root of ReLU outputs",
+            "a square root of what is positive",
             recipes.BLOBS,
             fault(
                 "non_finite",
