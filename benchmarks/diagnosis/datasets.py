@@ -122,12 +122,12 @@ def tags(seed: int, labels: int = 6, features: int = 12, rows: int = 900) -> Spl
     return split(x, y, seed)
 
 
-def words(seed: int, rows: int = 900, length: int = 20, share: float = 0.25) -> Split:
+def words(seed: int, rows: int = 900, length: int = 20) -> Split:
     """Return sequences of tokens; some ten words speak for class 1, ten others for class 0."""
     random = np.random.default_rng(seed)
     y = random.integers(2, size=rows)
     x = random.integers(20, 60, (rows, length))
-    marked = random.random((rows, length)) < share
+    marked = random.random((rows, length)) < 0.25
     x = np.where(marked, random.integers(10, size=(rows, length)) + 10 * y[:, None], x)
     return split(x, y, seed)
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 from keras import layers, regularizers
 
 from benchmarks.diagnosis import datasets, networks, recipes
@@ -16,7 +17,7 @@ def cases() -> Cases:
     small = recipes.regression(
         datasets.few_points,
         networks.mlp(),
-        0.12,
+        0.25,
         head={"kernel_regularizer": regularizers.L2(0.1)},
         epochs=60,
         batch_size=16,
@@ -25,7 +26,7 @@ def cases() -> Cases:
         "MLP",
         datasets.overlapping,
         networks.mlp(),
-        0.7,
+        0.66,
         head={"kernel_regularizer": regularizers.L2(0.05)},
         epochs=30,
     )
@@ -43,10 +44,10 @@ def cases() -> Cases:
     )
     texts = recipes.classifier(
         "embedding",
-        partial(datasets.words, rows=200, length=10, share=0.15),
-        networks.embedded(60, 2, embeddings_regularizer=regularizers.L2(1e-3)),
-        0.62,
-        epochs=20,
+        _mislabelled,
+        networks.embedded(60, 4),
+        0.76,
+        epochs=12,
         batch_size=16,
     )
     wide = {"body": networks.mlp(256, 256), "epochs": 80}
@@ -67,12 +68,12 @@ def cases() -> Cases:
             ),
         ),
         trained(
-            "an LSTM on few words",
+            "an LSTM on mislabelled words",
             texts,
             fault(
                 NAME,
                 body=networks.embedded(60, 32, partial(layers.LSTM, 32)),
-                epochs=20,
+                epochs=25,
             ),
         ),
         trained(
@@ -86,6 +87,12 @@ def cases() -> Cases:
             ),
         ),
     )
+
+
+def _mislabelled(seed: int) -> datasets.Split:
+    data = datasets.words(seed, rows=400)
+    wrong = np.random.default_rng(seed).random(len(data.y)) < 0.3
+    return data._replace(y=np.where(wrong, 1 - data.y, data.y))
 
 
 def _few_stripes(rows: int, seed: int) -> datasets.Split:

@@ -42,7 +42,7 @@ RECIPES: dict[str, Recipe] = {
     "cross-entropy on the pixels of an autoencoder": recipes.PICTURES,
     "raw targets near 22": regression(
         partial(datasets.curve, height=4.0, offset=22.0),
-        networks.mlp(32, 32, activation="tanh"),
+        networks.mlp(32, 32),
         0.9,
         epochs=40,
         optimizer=adam(0.02),
