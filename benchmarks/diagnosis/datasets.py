@@ -150,17 +150,6 @@ def padded(seed: int, front: bool, length: int = 60, rows: int = 800) -> Split:
     return sentences._replace(x=x, x_test=x_test)
 
 
-def negations(seed: int, rows: int = 900, length: int = 8) -> Split:
-    """Return tokens in which 1 turns the meaning, 2 or 3, of the token behind it around."""
-    random = np.random.default_rng(seed)
-    x = random.integers(4, 20, (rows, length))
-    place = random.integers(1, length, rows)
-    turned, meant = random.integers(2, size=(2, rows))
-    x[np.arange(rows), place] = 2 + meant
-    x[np.arange(rows)[turned == 1], place[turned == 1] - 1] = 1
-    return split(x, turned ^ meant, seed)
-
-
 def waves(seed: int, classes: int = 3, rows: int = 700, length: int = 24) -> Split:
     """Return noisy waves of one of several frequencies."""
     random = np.random.default_rng(seed)
