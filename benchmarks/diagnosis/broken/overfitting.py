@@ -46,7 +46,7 @@ def cases() -> Cases:
         "embedding",
         _mislabelled,
         networks.embedded(60, 4),
-        0.76,
+        0.8,
         epochs=12,
         batch_size=16,
     )
