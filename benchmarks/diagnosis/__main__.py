@@ -8,6 +8,7 @@ The environment variable KERAS_BACKEND chooses the backend. `--half tuned` lists
 """
 
 import argparse
+import re
 import sys
 import warnings
 
@@ -28,7 +29,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--half", choices=(*HALVES, "both"), default="tuned")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
-    parser.add_argument("--only", default="", help="part of a name or label")
+    parser.add_argument("--only", default="", help="regular expression in a name or label")
     parser.add_argument("--preflight", action="store_true", help="do not train")
     parser.add_argument("--keep", default="", help="JSON file to write")
     parser.add_argument("--agreement", nargs="+", help="JSON files of several backends")
@@ -36,10 +37,10 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen(half: str, only: str) -> list[Case]:
-    """Return the cases of a half, or both, whose name or label holds a text."""
+    """Return the cases of a half, or both, in whose name or label an expression is found."""
     found = halves((*broken_cases(), *healthy_cases()))
     cases = [case for name in HALVES if half in (name, "both") for case in found[name]]
-    return [case for case in cases if only in f"{case.name} {case.label}"]
+    return [case for case in cases if re.search(only, f"{case.name} {case.label}")]
 
 
 def main() -> None:

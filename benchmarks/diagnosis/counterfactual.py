@@ -10,6 +10,7 @@ that raises has failed.
 
 import argparse
 import functools
+import re
 import sys
 import time
 import warnings
@@ -65,13 +66,14 @@ def main() -> None:
     """Check the cases that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", default="", help="part of a name or label")
+    parser.add_argument("--only", default="", help="regular expression in a name or label")
     parser.add_argument("--part", default="0/1", help="i/n: every n-th case from the i-th")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     first, stride = map(int, arguments.part.split("/"))
     everything = (*broken_cases(), *healthy_cases())
-    chosen = [c for c in everything if arguments.only in f"{c.name} {c.label}"][first::stride]
+    chosen = [c for c in everything if re.search(arguments.only, f"{c.name} {c.label}")]
+    chosen = chosen[first::stride]
     print(f"Keras {keras.__version__} on {keras.backend.backend()}, seeds {arguments.seeds}")
     print(f"{'':95} {'as given':17} {'mended':17}  goal seconds")
     good = sum([check(case, arguments.seeds) for case in chosen])

@@ -61,7 +61,7 @@ def blobs(
     return split(x, y, seed, scaled=True)
 
 
-def overlapping(seed: int, features: int = 20, rows: int = 240, flipped: float = 0.2) -> Split:
+def overlapping(seed: int, features: int = 30, rows: int = 200, flipped: float = 0.3) -> Split:
     """Return few rows of two classes, of which a share of the training labels is wrong."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(8 * rows, features))
@@ -122,11 +122,11 @@ def tags(seed: int, labels: int = 6, features: int = 12, rows: int = 900) -> Spl
     return split(x, y, seed)
 
 
-def words(seed: int, rows: int = 900, length: int = 20, vocabulary: int = 60) -> Split:
+def words(seed: int, rows: int = 900, length: int = 20) -> Split:
     """Return sequences of tokens; some ten words speak for class 1, ten others for class 0."""
     random = np.random.default_rng(seed)
     y = random.integers(2, size=rows)
-    x = random.integers(20, vocabulary, (rows, length))
+    x = random.integers(20, 60, (rows, length))
     marked = random.random((rows, length)) < 0.25
     x = np.where(marked, random.integers(10, size=(rows, length)) + 10 * y[:, None], x)
     return split(x, y, seed)
@@ -148,17 +148,6 @@ def padded(seed: int, front: bool, length: int = 60, rows: int = 800) -> Split:
     ends = ((0, 0), (zeros, 0) if front else (0, zeros))
     x, x_test = (np.pad(part + 1, ends) for part in (sentences.x, sentences.x_test))
     return sentences._replace(x=x, x_test=x_test)
-
-
-def negations(seed: int, rows: int = 900, length: int = 8) -> Split:
-    """Return tokens in which 1 turns the meaning, 2 or 3, of the token behind it around."""
-    random = np.random.default_rng(seed)
-    x = random.integers(4, 20, (rows, length))
-    place = random.integers(1, length, rows)
-    turned, meant = random.integers(2, size=(2, rows))
-    x[np.arange(rows), place] = 2 + meant
-    x[np.arange(rows)[turned == 1], place[turned == 1] - 1] = 1
-    return split(x, turned ^ meant, seed)
 
 
 def waves(seed: int, classes: int = 3, rows: int = 700, length: int = 24) -> Split:
@@ -228,7 +217,7 @@ def planes(seed: int, targets: int = 3, rows: int = 900) -> Split:
     return split(x, np.tanh(x @ kernel) + x[:, :targets] * x[:, 1 : 1 + targets] / 2, seed)
 
 
-def few_points(seed: int, rows: int = 60, noise: float = 0.6, features: int = 6) -> Split:
+def few_points(seed: int, rows: int = 48, noise: float = 1.0, features: int = 8) -> Split:
     """Return few noisy rows of a linear function, and many to judge by."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows + 400, features))

@@ -16,15 +16,6 @@ class WrongReshape(layers.Layer):
         return ops.reshape(mixed, (-1, columns))
 
 
-class BatchSoftmax(layers.Layer):
-    """Attention weights whose softmax runs over the batch instead of time."""
-
-    def call(self, inputs: Any) -> Any:
-        """Return the weighted sum over time, each weight of (N, T, F) relative to the batch's."""
-        weights = ops.softmax(4.0 * ops.mean(inputs, axis=-1, keepdims=True), axis=0)
-        return ops.sum(weights * inputs, axis=1)
-
-
 class BatchMean(layers.Layer):
     """Takes the mean over axis 0, which is the batch, where time was meant."""
 
@@ -62,8 +53,9 @@ class UnguardedRoot(layers.Layer):
     """A square root whose derivative at 0 is infinite."""
 
     def call(self, inputs: Any) -> Any:
-        """Return the root of what a ReLU lets through."""
-        return ops.sqrt(ops.relu(inputs))
+        """Return the root of what is positive, 0 elsewhere."""
+        is_positive = ops.cast(inputs > 0, inputs.dtype)
+        return ops.sqrt(is_positive * inputs)
 
 
 class OwnSquaredError(keras.losses.Loss):

@@ -60,18 +60,16 @@ DIGITS = classifier(
     "MLP",
     d.digits,
     n.mlp(64, 32),
-    0.92,
+    0.9,
     10,
     loss=ONE_HOT,
     changes=(spoils.one_hot,),
     optimizer=sgd(0.1, 0.9),
     epochs=10,
 )
-DIGITS_SPARSE = classifier(
-    "MLP", d.digits, n.mlp(64, 32), 0.92, 10, epochs=10, optimizer=adam(3e-3)
-)
-DIGITS_PLAIN = classifier("MLP", d.digits, n.mlp(64), 0.9, 10, epochs=15, optimizer=sgd(0.2))
-WINE = classifier("MLP", d.wine, n.mlp(16), 0.9, 3, epochs=30, batch_size=16)
+DIGITS_SPARSE = classifier("MLP", d.digits, n.mlp(64, 32), 0.9, 10, epochs=10, optimizer=adam(3e-3))
+DIGITS_PLAIN = classifier("MLP", d.digits, n.mlp(64), 0.85, 10, epochs=15, optimizer=sgd(0.1, 0.5))
+WINE = classifier("MLP", d.wine, n.mlp(16), 0.85, 3, epochs=30, batch_size=16)
 CANCER = classifier("MLP", d.cancer, n.mlp(16, 8), 0.92, epochs=15)
 CANCER_SGD = classifier("MLP", d.cancer, n.mlp(24), 0.92, epochs=20, optimizer=sgd(0.05, 0.9))
 IRIS = classifier("MLP", d.iris, n.mlp(16, activation="tanh"), 0.85, 3, epochs=40, batch_size=16)

@@ -83,11 +83,6 @@ def repeated_rare_class(data: Split) -> Split:
     return data._replace(x=data.x[order], y=data.y[order])
 
 
-def unchanged(data: Split) -> Split:
-    """Return the data."""
-    return data
-
-
 def _inputs(factor: float, offset: float, data: Split) -> Split:
     x, x_test = ((factor * x + offset).astype("float32") for x in (data.x, data.x_test))
     return data._replace(x=x, x_test=x_test)

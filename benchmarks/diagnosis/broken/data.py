@@ -58,9 +58,9 @@ def mismatch() -> Cases:
     name = "validation_mismatch"
     return (
         static(
-            "validation images in 0..255",
+            "validation images with black and white swapped",
             recipes.DIGITS_CNN,
-            fault(name, spoils=(spoils.validation_times(255.0),)),
+            fault(name, spoils=(spoils.validation_times(-1.0, 1.0),)),
         ),
         static(
             "validation rows not standardized",
@@ -86,7 +86,11 @@ def split() -> Cases:
     cut = {"spoils": (spoils.sorted_by_class,), "split": 0.25, "validated": False}
     return (
         static("sorted digits and validation_split", recipes.DIGITS_SPARSE, fault(name, **cut)),
-        static("sorted stripes and validation_split", recipes.STRIPES, fault(name, **cut)),
+        static(
+            "sorted stripes and validation_split",
+            recipes.STRIPES,
+            fault(name, **{**cut, "split": 0.4}),
+        ),
         static(
             "sorted wines and validation_split, raw columns",
             recipes.WINE,
@@ -176,11 +180,11 @@ def dependent() -> Cases:
             fault(name, body=networks.chain(odd_layers.WrongReshape, *_dense(32))),
         ),
         static(
-            "attention over the batch",
+            "mean over the batch in place of words",
             recipes.TOPICS,
             fault(
                 name,
-                body=networks.embedded(80, 16, odd_layers.BatchSoftmax),
+                body=networks.embedded(80, 16, odd_layers.BatchMean),
             ),
         ),
         static(

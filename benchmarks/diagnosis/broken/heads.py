@@ -58,7 +58,6 @@ def relu() -> Cases:
             fault(
                 "relu_output|bounded_output_for_unbounded_target",
                 output="relu",
-                spoils=(spoils.labels_times(1.0, 0.0),),
                 data=partial(datasets.curve, offset=-3.0),
             ),
         ),

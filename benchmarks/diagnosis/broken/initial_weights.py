@@ -36,7 +36,7 @@ def symmetric() -> Cases:
             recipes.DIGITS_CNN,
             fault(
                 name,
-                body=networks.cnn(12, 16, kernel_initializer=initializers.Constant(0.02)),
+                body=networks.chain(*(2 * [_alike]), layers.GlobalAveragePooling2D),
             ),
         ),
         static(
@@ -220,7 +220,7 @@ def roots() -> Cases:
     """Return a layer whose derivative is infinite."""
     return (
         trained(
-            "a square root of ReLU outputs",
+            "a square root of what is positive",
             recipes.BLOBS,
             fault(
                 "non_finite",
@@ -245,3 +245,8 @@ def roots() -> Cases:
 def cases() -> Cases:
     """Return all of them."""
     return (*symmetric(), *exploding(), *dead(), *saturated(), *roots())
+
+
+def _alike() -> layers.Layer:
+    kernel = initializers.Constant(0.05)
+    return layers.Conv2D(12, 3, activation="relu", kernel_initializer=kernel)

@@ -9,13 +9,17 @@ from benchmarks.diagnosis.case import Cases, fault, static, trained
 from benchmarks.diagnosis.recipes import adam, sgd
 
 TINY = partial(initializers.RandomNormal, stddev=0.02)
+SMALL = partial(initializers.RandomNormal, stddev=0.1)
 
 
 def vanishing() -> Cases:
     """Return gradients that get lost on their way to the input."""
     name = "vanishing_gradient"
     deep = networks.mlp(*(16 * [16]), activation="sigmoid")
-    remote = partial(datasets.first_sign, length=60)
+    remote = partial(datasets.first_sign, length=20)
+    forgetful = networks.recurrent(
+        layers.SimpleRNN, 12, activation="sigmoid", recurrent_initializer=SMALL
+    )
     return (
         static("sixteen sigmoid layers, moons", recipes.MOONS, fault(name, body=deep)),
         static(
@@ -38,9 +42,14 @@ def vanishing() -> Cases:
             ),
         ),
         trained(
-            "simple recurrence over 60 steps",
+            "sigmoid recurrence over 20 steps",
             recipes.FIRST_SIGN_SIMPLE,
-            fault(f"{name}|no_learning|constant_predictions", data=remote),
+            fault(
+                f"{name}|no_learning|constant_predictions",
+                data=remote,
+                body=forgetful,
+                batch_size=64,
+            ),
         ),
         static(
             "sixteen sigmoid layers, softmax over one unit",
@@ -119,7 +128,7 @@ def frozen() -> Cases:
         static(
             "frozen convolutions, stripes",
             recipes.STRIPES,
-            fault(name, trainable=False, body=networks.pooled_cnn(3, 3)),
+            fault(name, trainable=False, body=networks.pooled_cnn(1, 1)),
         ),
         trained(
             "a rounding in between",
@@ -184,18 +193,18 @@ def constant() -> Cases:
             ),
         ),
         trained(
-            "simple recurrence behind 52 zeros of padding",
+            "simple recurrence behind 22 zeros of padding",
             recipes.classifier(
                 "RNN",
-                partial(datasets.padded, front=True),
+                partial(datasets.padded, front=True, length=30),
                 networks.embedded(61, 12, partial(layers.GRU, 12)),
                 0.8,
                 epochs=8,
             ),
             fault(
                 f"{name}|bad_data",
-                data=partial(datasets.padded, front=False),
-                body=networks.embedded(61, 12, partial(layers.SimpleRNN, 12)),
+                data=partial(datasets.padded, front=False, length=30),
+                body=networks.embedded(61, 12, _forgetful),
                 optimizer=adam(3e-3),
             ),
         ),
@@ -229,6 +238,10 @@ def cases() -> Cases:
 
 def _dense(*widths: int) -> list[partial]:
     return [partial(layers.Dense, width, "relu") for width in widths]
+
+
+def _forgetful() -> layers.Layer:
+    return layers.SimpleRNN(12, recurrent_initializer=SMALL())
 
 
 def _frozen_words() -> networks.Body:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 from keras import layers, regularizers
 
 from benchmarks.diagnosis import datasets, networks, recipes
@@ -15,16 +16,18 @@ def cases() -> Cases:
     """Return all of them."""
     small = recipes.regression(
         datasets.few_points,
-        networks.mlp(4, kernel_regularizer=regularizers.L2(0.01)),
-        0.3,
+        networks.mlp(),
+        0.25,
+        head={"kernel_regularizer": regularizers.L2(0.1)},
         epochs=60,
         batch_size=16,
     )
     noisy = recipes.classifier(
         "MLP",
         datasets.overlapping,
-        networks.mlp(8, kernel_regularizer=regularizers.L2(0.02)),
-        0.78,
+        networks.mlp(),
+        0.66,
+        head={"kernel_regularizer": regularizers.L2(0.05)},
         epochs=30,
     )
     pieces = recipes.classifier(
@@ -41,15 +44,15 @@ def cases() -> Cases:
     )
     texts = recipes.classifier(
         "embedding",
-        partial(datasets.words, rows=200, length=10),
-        networks.embedded(60, 2, embeddings_regularizer=regularizers.L2(1e-3)),
-        0.6,
-        epochs=20,
+        _mislabelled,
+        networks.embedded(60, 4),
+        0.8,
+        epochs=12,
         batch_size=16,
     )
-    wide = {"body": networks.mlp(256, 256), "epochs": 60}
+    wide = {"body": networks.mlp(256, 256), "epochs": 80}
     return (
-        trained("a wide net on 60 noisy rows", small, fault(NAME, **wide, optimizer=adam(3e-3))),
+        trained("a wide net on 48 noisy rows", small, fault(NAME, **wide, optimizer=adam(3e-3))),
         trained(
             "a wide net on wrong labels",
             noisy,
@@ -65,16 +68,16 @@ def cases() -> Cases:
             ),
         ),
         trained(
-            "an LSTM on few words",
+            "an LSTM on mislabelled words",
             texts,
             fault(
                 NAME,
                 body=networks.embedded(60, 32, partial(layers.LSTM, 32)),
-                epochs=20,
+                epochs=25,
             ),
         ),
         trained(
-            "a deep tanh net on 60 noisy rows",
+            "a deep tanh net on 48 noisy rows",
             small,
             fault(
                 NAME,
@@ -86,6 +89,12 @@ def cases() -> Cases:
     )
 
 
+def _mislabelled(seed: int) -> datasets.Split:
+    data = datasets.words(seed, rows=400)
+    wrong = np.random.default_rng(seed).random(len(data.y)) < 0.3
+    return data._replace(y=np.where(wrong, 1 - data.y, data.y))
+
+
 def _few_stripes(rows: int, seed: int) -> datasets.Split:
-    data = datasets.stripes(seed, noise=1.0)
+    data = datasets.stripes(seed, noise=1.8)
     return data._replace(x=data.x[:rows], y=data.y[:rows])

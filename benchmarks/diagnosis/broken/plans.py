@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import keras
-
 from benchmarks.diagnosis import datasets, networks, recipes, spoils
 from benchmarks.diagnosis.case import Cases, fault, static, trained
 from benchmarks.diagnosis.recipes import adam, sgd
@@ -82,34 +80,23 @@ def small_batches() -> Cases:
             ),
         ),
         trained(
-            "batch normalization over two rows",
+            "one row at a time with batch normalization",
             normalized,
-            fault(
-                f"{name}|batch_norm_gap",
-                batch_size=2,
-                epochs=1,
-            ),
-        ),
-        trained(
-            "one image at a time with batch normalization",
-            recipes.Recipe(
-                **{
-                    **vars(recipes.STRIPES),
-                    "body": networks.normalized_cnn(8, 12),
-                    "epochs": 15,
-                    "optimizer": adam(0.01),
-                }
-            ),
             fault(f"{name}|batch_norm_gap", batch_size=1, epochs=1),
         ),
         trained(
-            "one row at a time with RMSprop, unscaled columns",
+            "batch normalization over two rows, Friedman",
+            recipes.regression(datasets.friedman, networks.normalized_mlp(32, 32), 0.7, epochs=20),
+            fault(f"{name}|batch_norm_gap", batch_size=2, epochs=2),
+        ),
+        trained(
+            "one row at a time with SGD(1), raw columns",
             recipes.CANCER,
             fault(
                 f"{name}|learning_rate_too_high|oscillating_loss",
                 batch_size=1,
                 epochs=1,
-                optimizer=partial(keras.optimizers.SGD, 1.0, 0.9),
+                optimizer=sgd(1.0, 0.9),
             ),
             fault("unnormalized_input", data=partial(datasets.cancer, scaled=False)),
         ),

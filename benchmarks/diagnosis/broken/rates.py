@@ -69,7 +69,7 @@ def too_low() -> Cases:
             fault("relu_output|bounded_output_for_unbounded_target", output="relu"),
         ),
         trained(
-            "Adadelta at Keras's rate, and pixels up to 255",
+            "Adadelta(1e-5), and pixels up to 255",
             recipes.SLANTS,
             fault(f"{LOW}|slow_convergence", optimizer=partial(keras.optimizers.Adadelta, 1e-5)),
             fault("unnormalized_input", data=partial(_bright, 255.0)),
@@ -93,12 +93,12 @@ def slow() -> Cases:
             fault(slow_names, optimizer=sgd(ending)),
         ),
         trained(
-            "plain SGD(1e-3), houses",
+            "plain SGD(2e-4), houses",
             recipes.HOUSES_SGD,
             fault(slow_names, optimizer=sgd(2e-4)),
         ),
         trained(
-            "plain SGD(3e-3), convolutions",
+            "plain SGD(1e-3), convolutions",
             recipes.STRIPES_SGD,
             fault(slow_names, optimizer=sgd(1e-3)),
         ),
@@ -110,8 +110,10 @@ def oscillating() -> Cases:
     name = "oscillating_loss|learning_rate_too_high"
     return (
         trained("SGD at the edge on a curve", recipes.CURVE, fault(name, optimizer=sgd(0.6, 0.9))),
-        trained("Adam(.1) on a GRU", recipes.FORECAST_GRU, fault(name, optimizer=adam(0.6))),
-        trained("SGD at the edge, wines of all", recipes.TAGS, fault(name, optimizer=adam(1.0))),
+        trained(
+            "SGD(1) with momentum, spirals", recipes.SPIRALS, fault(name, optimizer=sgd(1.0, 0.9))
+        ),
+        trained("Adam(1) over tags", recipes.TAGS, fault(name, optimizer=adam(1.0))),
     )
 
 

@@ -50,14 +50,18 @@ MLPS: dict[str, Recipe] = {
         body=networks.mlp(*(8 * [48]), kernel_initializer="he_normal"),
         optimizer=adam(1e-3),
         epochs=15,
+        goal=0.88,
     ),
     "eight layers of SELU": replace(
         recipes.SPIRALS,
         body=networks.mlp(*(8 * [32]), activation="selu", kernel_initializer="lecun_normal"),
         optimizer=adam(3e-3),
     ),
-    "six residual blocks": replace(
-        recipes.DIGITS_SPARSE, body=networks.residual_mlp(32, 6), optimizer=adam(3e-3)
+    "four residual blocks": replace(
+        recipes.DIGITS_SPARSE,
+        body=networks.residual_mlp(32, 4),
+        optimizer=adam(3e-3),
+        epochs=5,
     ),
     "batch normalization": replace(
         recipes.DIGITS_SPARSE, body=networks.normalized_mlp(48, 24), epochs=12
