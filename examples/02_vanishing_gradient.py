@@ -38,9 +38,7 @@ def deep_network(**hidden) -> keras.Model:
 def digits():
     """Return the handwritten digits, scaled, as training and test images and labels."""
     images, labels = load_digits(return_X_y=True)
-    return train_test_split(
-        images / 16.0, labels, test_size=0.25, stratify=labels, random_state=42
-    )
+    return train_test_split(images / 16.0, labels, test_size=0.25, stratify=labels, random_state=42)
 
 
 def train(model: keras.Model, title: str, ax) -> GradientMonitor:

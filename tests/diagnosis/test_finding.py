@@ -66,6 +66,12 @@ def test_a_mild_finding_explains_no_grave_one():
     assert names(rooted(found)) == ["no_learning", "dead_units"]
 
 
+def test_a_cause_is_as_grave_as_what_it_explains():
+    (root,) = rooted([finding("no_learning"), finding("unnormalized_input", "warning")])
+    assert (root.name, root.severity) == ("unnormalized_input", "error")
+    assert names(root.consequences) == ["no_learning"]
+
+
 def test_each_finding_is_there_once():
     found = [finding(condition) for condition in CONDITIONS]
     roots = rooted(found)

@@ -24,7 +24,6 @@ class Head:
     units: int
     activation: str
     loss: str
-    fitting: tuple[str, ...]
     metric: str
 
 
@@ -39,7 +38,6 @@ def head_for(task: Task, output: OutputFacts) -> Head | None:
     if task.kind == tasks.CLASSES:
         units = max(task.classes, units)
         return Head(units, "softmax", names.SPARSE_LOSSES[0], names.SPARSE_LOSSES, "accuracy")
-    fitting: tuple[str, ...]
     if task.kind in (tasks.ONE_HOT, tasks.DISTRIBUTION):
         fitting = (*names.CATEGORICAL_LOSSES, "kl_divergence")
         return Head(task.columns, "softmax", fitting[0], fitting, "accuracy")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import Activations
-from keras_trainkit.diagnosis._diagnose import units as rules
+from keras_trainkit.diagnosis._diagnose import activations as rules
 from tests.diagnosis.trainings import STEPS, case, found
 
 pytestmark = pytest.mark.host

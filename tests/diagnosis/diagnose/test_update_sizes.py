@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis._diagnose import rates as rules
+from keras_trainkit.diagnosis._diagnose import update_sizes as rules
 from tests.diagnosis.trainings import STEPS, case, found
 
 pytestmark = pytest.mark.host
