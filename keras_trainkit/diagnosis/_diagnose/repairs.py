@@ -24,13 +24,13 @@ class Head:
     units: int
     activation: str
     loss: str
+    fitting: tuple[str, ...]
     metric: str
 
 
 def head_for(task: Task, output: OutputFacts) -> Head | None:
     """Return what fits a task, as near as possible to what there is; `None` for unknown ones."""
     loss, units = spelled(output.loss), output.units or 0
-    fitting: tuple[str, ...]
     if task.kind == tasks.BINARY and loss in names.SPARSE_LOSSES and units > 1:
         task = Task(tasks.CLASSES, 1, 2)
     if task.kind == tasks.BINARY:
@@ -38,6 +38,7 @@ def head_for(task: Task, output: OutputFacts) -> Head | None:
     if task.kind == tasks.CLASSES:
         units = max(task.classes, units)
         return Head(units, "softmax", names.SPARSE_LOSSES[0], names.SPARSE_LOSSES, "accuracy")
+    fitting: tuple[str, ...]
     if task.kind in (tasks.ONE_HOT, tasks.DISTRIBUTION):
         fitting = (*names.CATEGORICAL_LOSSES, "kl_divergence")
         return Head(task.columns, "softmax", fitting[0], fitting, "accuracy")
