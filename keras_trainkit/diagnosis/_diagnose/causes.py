@@ -20,7 +20,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "wrong_output_activation": (*_BLOWN, *_HEAD, "loss_always_zero"),
     "wrong_loss": (*_BLOWN, *_HEAD, "metric_does_not_fit"),
     "symmetric_weights": (*_HEAD, "dead_units"),
-    "unnormalized_input": (*_BLOWN, *_RATE, *_HEAD),
+    "unnormalized_input": (*_BLOWN, "learning_rate_too_high", *_HEAD),
     "unnormalized_target": (*_BLOWN, *_RATE, *_HEAD),
     "dependent_examples": (*_FLAT, "overfitting"),
     "no_nonlinearity": ("underfitting", "no_learning", "constant_predictions"),
