@@ -63,6 +63,9 @@ class ArrayFacts:
 class LayerFacts:
     """One layer of the network, innermost layers alone, from input to output.
 
+    An operation of a functional graph, such as `keras.ops.relu`, is one too, and so is a layer that
+    has weights beside the layers inside of it.
+
     Args:
         path: string. As in `History.layers`.
         kind: string. The name of its class.
@@ -104,12 +107,15 @@ class OutputFacts:
         layer: string. The path of the layer that it comes from.
         activation: string. What the values passed last: `"softmax"`, ..., `"linear"`; `""` if it is
             not known.
-        shape: output shape without the batch axis; `None` where not known.
+        shape: output shape without the batch axis; `None` where not known, `(None,)` if nothing is.
         loss: string. Keras's name of the loss, `"sparse_categorical_crossentropy"`; the class or
             function of another's; `""` for none.
         from_logits: bool.
-        own_loss: bool. Whether the loss is none of Keras's.
-        metrics: strings. The names of its metrics' classes and functions, in Keras's spelling.
+        own_loss: bool. Whether the loss is none of Keras's, or the model has a training step of its
+            own, which may use it in another way.
+        metrics: strings. The names of its metrics' classes and functions, in Keras's spelling:
+            `"binary_accuracy"`. `"accuracy"` leaves the choice to Keras, `"Accuracy"` is the class
+            that compares outputs with targets for equality.
         target: `ArrayFacts` of its target, `None` if there is none or it is not known.
         validation_target: `ArrayFacts`, or `None`.
     """

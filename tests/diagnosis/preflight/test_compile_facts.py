@@ -195,7 +195,7 @@ def test_one_loss_is_that_of_all_outputs_and_none_of_one_without():
     assert second.target is None
 
 
-@pytest.mark.short
+@pytest.mark.short("tensorflow", "jax", "torch")
 def test_the_output_of_a_subclassed_model_is_known_when_it_is_built():
     model = compiled(Stack)
     (before,) = outputs_of(model, x=X, y=Y)

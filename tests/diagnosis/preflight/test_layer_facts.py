@@ -162,7 +162,7 @@ def test_layers_of_one_name_have_paths_of_their_own():
     assert [layer.path for layer in of(model)] == ["same", "same#2"]
 
 
-@pytest.mark.short
+@pytest.mark.short("tensorflow", "jax", "torch")
 def test_layers_of_a_subclassed_model_come_in_the_order_of_their_calls():
     model = Stack()
     model(X)
@@ -174,7 +174,7 @@ def test_layers_of_a_subclassed_model_come_in_the_order_of_their_calls():
     assert facts_of(model, {"x": X}).unknown == (model.name,)
 
 
-@pytest.mark.short
+@pytest.mark.short("tensorflow", "jax", "torch")
 def test_a_look_builds_nothing():
     model = Stack()
     model.built = True
