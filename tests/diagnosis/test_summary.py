@@ -112,16 +112,17 @@ def test_many_variables_are_shown_by_layer_and_all_of_them_on_request():
     ]
     notes = ["zero (1 of 2)", "zero", "dead since step 5 (1 of 2)"]
     assert [line.split(" 0  ")[-1] for line in lines[4:7]] == notes
-    assert lines[-2] == "... and 20 more layers; each variable: print(summary.in_full())"
-    assert lines[-1].startswith("Verdict: nothing that is wrong was found; worth a look: ")
-    assert len(lines) == 4 + 30 + 1 + 2 + 2
+    assert lines[-3] == "... and 20 more layers; each variable: print(summary.in_full())"
+    assert lines[-2].startswith("Verdict: nothing that is wrong was found; worth a look: ")
+    assert lines[-1].startswith("Next: nothing has to be done; what may help: ")
+    assert len(lines) == 4 + 30 + 1 + 2 + 3
     full = summary.in_full().splitlines()
     assert [line.split()[0] for line in full[4:7]] == [
         "dense_30/bias",
         "dense_45/kernel",
         "dense_45/bias",
     ]
-    assert len(full) == 4 + 100 + 1 + 2 + 1
+    assert len(full) == 4 + 100 + 1 + 2 + 2
     assert max(map(len, lines[1:])) < 100
 
 

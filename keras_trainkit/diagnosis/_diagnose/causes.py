@@ -38,7 +38,6 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "oscillating_loss": _FLAT,
     "too_small_batch": ("batch_norm_gap", "oscillating_loss"),
     "batch_norm_gap": ("overfitting",),
-    "constant_predictions": ("loss_always_zero",),
     "no_learning": ("constant_predictions", "slow_convergence", "underfitting"),
     "metric_does_not_fit": (),
 }

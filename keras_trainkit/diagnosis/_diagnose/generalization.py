@@ -25,6 +25,7 @@ def overfitting(case: Case) -> Iterator[Finding]:
     went_on = loss[best] > 0 and loss[-1] < 0.9 * loss[best]
     gap = training - validation
     wide = gap >= case.limits.skill_gap and training >= 2 * case.limits.skill_gap
+    wide = wide and other[-1] >= case.limits.overfitted * loss[-1]
     rises = rise >= case.limits.overfitted and went_on
     if not wide and not rises:
         return

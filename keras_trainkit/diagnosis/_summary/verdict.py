@@ -16,7 +16,12 @@ def verdict(found: Sequence[Finding]) -> tuple[str, ...]:
     first, *others = found
     if first.severity == "info":
         names = "; ".join(_named(finding) for finding in found[:_LISTED])
-        return tuple(_wrapped(f"{SOUND[:-1]}; worth a look: {names}."))
+        lines = _wrapped(f"{SOUND[:-1]}; worth a look: {names}.")
+        hints = first.remedies[:1]
+        return (
+            *lines,
+            *(f"Next: nothing has to be done; what may help: {hint.text}" for hint in hints),
+        )
     lines = _wrapped(f"Verdict: {_named(first)}. {first.text}")
     if serious := [finding for finding in others if finding.severity != "info"]:
         names = "; ".join(_named(finding) for finding in serious[:_LISTED])

@@ -28,6 +28,7 @@ def test_training_data_learned_by_heart_is_found():
         (FALLING, FALLING * 1.5, {}),
         (FALLING, FALLING * 0.5, {"accuracy": np.full(6, 0.8), "val_accuracy": np.full(6, 0.9)}),
         (np.full(6, 0.7), RISING, {}),
+        (FALLING, FALLING, {"accuracy": np.full(6, 0.8), "val_accuracy": np.full(6, 0.6)}),
     ],
 )
 def test_a_gap_alone_is_no_overfitting(loss, val_loss, logs):
