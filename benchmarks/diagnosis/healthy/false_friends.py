@@ -42,10 +42,10 @@ RECIPES: dict[str, Recipe] = {
     "cross-entropy on the pixels of an autoencoder": recipes.PICTURES,
     "raw targets near 22": regression(
         partial(datasets.curve, height=4.0, offset=22.0),
-        networks.mlp(32, 32),
+        networks.mlp(64, activation="tanh"),
         0.9,
-        epochs=40,
-        optimizer=adam(0.02),
+        epochs=30,
+        optimizer=adam(0.1),
     ),
     "raw pixels up to 16": replace(recipes.DIGITS_SPARSE, data=partial(datasets.digits, scale=1.0)),
     "raw columns of irises": replace(recipes.IRIS, data=partial(datasets.iris, scaled=False)),
