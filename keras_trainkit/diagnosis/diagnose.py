@@ -1,15 +1,16 @@
 """From the record of a training to what is wrong with it."""
 
-from keras_trainkit.diagnosis._diagnose import recorded, static, trials
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.causes import rooted
-from keras_trainkit.diagnosis._diagnose.works import works
+from keras_trainkit.diagnosis._diagnose.recorded import rules as recorded
+from keras_trainkit.diagnosis._diagnose.recorded.works import works
+from keras_trainkit.diagnosis._diagnose.static import rules as static
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
 from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
-STATIC: tuple[Rule, ...] = (*static.RULES, *trials.RULES)
+STATIC: tuple[Rule, ...] = static.RULES
 RECORDED: tuple[Rule, ...] = recorded.RULES
 
 
