@@ -30,6 +30,11 @@ def layers_of(layer: keras.Layer, include_self: bool = True) -> list[keras.Layer
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def children_of(layer: keras.Layer) -> list[keras.Layer]:
+    """Return the layers directly inside a layer, in the order in which it was given them."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
 def models_in(model: keras.Model) -> list[keras.Model]:
     """Return a model and all models inside it, each once."""
     return [layer for layer in layers_of(model) if isinstance(layer, keras.Model)]
@@ -42,6 +47,17 @@ def nodes_in_order(graph: Any) -> Iterator[Any]:
     """
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         yield from graph._nodes_by_depth[depth]
+
+
+def origin_of(tensor: Any) -> tuple[Any, list[Any]] | None:
+    """Return the operation that a symbolic tensor comes from, and the tensors that it was given.
+
+    None for tensors with values. Public is only which tensors a layer was first called with.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return None
+    return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
 
 
 def symbolic_build(model: keras.Model, batch: Any) -> None:
@@ -73,16 +89,40 @@ def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None
     return patched(model, _clear_losses=lambda: None)
 
 
+_GLOBAL_GENERATOR = "global_seed_generator"
+
+
 def global_seed(create: bool = False) -> keras.Variable | None:
     """Return the state of the generator for draws without a seed, None if there were none yet.
 
     Nothing public reads it; `set_random_seed` only begins another one.
     """
     module = sys.modules[keras.random.SeedGenerator.__module__]
-    held = module.global_state.get_global_attribute("global_seed_generator")
+    held = module.global_state.get_global_attribute(_GLOBAL_GENERATOR)
     if held is None and create:
         held = module.global_seed_generator()
     return held and held.state
+
+
+@contextlib.contextmanager
+def process_state_kept() -> Iterator[None]:
+    """Restore what Keras counts and draws for the whole process: the names it gives, and a seed.
+
+    Public is only to begin both anew.
+    """
+    state = sys.modules[keras.random.SeedGenerator.__module__].global_state
+    names, generator = (
+        state.get_global_attribute(name) for name in ("object_name_uids", _GLOBAL_GENERATOR)
+    )
+    before = None if names is None else names.copy()
+    seed = generator and keras.ops.convert_to_numpy(generator.state).copy()
+    try:
+        yield
+    finally:
+        state.set_global_attribute("object_name_uids", before)
+        state.set_global_attribute(_GLOBAL_GENERATOR, generator)
+        if generator is not None:
+            generator.state.assign(seed)
 
 
 # `fit`.

@@ -85,16 +85,20 @@ def test_quickstart_reaches_its_accuracy_and_writes_its_plots(tmp_path):
 
 @pytest.mark.gate
 @pytest.mark.short("torch")
-def test_vanishing_gradient_is_shown_and_cured(tmp_path):
+def test_vanishing_gradient_is_diagnosed_and_mended_as_printed(tmp_path):
     printed = run_script("examples", "02_vanishing_gradient.py", "--folder", tmp_path)
-    table = {line[:32].strip(): line[32:].split() for line in printed.splitlines()}
-    broken_first, broken_last, broken_accuracy = map(float, table["sigmoid, weights N(0, 0.05^2)"])
-    first, last, accuracy = map(float, table["tanh, LSUV"])
-    assert broken_first < 1e-6 * broken_last
-    assert broken_accuracy < 0.2
-    assert first > 0.1 * last
-    assert accuracy > 0.9
+    before, given, mended = re.split("As given|Mended as printed", printed)
+    assert "warning: vanishing gradient, sequential/hidden_1" in before
+    assert "error: vanishing gradient, sequential/hidden_1" in given
+    remedy = 'activation="relu", kernel_initializer="he_normal"'
+    assert remedy in given
+    assert remedy in (REPOSITORY / "examples" / "02_vanishing_gradient.py").read_text()
+    assert "Nothing that is wrong was found." in mended
+    accuracies = [float(text) for text in re.findall(r": test accuracy ([\d.]+)", printed)]
+    assert accuracies[0] < 0.2
+    assert accuracies[1] > 0.9
     assert (tmp_path / "gradient_by_depth.png").exists()
+    assert "vanishing gradient" in (tmp_path / "diagnosis.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.short("torch")

@@ -88,6 +88,25 @@ def test_layers_inside_layers_are_found_once():
     assert model not in internals.layers_of(model, include_self=False)
 
 
+def test_layers_directly_inside_a_layer_come_in_order():
+    model = compiled()
+    assert [type(layer).__name__ for layer in internals.children_of(model)][-2:] == [
+        "Nested",
+        "Dense",
+    ]
+    assert [layer.name for layer in internals.children_of(model.layers[0])] == ["inside"]
+
+
+def test_a_symbolic_tensor_tells_where_it_comes_from():
+    inputs = keras.Input((3,))
+    head = layers.Dense(2)
+    outputs = head(inputs)
+    operation, given = internals.origin_of(outputs)
+    assert operation is head
+    assert given[0] is inputs
+    assert internals.origin_of(X) is None
+
+
 def test_nodes_come_in_the_order_of_the_computation():
     inputs = keras.Input((3,))
     hidden = layers.Dense(2, name="a")(inputs)

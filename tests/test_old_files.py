@@ -1,5 +1,6 @@
 """Files that were written before one codec wrote all still give the numbers that they hold."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -34,7 +35,9 @@ def assert_near(found, expected):
 
 @pytest.mark.host
 def test_history_file_holds_what_was_recorded():
-    assert_same_history(History.load(FILES / "history.npz"), training.history())
+    later = {"facts": None, "outcomes": None}
+    expected = dataclasses.replace(training.history(), **later)
+    assert_same_history(History.load(FILES / "history.npz"), expected)
 
 
 @pytest.mark.oldest

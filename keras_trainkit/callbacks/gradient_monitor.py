@@ -1,14 +1,16 @@
 """The true training gradients, seen from inside `fit`."""
 
+import contextlib
 import math
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_trainkit._backend import backend_module
-from keras_trainkit._fit import when_fit_fails
+from keras_trainkit._fit import running_fit, when_fit_fails
 from keras_trainkit._keras_internals import optimizers_of
 from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
@@ -26,7 +28,15 @@ from keras_trainkit.callbacks._gradient_monitor.session import (
     warn_unobserved,
 )
 from keras_trainkit.callbacks._tensorboard import RecordFile
-from keras_trainkit.diagnosis import History, Summary, plot_history, summarize
+from keras_trainkit.diagnosis import (
+    Diagnosis,
+    History,
+    Summary,
+    diagnose,
+    plot_history,
+    summarize,
+)
+from keras_trainkit.diagnosis._preflight.gather import facts_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,6 +102,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     Attributes:
         history: `diagnosis.History`, the record of the latest `fit`, also of an interrupted one.
+            Its `facts` are what was known of model and data when it began.
+        diagnosis: `diagnosis.Diagnosis`, what is wrong with it.
 
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if the model is not
@@ -138,6 +150,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._sampling = Sampling(every, in_pairs="cosine" in self.statistics)
         self._event_file = RecordFile(log_dir) if log_dir is not None else None
         self._record = Record(self.max_steps)
+        self._knows_layers = False
         self._session: Session | None = None
         self._response = Response(self.on_nonfinite, self.fetch_every, Watch())
         self._shown: dict[str, float] = {}
@@ -157,6 +170,11 @@ class GradientMonitor(keras.callbacks.Callback):
             raise RuntimeError("GradientMonitor has recorded nothing: no `fit` has trained with it")
         return history
 
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What is wrong with the latest `fit`, most important first; `print` it."""
+        return diagnose(self.history)
+
     def summary(self) -> Summary:
         """Return a table of the gradients' health; `print` it, or all of it: `in_full`."""
         return summarize(self.history)
@@ -171,6 +189,7 @@ class GradientMonitor(keras.callbacks.Callback):
         _check(model)
         self._record, self._shown = Record(self.max_steps), {}
         self._next_step = self._call_end = 0
+        self._gather_facts()
         if self._event_file:
             self._event_file.begin()
             when_fit_fails(model, self._event_file.close)
@@ -231,6 +250,8 @@ class GradientMonitor(keras.callbacks.Callback):
         for optimizer in optimizers_of(self.model):
             logs.update(getattr(optimizer, "counters", {}))
         self._measure_activations()
+        if not self._knows_layers:
+            self._gather_facts()
         self._record.end_epoch(logs)
 
     def on_train_end(self, logs: dict | None = None) -> None:
@@ -285,6 +306,17 @@ class GradientMonitor(keras.callbacks.Callback):
             self._shown = {} if self._session.has_failed else self._record.means() or self._shown
             self._response.answer(self)
 
+    def _gather_facts(self) -> None:
+        """Keep what is known before the first step; of layers that it builds, after it."""
+        running = running_fit(self.model)
+        arguments = running.arguments if running is not None else {}
+        known, record = self.model.built, self._record
+        with contextlib.suppress(Exception):  # Nothing here may disturb a training.
+            facts = facts_of(self.model, arguments)
+            first = record.facts or facts
+            record.facts = replace(first, layers=facts.layers, outputs=facts.outputs)
+        self._knows_layers = known
+
     def _probes_first_batch(self) -> bool:
         return isinstance(self.probe, str)
 
@@ -293,11 +325,12 @@ class GradientMonitor(keras.callbacks.Callback):
         batch = session.batch if session else None
         if session is None or batch is None or batch is WANTED:
             return
-        inputs = (
-            keras.utils.unpack_x_y_sample_weight(batch)[0] if self._probes_first_batch() else batch
-        )
+        inputs, targets = batch, None
+        if self._probes_first_batch():
+            inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
         try:
-            rows = ActivationProbe(self.model, inputs).measure()
+            probe = ActivationProbe(self.model, inputs)
+            rows, outcomes = probe.measure(), probe.outcomes(targets)
         except Exception as error:
             warnings.warn(
                 f"GradientMonitor cannot probe the activations: {in_one_line(error)}. "
@@ -307,6 +340,7 @@ class GradientMonitor(keras.callbacks.Callback):
             session.batch = None
             return
         self._record.add_activations(rows)
+        self._record.add_outcomes(outcomes)
         if self._event_file:
             self._event_file.write_activations(self._next_step - 1, rows)
 

@@ -60,9 +60,14 @@ def set_log_scale(ax: "Axes", values: np.ndarray) -> None:
 
 def label_steps(ax: "Axes") -> None:
     """Count the horizontal axis in whole steps."""
+    ax.set_xlabel("step")
+    count_in_whole_numbers(ax)
+
+
+def count_in_whole_numbers(ax: "Axes") -> None:
+    """Let no tick of the horizontal axis stand between two whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    ax.set_xlabel("step")
     whole = MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
     ax.xaxis.set_major_locator(whole)
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from keras_trainkit import _archive as archive
 from keras_trainkit._npz_members import Members
+from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.nonfinite import NonFinite
 
 HOLDS = "keras_trainkit.History"
-VERSION = 3
+VERSION = 4
+_WITHOUT_FACTS = 3
 # The kinds of numbers that arrays hold.
 _ARRAYS = {
     "steps": "iu",
@@ -23,8 +25,9 @@ _ARRAYS = {
     "noise": "iuf",
     "histograms": "u",
 }
-_FIELDS = (*_ARRAYS, "variables", "logs", "activations")
-_OF_ACTIVATIONS = {"epochs": "iu", "table": "biuf"}
+_FIELDS = (*_ARRAYS, "variables", "logs", "activations", "outcomes")
+_OF_PROBE = {"epochs": "iu", "table": "biuf"}
+_NAMES_OF_PROBES = {"activations": ("layers", "kinds"), "outcomes": ("names",)}
 # JSON alone, which held the events of version 2, has no tuples.
 _FACTS = {
     field.name: field.type if isinstance(field.type, type) else (tuple, list)
@@ -50,6 +53,8 @@ def write(path: str, fields: Mapping[str, Any], statistics: Sequence[str]) -> No
         "logs": {name: np.asarray(values) for name, values in fields["logs"].items()},
         "activations": None if activations is None else vars(activations),
         "events": [asdict(event) for event in fields["events"]],
+        "facts": None if fields["facts"] is None else fields["facts"].to_dict(),
+        "outcomes": None if fields["outcomes"] is None else vars(fields["outcomes"]),
     }
     archive.write(path, content, HOLDS, compressed=True)
 
@@ -57,14 +62,16 @@ def write(path: str, fields: Mapping[str, Any], statistics: Sequence[str]) -> No
 def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     """Return the fields; columns of the table that an older version lacks are NaN.
 
-    `activations` is a dict of the fields of `Activations`, or None.
+    `activations` is a dict of the fields of `Activations`, or None; so with `outcomes`.
 
     A file that is damaged, is something else or is of a newer version raises any `Exception`.
     """
     is_old = "format.npy" in members.unread
     content = _old_content(members) if is_old else archive.state_in(members, HOLDS)
-    if content["version"] != VERSION:
+    if content["version"] not in (_WITHOUT_FACTS, VERSION):
         raise _other_version(content["version"])
+    facts = content["facts"] if content["version"] == VERSION else None
+    content = {"outcomes": None, **content}
     columns = tuple(content["statistics"])
     if columns != tuple(statistics[: len(columns)]):
         raise ValueError("its statistics are others")
@@ -72,7 +79,8 @@ def read(members: Members, statistics: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: content[name] for name in _FIELDS},
         "table": _widened(content["table"], len(statistics) - len(columns)),
-        "events": [NonFinite(**facts) for facts in content["events"]],
+        "events": [NonFinite(**event) for event in content["events"]],
+        "facts": None if facts is None else Facts.from_dict(facts),
     }
 
 
@@ -82,13 +90,13 @@ def _check(content: Mapping[str, Any]) -> None:
     _check_arrays(content, {name: _ARRAYS[name] for name in _ARRAYS if name not in optional})
     _check_text(content, "variables")
     _check_events(content["events"])
-    logs, activations = content["logs"], content["activations"]
-    if not all(isinstance(log, np.ndarray) for log in logs.values()):
+    if not all(isinstance(log, np.ndarray) for log in content["logs"].values()):
         raise ValueError("its logs are no arrays")
-    if activations is not None:
-        _check_arrays(activations, _OF_ACTIVATIONS)
-        for name in ("layers", "kinds"):
-            _check_text(activations, name)
+    for probe, names in _NAMES_OF_PROBES.items():
+        if content[probe] is not None:
+            _check_arrays(content[probe], _OF_PROBE)
+            for name in names:
+                _check_text(content[probe], name)
 
 
 def _check_arrays(content: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
@@ -136,7 +144,7 @@ def _old_content(members: Members) -> dict[str, Any]:
         **dict.fromkeys(("signal", "noise"), np.array(np.nan)),
         "histograms": None,
         **content,
-        "version": VERSION,
+        "version": _WITHOUT_FACTS,
         "variables": tuple(content["variables"].tolist()),
         "statistics": content["statistics"].tolist(),
         "logs": _below(_LOGS, content),

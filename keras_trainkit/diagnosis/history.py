@@ -2,17 +2,19 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from keras_trainkit import _archive as archive
-from keras_trainkit._validation import invalid
 from keras_trainkit.diagnosis import _export
 from keras_trainkit.diagnosis._history_file import read, write
+from keras_trainkit.diagnosis._tables import check_known, check_shapes, column
+from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.nonfinite import NonFinite
+from keras_trainkit.diagnosis.outcomes import Outcomes
 
 STATISTICS = (
     "norm",
@@ -120,6 +122,8 @@ class History:
         activations: `Activations` or `None`. Outputs of the layers. Defaults to `None`.
         events: `NonFinite` objects. What was found where gradients were not finite. Defaults to
             none.
+        facts: `Facts` or `None`. What was known before the training. Defaults to `None`.
+        outcomes: `Outcomes` or `None`. What the network puts out. Defaults to `None`.
 
     Raises:
         ValueError: if the shapes do not fit together, or `histograms` are not unsigned integers.
@@ -146,6 +150,8 @@ class History:
     histograms: np.ndarray | None = None
     activations: Activations | None = None
     events: tuple[NonFinite, ...] = ()
+    facts: Facts | None = None
+    outcomes: Outcomes | None = None
 
     def __post_init__(self) -> None:
         """Turn the fields into arrays and check their shapes."""
@@ -265,6 +271,8 @@ class History:
             fields = read(members, STATISTICS)
             if fields["activations"] is not None:
                 fields["activations"] = Activations(**fields["activations"])
+            if fields["outcomes"] is not None:
+                fields["outcomes"] = Outcomes(**fields["outcomes"])
             return cls(**fields)
 
     def to_csv(self, path: str | os.PathLike) -> None:
@@ -296,26 +304,6 @@ def _unreadable(path: str | os.PathLike, error: Exception) -> ValueError:
         f"`path` must be an undamaged file written by History.save. "
         f"Received: path={os.fspath(path)!r} ({archive.reason_of(error)})"
     )
-
-
-def check_shapes(record: object, axes: Mapping[str, Mapping[str, int]]) -> None:
-    """Raise if an array of `record` has not the axes given for it, as names with lengths."""
-    for name, lengths in axes.items():
-        array, shape = getattr(record, name), tuple(lengths.values())
-        if array is not None and array.shape != shape:
-            raise invalid(f"{name}.shape", f"({', '.join(lengths)}) = {shape}", array.shape)
-
-
-def check_known(statistic: str, known: Sequence[str]) -> None:
-    """Raise if there is no statistic of this name."""
-    if statistic not in known:
-        listed = ", ".join(known)
-        raise KeyError(f"`statistic` must be one of {listed}. Received: {statistic!r}")
-
-
-def column(table: np.ndarray, names: Sequence[str], statistic: str) -> np.ndarray:
-    """Return the values of one statistic as float64, without the last axis."""
-    return table[..., names.index(statistic)].astype("float64")
 
 
 def layer_of(variable: str) -> str:

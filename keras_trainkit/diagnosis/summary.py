@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_trainkit._validation import positive
+from keras_trainkit.diagnosis._course import Course
+from keras_trainkit.diagnosis._summary.notes import notes as notes_of
+from keras_trainkit.diagnosis._summary.notes import severity, worst
+from keras_trainkit.diagnosis._summary.verdict import verdict
+from keras_trainkit.diagnosis.diagnose import diagnose
 from keras_trainkit.diagnosis.history import (
     History,
     layer_of,
@@ -16,6 +20,7 @@ from keras_trainkit.diagnosis.history import (
     short_names,
 )
 from keras_trainkit.diagnosis.nonfinite import NonFinite
+from keras_trainkit.diagnosis.thresholds import Thresholds
 
 SHOWN_EVENTS = 5
 _NORMS = ("norm", "update_norm", "weight_norm")
@@ -23,39 +28,8 @@ _COLUMNS = (*_NORMS, "max_abs", "zero_fraction", "nonfinite")
 Columns = Mapping[str, np.ndarray]
 # More variables than `MANY` are shown by layer, and of the layers so many.
 MANY, SHOWN_LAYERS = 40, 30
-DEAD_STEPS = 3
 _HEAD = ("size", "mean |g|", "max |g_i|", "zeros", "update", "non-finite", "")
-# The first words of the notes, the worst first: nothing else tells of a layer left out.
-_KINDS = ("zero", "non-finite", "dead", "vanishing")
 _LONGEST_NAME = 40
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The limits behind the notes of a summary.
-
-    A gradient is vanishing if its mean norm is below both limits: small in itself, and small
-    beside the largest one of the model.
-
-    Args:
-        vanishing_norm: float > 0. Limit of the mean gradient norm. Defaults to `1e-4`.
-        vanishing_share: float > 0. Limit of its share of the largest one. Defaults to `1e-3`.
-
-    Raises:
-        ValueError: if a limit is not a number > 0.
-
-    Reference:
-        Zhang et al. (2021), AUTOTRAINER: An Automatic DNN Training Problem Detection and Repair
-        System, ICSE 2021: both values.
-    """
-
-    vanishing_norm: float = 1e-4
-    vanishing_share: float = 1e-3
-
-    def __post_init__(self) -> None:
-        """Check the limits."""
-        positive("vanishing_norm", self.vanishing_norm)
-        positive("vanishing_share", self.vanishing_share)
 
 
 DEFAULTS = Thresholds()
@@ -96,6 +70,7 @@ class Summary:
         events: tuple of `NonFinite`. Shown below the table, at most the first 5.
         layers: tuple of `VariableSummary`, the same for all variables of a layer together. `note`
             is the worst of theirs.
+        verdict: tuple of strings. The last lines: what is wrong, and the next step to take.
     """
 
     title: str
@@ -105,6 +80,7 @@ class Summary:
     clipping: float = math.nan
     events: tuple[NonFinite, ...] = ()
     layers: tuple[VariableSummary, ...] = ()
+    verdict: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the table, by layer if there are many variables."""
@@ -114,14 +90,16 @@ class Summary:
         lines = self._lines(self.layers, names, "layer", SHOWN_LAYERS)
         more = len(self.layers) - SHOWN_LAYERS
         rest = f"... and {more} more layers; " if more > 0 else ""
-        return "\n".join((*lines, f"{rest}each variable: print(summary.in_full())"))
+        in_full = f"{rest}each variable: print(summary.in_full())"
+        return "\n".join((*lines, in_full, *self.verdict))
 
     __repr__ = __str__
 
     def in_full(self) -> str:
         """Return the table with a line for each variable."""
         names = variable_names(self.rows)
-        return "\n".join(self._lines(self.rows, names, "variable", len(names)))
+        lines = self._lines(self.rows, names, "variable", len(names))
+        return "\n".join((*lines, *self.verdict))
 
     def _lines(
         self, rows: Sequence[VariableSummary], names: Sequence[str], kind: str, most: int
@@ -158,28 +136,19 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
     """
     thresholds = thresholds or DEFAULTS
     columns = {name: history[name] for name in _COLUMNS}
-    means = [_over_finite(np.mean, column) for column in columns["norm"].T]
-    limit = thresholds.vanishing_share * max((m for m in means if np.isfinite(m)), default=0.0)
-    limit = min(limit, thresholds.vanishing_norm)
+    course = Course(history)
+    notes, legend = notes_of(course, thresholds)
     rows = tuple(
-        _row(columns, history.sizes, name, [i], _note(columns, history.steps, i, means[i], limit))
+        _row(columns, history.sizes, name, [i], notes[i])
         for i, name in enumerate(history.variables)
     )
-    owners = [layer_of(name) for name in history.variables]
-    members = {layer: [i for i, own in enumerate(owners) if own == layer] for layer in owners}
     layers = tuple(
-        _row(columns, history.sizes, layer, indices, _worst_note([rows[i].note for i in indices]))
-        for layer, indices in members.items()
+        _row(columns, history.sizes, layer, members, worst([notes[i] for i in members]))
+        for layer, members in (
+            (layer, np.flatnonzero(course.owners == i).tolist())
+            for i, layer in enumerate(course.layers)
+        )
     )
-    meanings = {
-        "zero": "zero: no gradient ever reached this variable",
-        "non-finite": "non-finite: at some step the gradient held NaN or infinity",
-        "dead": "dead: gradients reached this variable, and from that step on none does",
-        "vanishing": f"vanishing: mean |g| < {limit:.1e}, the smaller of "
-        f"{thresholds.vanishing_norm:g} and {thresholds.vanishing_share:g} of the largest",
-    }
-    notes = {row.note.partition(" ")[0] for row in rows}
-    legend = tuple(text for note, text in meanings.items() if note in notes)
     return Summary(
         _title(history),
         rows,
@@ -188,6 +157,7 @@ def summarize(history: History, thresholds: Thresholds | None = None) -> Summary
         history.clipping,
         history.events,
         layers,
+        verdict(diagnose(history, thresholds)),
     )
 
 
@@ -213,27 +183,6 @@ def _row(
     )
 
 
-def _note(columns: Columns, steps: np.ndarray, index: int, mean_norm: float, limit: float) -> str:
-    """Return what is remarkable about a variable, the worst alone."""
-    norms = columns["norm"][:, index]
-    if np.nansum(columns["nonfinite"][:, index]):
-        return "non-finite"
-    if mean_norm == 0:
-        return "zero"
-    given = ~np.isnan(norms)  # A step may leave a variable out.
-    reached = np.flatnonzero(norms[given])
-    unreached = steps[given][reached[-1] + 1 :] if reached.size else steps[:0]
-    if len(unreached) >= DEAD_STEPS:
-        return f"dead since step {unreached[0]}"
-    return "vanishing" if mean_norm < limit else ""
-
-
-def _worst_note(notes: Sequence[str]) -> str:
-    worst = min(notes, key=_severity)
-    count = sum(_severity(note) == _severity(worst) for note in notes)
-    return f"{worst} ({count} of {len(notes)})" if worst and count < len(notes) else worst
-
-
 def _over_finite(reduce: Callable, values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(reduce(finite)) if finite.size else math.nan
@@ -249,14 +198,9 @@ def _title(history: History) -> str:
     )
 
 
-def _severity(note: str) -> int:
-    """Return 0 for the worst kind of note, and most for none."""
-    return ([*_KINDS, ""]).index(note.partition(" ")[0])
-
-
 def _worst_first(rows: Sequence[VariableSummary], names: Sequence[str]) -> list[_Row]:
     """Return rows and their names by what is noted, then as they were: from input to output."""
-    return sorted(zip(rows, names, strict=True), key=lambda pair: _severity(pair[0].note))
+    return sorted(zip(rows, names, strict=True), key=lambda pair: severity(pair[0].note))
 
 
 def variable_names(rows: Sequence[VariableSummary]) -> list[str]:

@@ -4,7 +4,19 @@ import dataclasses
 
 import numpy as np
 
-from keras_trainkit.diagnosis import STATISTICS, Activations, History, NonFinite
+from keras_trainkit.diagnosis import (
+    STATISTICS,
+    Activations,
+    ArrayFacts,
+    Facts,
+    History,
+    LayerFacts,
+    NonFinite,
+    OptimizerFacts,
+    Outcomes,
+    OutputFacts,
+    PlanFacts,
+)
 
 
 def history(layers=3, steps=10, epochs=2, decay=0.1):
@@ -41,6 +53,19 @@ def event(**changes):
     return NonFinite(**{**facts, **changes})
 
 
+def facts():
+    """Return what is known of a small classifier, its data and its plan."""
+    scales = (0.5, 1.0, 1.5)
+    y = ArrayFacts("y", (40,), "int64", 40, 0.8, 0.4, 0.0, 1.0, scales, classes={0.0: 1, 1.0: 3})
+    return Facts(
+        layers=(LayerFacts("dense_0", "Dense", 2, "relu", (2,), 8, fan_in=3, rate=0, momentum=0),),
+        outputs=(OutputFacts("dense_0", "relu", (2,), "mse", metrics=("mae",), target=y),),
+        optimizer=OptimizerFacts("Adam", 0.001, adaptive=True),
+        inputs=(ArrayFacts("x", (40, 3), "float32", 40, 0.0, 1.0, -2.0, 2.0, scales),),
+        plan=PlanFacts(rows=40, batch_size=8, epochs=2, steps=5),
+    )
+
+
 def full_history(layers=3, steps=10, epochs=2, decay=0.1):
     """Return a record in which nothing is left out."""
     record = history(layers, steps, epochs, decay)
@@ -52,6 +77,8 @@ def full_history(layers=3, steps=10, epochs=2, decay=0.1):
     table[:, ::2, 3], table[:, 1::2, 4] = 0.25, 0.75
     return dataclasses.replace(
         record,
+        facts=facts(),
+        outcomes=Outcomes(np.arange(epochs), ["dense_0"], np.full((epochs, 1, 5), 0.5)),
         signal=np.linspace(1.0, 2.0, steps),
         noise=np.linspace(30.0, 60.0, steps),
         histograms=counts,
@@ -66,7 +93,7 @@ def assert_same_history(loaded, record):
     """Assert that two records hold the same, down to the types of arrays."""
     for field in dataclasses.fields(History):
         mine, theirs = getattr(loaded, field.name), getattr(record, field.name)
-        if field.name == "activations" and theirs is not None:
+        if field.name in ("activations", "outcomes") and theirs is not None:
             mine, theirs = vars(mine), vars(theirs)
         assert_same(mine, theirs)
 

@@ -118,7 +118,7 @@ def snapshot(path):
 
 
 def from_the_future(path):
-    change(path, version=4)
+    change(path, version=5)
 
 
 def other_columns(path):
@@ -259,7 +259,7 @@ def test_an_error_says_what_is_wrong_with_the_file(tmp_path):
         History.load(path)
     assert str(error.value) == (
         "`path` must be an undamaged file written by History.save. "
-        f"Received: path={str(path)!r} (its version is 4, this is 3)"
+        f"Received: path={str(path)!r} (its version is 5, this is 4)"
     )
 
 
@@ -271,7 +271,14 @@ def test_missing_file_is_a_missing_file(tmp_path):
 FIELDS = [field.name for field in dataclasses.fields(History)]
 NO_FIELDS = [None, [], {}, "text", 7, [1, 2], np.array("text"), np.zeros((2, 2), "c8"), ("a", 1)]
 # A history may be without these, and a dict without logs is one of logs.
-MAY_BE = {"histograms": [None], "activations": [None], "logs": [{}], "events": [[]]}
+MAY_BE = {
+    "histograms": [None],
+    "activations": [None],
+    "facts": [None],
+    "outcomes": [None],
+    "logs": [{}],
+    "events": [[]],
+}
 
 
 def refuses(path):
@@ -289,9 +296,15 @@ def test_a_field_that_is_missing_or_another_thing_is_one_clear_error(name, tmp_p
     path = tmp_path / "run.npz"
     content = content_of(path)
     others = [content | {name: value} for value in NO_FIELDS if not may_be(name, value)]
-    for changed in ({key: content[key] for key in content if key != name}, *others):
+    without = {key: content[key] for key in content if key != name}
+    for changed in (*others, *([without] if name != "outcomes" else [])):
         archive.write(str(path), changed, HOLDS)
         refuses(path)
+
+
+def test_a_file_without_outcomes_can_be_read(tmp_path):
+    change(tmp_path / "run.npz", outcomes=None)
+    assert History.load(tmp_path / "run.npz").outcomes is None
 
 
 def may_be(name, value):
@@ -356,7 +369,7 @@ def flip(path, content, bit):
 
 
 @pytest.mark.parametrize("every", [211, pytest.param(1, marks=ON_TORCH_IN_THE_LONG_FORM)])
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 4])
 def test_a_flipped_bit_loses_nothing_silently(every, version, tmp_path):
     """All bits that say how long something in the directory is, and some of all others."""
     path = tmp_path / "run.npz"

@@ -18,7 +18,8 @@ dense_0/kernel     6  1.00e-01   5.00e-02  25.0 %  1.00e-03           0
 dense_0/bias       2  1.00e-01   5.00e-02  25.0 %  1.00e-03           0
 dense_1/kernel     6  1.00e+00   5.00e-01  25.0 %  1.00e-03           0
 dense_1/bias       2  1.00e+00   5.00e-01  25.0 %  1.00e-03           0
------------------------------------------------------------------------------------"""
+-----------------------------------------------------------------------------------
+Verdict: nothing that is wrong was found."""
 
 
 def test_table_is_aligned_and_short():
@@ -44,13 +45,13 @@ def test_rows_hold_the_numbers_of_the_finite_steps():
     assert row.size == 6
     assert row.mean_norm == pytest.approx((5 + 8) / 9)
     assert row.update_ratio == pytest.approx(0.001)
-    assert (row.nonfinite, row.note) == (3, "non-finite")
+    assert (row.nonfinite, row.note) == (3, "non-finite since step 0")
 
 
 def test_notes_name_their_limit():
     summary = summarize(history(layers=6, decay=0.12))
     assert [row.note for row in summary.rows][::2] == ["vanishing", "", "", "", "", ""]
-    assert "mean |g| < 1.0e-04, the smaller of 0.0001 and 0.001 of the largest" in str(summary)
+    assert "median |g| < 1.0e-04, the smaller of 0.0001 and 0.001 of the largest" in str(summary)
     assert not any(row.note for row in summarize(history(layers=6), Thresholds(1e-6)).rows)
 
 
@@ -111,15 +112,17 @@ def test_many_variables_are_shown_by_layer_and_all_of_them_on_request():
     ]
     notes = ["zero (1 of 2)", "zero", "dead since step 5 (1 of 2)"]
     assert [line.split(" 0  ")[-1] for line in lines[4:7]] == notes
-    assert lines[-1] == "... and 20 more layers; each variable: print(summary.in_full())"
-    assert len(lines) == 4 + 30 + 1 + 2 + 1
+    assert lines[-3] == "... and 20 more layers; each variable: print(summary.in_full())"
+    assert lines[-2].startswith("Verdict: nothing that is wrong was found; worth a look: ")
+    assert lines[-1].startswith("Next: nothing has to be done; what may help: ")
+    assert len(lines) == 4 + 30 + 1 + 2 + 3
     full = summary.in_full().splitlines()
     assert [line.split()[0] for line in full[4:7]] == [
         "dense_30/bias",
         "dense_45/kernel",
         "dense_45/bias",
     ]
-    assert len(full) == 4 + 100 + 1 + 2
+    assert len(full) == 4 + 100 + 1 + 2 + 2
     assert max(map(len, lines[1:])) < 100
 
 
@@ -188,6 +191,41 @@ def test_noise_scale_and_clipping_are_the_second_line_when_known(signal, clipped
 def test_first_events_stand_below_the_table():
     events = [event(step=step, since=step - 1) for step in range(7)]
     record = dataclasses.replace(history(layers=1), events=events[:5])
-    assert str(summarize(record)).splitlines()[-5:] == list(map(str, events[:5]))
-    lines = str(summarize(dataclasses.replace(record, events=events))).splitlines()
+    assert above_the_verdict(record)[-5:] == list(map(str, events[:5]))
+    lines = above_the_verdict(dataclasses.replace(record, events=events))
     assert lines[-2:] == [str(events[4]), "... and 2 more events"]
+
+
+def above_the_verdict(record):
+    lines = str(summarize(record)).splitlines()
+    return lines[: [line.startswith("Verdict: ") for line in lines].index(True)]
+
+
+def test_one_explosion_hides_no_other_layer():
+    norms = np.ones((10, 6))
+    norms[1, 0:4], norms[:, 4:] = 1e16, 1e-6
+    notes = [row.note for row in summarize(with_values(history(), "norm", norms)).rows]
+    assert notes[::2] == ["exploded at step 1", "", "vanishing"]
+
+
+def test_what_is_dead_after_an_explosion_says_both():
+    norms = np.ones((10, 6))
+    norms[1], norms[2:, 0:2] = 1e16, 1e-9
+    norms[2:, 2] = 0.0
+    rows = summarize(with_values(history(), "norm", norms)).rows
+    assert [row.note for row in rows[:3]] == [
+        "exploded at step 1, dead since step 2",
+        "exploded at step 1, dead since step 2",
+        "dead since step 2",
+    ]
+
+
+def test_the_verdict_names_what_is_wrong_and_the_next_step():
+    moves = with_values(history(steps=60), "update_norm", 2.0)
+    record = dataclasses.replace(moves, logs={"loss": np.array([1.0, 3.0, 2.0, 4.0])})
+    lines = summarize(record).verdict
+    assert lines[0].startswith("Verdict: learning rate too high. One of the first steps changed")
+    assert "Next: measure which learning rate fits:" in lines
+    assert lines[-1] == "    print(find_learning_rate(model, x, y))"
+    assert str(summarize(record)).endswith("\n".join(lines))
+    assert summarize(record).in_full().endswith("\n".join(lines))

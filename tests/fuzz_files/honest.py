@@ -48,10 +48,10 @@ class Kind:
 def load(path: str) -> dict[str, Any]:
     """Return the fields of a history."""
     fields = vars(History.load(path))
-    activations = fields["activations"]
+    probes = {name: fields[name] for name in ("activations", "outcomes")}
     return {
         **fields,
-        "activations": activations and vars(activations),
+        **{name: probe and vars(probe) for name, probe in probes.items()},
         "events": [dataclasses.asdict(event) for event in fields["events"]],
     }
 

@@ -1,20 +1,21 @@
 """What the layers of a model put out on one batch, seen between two training steps."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_trainkit._backend import isolated_pass
-from keras_trainkit._keras_internals import keeping_losses, layers_of
+from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
+from keras_trainkit._untouched import untouched
 from keras_trainkit._variable_paths import repeats
 from keras_trainkit.diagnosis.history import layer_of
+from keras_trainkit.diagnosis.outcomes import outcome
 
 # What an activation function or layer is called, in lower case, and its kind.
 KINDS = {
@@ -42,11 +43,15 @@ class ActivationProbe:
         model: built `keras.Model`. On JAX its variables must be up to date, as they are in
             `Callback.model`.
         batch: array, or nested arrays, that `model(batch)` takes.
+
+    Attributes:
+        outputs: what the model returned in the last pass. `None` before.
     """
 
     def __init__(self, model: keras.Model, batch: Any) -> None:
         self.model = model
         self.batch = batch
+        self.outputs: Any = None
 
     def measure(self) -> list[tuple[str, str, Row]]:
         """Return the path, the kind and the statistics of each layer, in the order of first calls.
@@ -56,14 +61,10 @@ class ActivationProbe:
         """
         log: list[tuple[keras.Layer, Row]] = []
         layers = layers_of(self.model)
-        with isolated_pass(), keras.StatelessScope(), ExitStack() as stack:
-            for layer in layers:
-                stack.enter_context(_restored(layer))
-            # The losses of the last step stay; those of this pass end with the scope.
-            stack.enter_context(keeping_losses(self.model))
+        with untouched(self.model), ExitStack() as stack:
             for layer in _whole(layers):
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
-            self.model(self.batch, training=False)
+            self.outputs = self.model(self.batch, training=False)
         latest = {id(layer): (layer, row) for layer, row in log}
         paths = [_path(layer) for layer, _ in latest.values()]
         return [
@@ -71,18 +72,24 @@ class ActivationProbe:
             for path, mark, (layer, row) in zip(paths, repeats(paths), latest.values(), strict=True)
         ]
 
+    def outcomes(self, targets: Any = None) -> list[tuple[str, Row]]:
+        """Return the name and the statistics of each output in the last pass.
 
-@contextmanager
-def _restored(layer: keras.Layer) -> Iterator[None]:
-    """Undo what is set on a layer, such as the dropout mask of a recurrent cell."""
-    own = vars(layer)
-    before = dict(own)
-    try:
-        yield
-    finally:
-        own.update(before)
-        for name in own.keys() - before.keys():
-            del own[name]
+        Args:
+            targets: what `fit` compares the outputs with, nested like them; `None` if not known.
+        """
+        outputs = keras.tree.flatten(self.outputs)
+        known = [] if targets is None else keras.tree.flatten(targets)
+        known = known if len(known) == len(outputs) else [None] * len(outputs)
+        names = getattr(self.model, "output_names", None) or ()
+        names = (
+            names if len(names) == len(outputs) else [f"output_{i}" for i in range(len(outputs))]
+        )
+        return [
+            (name, outcome(values, None if target is None else float64_if_readable(target)))
+            for name, output, target in zip(names, outputs, known, strict=True)
+            if (values := _values(output)) is not None
+        ]
 
 
 def _whole(layers: list[keras.Layer]) -> list[keras.Layer]:

@@ -1,8 +1,9 @@
 """The host's side of a training record while it grows."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import numpy as np
 from keras_trainkit._variable_paths import path_of, repeats
 from keras_trainkit.callbacks._gradient_monitor.recorder import STEP_FACTS
 from keras_trainkit.callbacks._gradient_monitor.reductions import REDUCTIONS
-from keras_trainkit.diagnosis import ACTIVATION_STATISTICS, Activations, History, NonFinite
+from keras_trainkit.diagnosis import (
+    ACTIVATION_STATISTICS,
+    OUTCOME_STATISTICS,
+    Activations,
+    Facts,
+    History,
+    NonFinite,
+    Outcomes,
+)
 from keras_trainkit.diagnosis.history import (
     BINS,
     STATISTICS,
@@ -79,10 +88,14 @@ class Record:
 
     Args:
         limit: integer >= 2. Number of steps, and of epochs, kept.
+
+    Attributes:
+        facts: `Facts` or None. What was known before the first step.
     """
 
     def __init__(self, limit: int) -> None:
         self.names: tuple[str, ...] = ()
+        self.facts: Facts | None = None
         self._limit = limit
         self._steps: list[Step] = []
         self._last: Step | None = None
@@ -92,6 +105,7 @@ class Record:
         self._logs: list[dict[str, float]] = []
         self._sizes: list[int] = []
         self._activations: list[tuple[int, list[tuple[str, str, Sequence[float]]]]] = []
+        self._outcomes: list[tuple[int, list[tuple[str, Sequence[float]]]]] = []
 
     def begin_epoch(self, epoch: int) -> None:
         """Count what follows to `epoch`."""
@@ -115,6 +129,10 @@ class Record:
     def add_activations(self, rows: list[tuple[str, str, Sequence[float]]]) -> None:
         """Append what a probe measured at the end of the epoch."""
         self._keep(self._activations, (self._epoch, rows))
+
+    def add_outcomes(self, rows: list[tuple[str, Sequence[float]]]) -> None:
+        """Append what the network put out at the end of the epoch."""
+        self._keep(self._outcomes, (self._epoch, rows))
 
     def end_epoch(self, logs: Mapping[str, float]) -> None:
         """Keep what `fit` logged for the epoch."""
@@ -148,7 +166,9 @@ class Record:
             if has_counts
             else None,
             activations=self._probed(),
+            outcomes=self._put_out(),
             events=tuple(events),
+            facts=self.facts,
         )
 
     def get_state(self) -> dict[str, Any]:
@@ -162,6 +182,8 @@ class Record:
             "counts": self._counts,
             "logs": self._logs,
             "activations": self._activations,
+            "facts": self.facts and self.facts.to_dict(),
+            "outcomes": self._outcomes,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -172,6 +194,16 @@ class Record:
         self._epoch = state["epoch"]
         self._sums, self._counts = state["sums"].copy(), state["counts"].copy()
         self._logs, self._activations = list(state["logs"]), list(state["activations"])
+        if state.get("facts"):
+            self._continue_facts(state["facts"])
+        self._outcomes = list(state.get("outcomes", []))  # Older states have none.
+
+    def _continue_facts(self, state: dict[str, Any]) -> None:
+        """Take the facts of the beginning; of how long to train, those of the script as it is."""
+        # Those of another version stay unread, and this fit's own stand in for them.
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            first = Facts.from_dict(state)
+            self.facts = replace(first, plan=self.facts.plan) if self.facts else first
 
     def _keep(self, kept: list, item: Any) -> None:
         """Append to a list of at most `limit`."""
@@ -200,6 +232,19 @@ class Record:
             layers=tuple(kinds),
             kinds=tuple(kinds.values()),
             table=np.array([[table.get(layer, blank) for layer in kinds] for table in tables]),
+        )
+
+    def _put_out(self) -> Outcomes | None:
+        if not self._outcomes:
+            return None
+        names = tuple(dict.fromkeys(name for _, rows in self._outcomes for name, _ in rows))
+        blank = [math.nan] * len(OUTCOME_STATISTICS)
+        return Outcomes(
+            epochs=np.array([epoch for epoch, _ in self._outcomes]),
+            names=names,
+            table=np.array(
+                [[dict(rows).get(name, blank) for name in names] for _, rows in self._outcomes]
+            ).reshape(len(self._outcomes), len(names), len(OUTCOME_STATISTICS)),
         )
 
 

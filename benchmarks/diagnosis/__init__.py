@@ -1,0 +1,1 @@
+"""Labelled trainings, broken and healthy, on which the diagnosis is tuned and reported."""

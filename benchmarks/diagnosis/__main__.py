@@ -1,0 +1,73 @@
+"""Diagnose the labelled trainings and print how often that was right.
+
+    python -m benchmarks.diagnosis --half tuned --seeds 1 --only learning_rate
+    python -m benchmarks.diagnosis --half reported --seeds 3 --keep torch.json
+    python -m benchmarks.diagnosis --agreement tensorflow.json jax.json torch.json
+
+The environment variable KERAS_BACKEND chooses the backend. `--half tuned` lists what was missed.
+"""
+
+import argparse
+import re
+import sys
+import warnings
+
+import keras
+
+from benchmarks.diagnosis import report
+from benchmarks.diagnosis.broken import cases as broken_cases
+from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.healthy import cases as healthy_cases
+from benchmarks.diagnosis.running import run
+from benchmarks.diagnosis.split import HALVES, halves
+
+
+def arguments() -> argparse.Namespace:
+    """Return the arguments of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--half", choices=(*HALVES, "both"), default="tuned")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
+    parser.add_argument("--only", default="", help="regular expression in a name or label")
+    parser.add_argument("--preflight", action="store_true", help="do not train")
+    parser.add_argument("--keep", default="", help="JSON file to write")
+    parser.add_argument("--agreement", nargs="+", help="JSON files of several backends")
+    return parser.parse_args()
+
+
+def chosen(half: str, only: str) -> list[Case]:
+    """Return the cases of a half, or both, in whose name or label an expression is found."""
+    found = halves((*broken_cases(), *healthy_cases()))
+    cases = [case for name in HALVES if half in (name, "both") for case in found[name]]
+    return [case for case in cases if re.search(only, f"{case.name} {case.label}")]
+
+
+def main() -> None:
+    """Run the cases and print the tables."""
+    given = arguments()
+    if given.agreement:
+        print(f"findings that all have: {report.agreement(given.agreement)}")
+        return
+    warnings.simplefilter("ignore")
+    cases = chosen(given.half, given.only)
+    runs = []
+    for number, case in enumerate(cases, 1):
+        print(f"\r{number} of {len(cases)}: {case.name:60}", end="", file=sys.stderr, flush=True)
+        runs += [run(case, seed, not given.preflight) for seed in range(given.seeds)]
+    print(file=sys.stderr)
+    backend = keras.backend.backend()
+    broken = sum(bool(case.faults) for case in cases)
+    print(
+        f"{given.half} half, {given.seeds} seeds, Keras {keras.__version__} on {backend}: "
+        f"{broken} broken and {len(cases) - broken} healthy cases, {len(runs)} runs\n"
+    )
+    if given.half == "tuned":
+        print("\n".join((*report.misses(runs), "")))
+    print("\n".join(report.lines(runs)))
+    if given.keep:
+        report.keep(runs, backend, given.keep)
+
+
+if __name__ == "__main__":
+    main()

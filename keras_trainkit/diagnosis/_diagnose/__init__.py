@@ -1,0 +1,1 @@
+"""Rules over records of trainings, and what explains what."""

@@ -1,0 +1,81 @@
+"""Which finding explains which: the root is shown, and what follows from it beneath."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keras_trainkit.diagnosis.finding import SEVERITIES, Finding
+
+_FLAT = ("no_learning", "constant_predictions", "slow_convergence", "underfitting")
+_BLOWN = ("exploding_gradient", "non_finite", "oscillating_loss", "dead_units", "saturated_units")
+_HEAD = ("vanishing_gradient", "imbalanced_updates", *_FLAT)
+_RATE = ("learning_rate_too_high", "learning_rate_too_low")
+# What each finding explains, by detail or condition; first comes what is nearest to the root.
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "bad_data": ("non_finite", *_FLAT, "overfitting", "metric_does_not_fit"),
+    "label_encoding": (*_BLOWN, *_HEAD, "overfitting", "metric_does_not_fit"),
+    "label_shape_broadcast": (*_BLOWN, *_RATE, *_HEAD),
+    "validation_mismatch": ("overfitting", "batch_norm_gap"),
+    "unshuffled_split": ("overfitting", "oscillating_loss", *_FLAT),
+    "class_imbalance": ("constant_predictions",),
+    "wrong_output_activation": (*_BLOWN, *_HEAD, "loss_always_zero"),
+    "wrong_loss": (*_BLOWN, *_HEAD, "metric_does_not_fit"),
+    "symmetric_weights": (*_HEAD, "dead_units"),
+    "unnormalized_input": (*_BLOWN, "learning_rate_too_high", *_HEAD),
+    "unnormalized_target": (*_BLOWN, *_RATE, *_HEAD),
+    "dependent_examples": (*_FLAT, "overfitting"),
+    "no_nonlinearity": ("underfitting", "no_learning", "constant_predictions"),
+    "excess_regularization": (*_BLOWN, *_HEAD),
+    "learning_rate_too_high": (*_BLOWN, *_FLAT, "imbalanced_updates", "vanishing_gradient"),
+    "exploding_gradient": (*_BLOWN, *_FLAT, "vanishing_gradient"),
+    "dead_units": ("vanishing_gradient", "no_learning", "constant_predictions"),
+    "saturated_units": ("vanishing_gradient", *_FLAT),
+    "frozen_layer": _FLAT,
+    "vanishing_gradient": ("imbalanced_updates", *_FLAT),
+    "learning_rate_too_low": _FLAT,
+    "too_few_updates": ("moving_statistics_behind", *_FLAT),
+    "moving_statistics_behind": ("batch_norm_gap", "overfitting"),
+    "non_finite": _FLAT,
+    "oscillating_loss": _FLAT,
+    "too_small_batch": ("batch_norm_gap", "oscillating_loss"),
+    "batch_norm_gap": ("overfitting",),
+    "no_learning": ("constant_predictions", "slow_convergence", "underfitting"),
+    "metric_does_not_fit": (),
+}
+
+
+def rooted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that no other explains, the worst first, with what they explain.
+
+    A root is as grave as the gravest that it explains.
+    """
+    roots: list[Finding] = []
+    for finding in sorted(findings, key=lambda each: (each.severity == "info", _depth(each))):
+        cause = next((i for i, root in enumerate(roots) if _explains(root, finding)), None)
+        if cause is None:
+            roots.append(finding)
+        else:
+            roots[cause] = _with(roots[cause], finding)
+    return tuple(sorted(roots, key=lambda root: (_mildness(root), _depth(root))))
+
+
+def _with(root: Finding, consequence: Finding) -> Finding:
+    severity = min(root, consequence, key=_mildness).severity
+    return replace(root, severity=severity, consequences=(*root.consequences, consequence))
+
+
+def _mildness(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)
+
+
+def _depth(finding: Finding) -> int:
+    """Return how far a finding is from the root, by where it stands among the causes."""
+    names = list(EXPLAINS)
+    known = [names.index(name) for name in (finding.detail, finding.condition) if name in EXPLAINS]
+    return known[0] if known else len(names)
+
+
+def _explains(cause: Finding, finding: Finding) -> bool:
+    if cause.severity == "info" != finding.severity:
+        return False
+    named = EXPLAINS.get(cause.detail, EXPLAINS.get(cause.condition, ()))
+    return finding.name in named or (not finding.detail and finding.condition in named)

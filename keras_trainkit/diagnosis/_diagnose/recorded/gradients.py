@@ -1,0 +1,279 @@
+"""Rules over gradients by depth and time: vanishing, exploding, not finite, unequal."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_trainkit.diagnosis._course import DEAD_STEPS, JUMP, Course
+from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.recorded.progress import limited
+from keras_trainkit.diagnosis._diagnose.recorded.works import learns, log, severity
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+from keras_trainkit.diagnosis.history import layer_of
+
+_KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "embeddings")
+_LAYERS = 3
+
+
+def non_finite(case: Case) -> Iterator[Finding]:
+    """Find numbers that are NaN or infinite: in the events of the monitor, or in the logs."""
+    events = case.history.events if case.history else ()
+    broken = [event for event in events if event.cause != "overflow"]
+    loss = log(case, "loss")
+    if broken:
+        first = broken[0]
+        yield Finding(
+            "non_finite",
+            "error",
+            str(first),
+            where=first.layer or ("x" if first.cause == "data" else ""),
+            when=f"step {first.step}",
+            evidence=(Evidence("events", float(len(broken))),),
+            remedies=_of_cause(case, first.cause),
+        )
+    elif loss.size and not np.isfinite(loss).all():
+        epoch = int(np.flatnonzero(~np.isfinite(loss))[0]) + 1
+        yield Finding(
+            "non_finite",
+            "error",
+            f"The loss is not finite since epoch {epoch}.",
+            where="loss",
+            when=f"epoch {epoch}",
+            remedies=(remedies.LOOK, *remedies.scaled_rate(case, 0.1)),
+        )
+    elif events:
+        yield Finding(
+            "non_finite",
+            "info",
+            f"Loss scaling skipped {len(events)} steps, which is harmless.",
+            when=f"step {events[0].step}",
+            evidence=(Evidence("events", float(len(events))),),
+        )
+
+
+def exploding_gradient(case: Case) -> Iterator[Finding]:
+    """Find gradients that grow a thousandfold, or have spikes of that size."""
+    course = case.course
+    if course is None:
+        return
+    norm, at = course.global_norm, course.exploded
+    finite = norm[np.isfinite(norm)]
+    if at is None or not finite.size:
+        return
+    layer = course.layers[course.burst] if course.burst is not None else ""
+    first = finite[finite > 0][0]
+    step = int(course.history.steps[at])
+    yield Finding(
+        "exploding_gradient",
+        severity(case),
+        f"The gradient exploded at step {step}, beginning at {layer}: from {first:.3g} "
+        f"to {finite.max():.3g}." + _ending(course),
+        where=layer,
+        when=f"step {step}",
+        evidence=(Evidence("growth of the gradient", float(finite.max() / first), JUMP),),
+        remedies=(*remedies.scaled_rate(case, 0.1), remedies.CLIP, remedies.SCALE),
+    )
+
+
+def vanishing_gradient(case: Case) -> Iterator[Finding]:
+    """Find gradients that shrink from layer to layer towards the input, for the layers' weights."""
+    course = case.course
+    if course is None:
+        return
+    kernels = _with_kernels(course)
+    for window in _windows(course):
+        strength = _strengths(course, kernels, window)
+        seen = np.flatnonzero(strength > 0)
+        if len(seen) < _LAYERS:
+            continue
+        half = len(seen) // 2
+        lower, upper = strength[seen[:half]], strength[seen[half:]]
+        share = float(lower.min() / upper.max())
+        declines = np.median(lower) < 0.1 * np.median(upper)
+        if share < case.limits.vanishing_depth and declines:
+            weakest = kernels[seen[int(lower.argmin())]]
+            yield _vanishing(case, course, int(weakest), share)
+            return
+
+
+def _vanishing(case: Case, course: Course, layer: int, share: float) -> Finding:
+    name = course.layers[layer]
+    return Finding(
+        "vanishing_gradient",
+        severity(case),
+        f"The gradient fades on its way back to {name}: for the size of the weights it is "
+        f"{share:.1e} of that near the output.",
+        where=name,
+        evidence=(limited(case, "share of the gradient", share, "vanishing_depth"),),
+        remedies=(remedies.RELU, remedies.NORMALIZE),
+    )
+
+
+def frozen_layer(case: Case) -> Iterator[Finding]:
+    """Find layers that no gradient ever reaches, or that do not move, while others do."""
+    course = case.course
+    if course is None or len(course.norms) < DEAD_STEPS:
+        return
+    reached, moved = course.norms > 0, course.updates > 0
+    never = ~reached.any(axis=0) & ~np.isnan(course.norms).all(axis=0)
+    stuck = reached.any(axis=0) & ~moved.any(axis=0) & ~np.isnan(course.updates).all(axis=0)
+    if not moved.any():
+        return
+    for i in np.flatnonzero(never | stuck):
+        if never[i] and (_explained(course, int(i))):
+            continue
+        why = "No gradient ever reaches" if never[i] else "The optimizer never moves"
+        yield Finding(
+            "frozen_layer",
+            severity(case),
+            f"{why} {course.layers[i]}.",
+            where=course.layers[i],
+            when=f"steps 0-{int(course.history.steps[-1])}",
+            remedies=(
+                Remedy(
+                    "connect it to the loss, or take it out",
+                    "layer.trainable = False  # if that is what you want",
+                ),
+            ),
+        )
+
+
+def imbalanced_updates(case: Case) -> Iterator[Finding]:
+    """Find layers whose steps are far shorter or longer for their weights than the others'."""
+    course = case.course
+    if course is None:
+        return
+    kernels = _with_kernels(course)
+    with np.errstate(all="ignore"):
+        ratios = np.array([_median(course.ratios[:, i]) for i in kernels])
+    usual = _median(ratios[ratios > 0])
+    for i, own in zip(kernels, ratios, strict=True):
+        share = own / usual if usual > 0 else math.nan
+        if own > 0 and not case.limits.imbalance <= share <= 1 / case.limits.imbalance:
+            yield Finding(
+                "imbalanced_updates",
+                "info" if learns(case) else "warning",
+                f"The steps of {course.layers[i]} are {share:.1e} times the usual, by weight.",
+                where=course.layers[i],
+                evidence=(limited(case, "update ratio / the median", share, "imbalance"),),
+                remedies=(
+                    Remedy("steps of equal length", "keras.optimizers.Adam(1e-3)"),
+                    remedies.NORMALIZE,
+                ),
+            )
+            return
+
+
+def symmetric_weights(case: Case) -> Iterator[Finding]:
+    """Find layers whose units are all alike: weights of 0, or the same gradient for each unit."""
+    course = case.course
+    if course is None or len(course.norms) < DEAD_STEPS:
+        return
+    for i in (*_still_zero(course), *_twins(course)):
+        name = layer_of(course.history.variables[i])
+        yield Finding(
+            "symmetric_weights",
+            severity(case),
+            f"All units of {name} are alike and stay so: they began with the same weights.",
+            where=name,
+            remedies=(remedies.HE,),
+        )
+        return
+
+
+def _still_zero(course: Course) -> list[int]:
+    """Return hidden kernels that are 0 from first to last while no gradient comes."""
+    zero = (course.variable_weights == 0).all(axis=0) & (course.variable_norms == 0).all(axis=0)
+    return [
+        i for i in map(int, np.flatnonzero(zero)) if _is_kernel(course, i) and _is_hidden(course, i)
+    ]
+
+
+def _twins(course: Course) -> list[int]:
+    """Return hidden biases whose gradient was the same for all units at each step."""
+    mean, std = course.history["mean"], course.history["std"]
+    with np.errstate(all="ignore"):
+        same = (np.abs(mean) > 0) & (std <= 1e-3 * np.abs(mean))
+    # A sum of equal numbers is rounded; distinct units differ by far more.
+    always = (same | (course.variable_norms == 0)).all(axis=0) & (same.sum(axis=0) >= DEAD_STEPS)
+    several = course.history.sizes > 1
+    names = course.history.variables
+    return [
+        i
+        for i in map(int, np.flatnonzero(always & several))
+        if _is_hidden(course, i) and names[i].rpartition("/")[2] == "bias"
+    ]
+
+
+def _is_kernel(course: Course, variable: int) -> bool:
+    return course.history.variables[variable].rpartition("/")[2] in _KERNELS
+
+
+def _is_hidden(course: Course, variable: int) -> bool:
+    return bool(course.owners[variable] < len(course.layers) - 1)
+
+
+def _explained(course: Course, layer: int) -> bool:
+    """Say whether a layer that no gradient reaches lies below dead units, or holds zeros."""
+    origin, zeros = course.origin, _still_zero(course)
+    return bool(zeros) or (origin is not None and layer <= origin + 1)
+
+
+def _with_kernels(course: Course) -> np.ndarray:
+    owners = {int(course.owners[i]) for i in range(len(course.owners)) if _is_kernel(course, i)}
+    return np.array(sorted(owners), int)
+
+
+def _windows(course: Course) -> Iterator[slice]:
+    """Yield the first third of the steps, up to an explosion, and the last third."""
+    steps = len(course.history.steps)
+    third = max(steps // 3, 1)
+    yield slice(0, min(third, course.exploded if course.exploded else third))
+    yield slice(steps - third, steps)
+
+
+def _strengths(course: Course, kernels: np.ndarray, window: slice) -> np.ndarray:
+    """Return the median gradient norm of each layer for the norm of its weights."""
+    norms, weights = course.norms[window][:, kernels], course.weights[window][:, kernels]
+    with np.errstate(all="ignore"):
+        share = norms / weights
+    return np.array([_median(column) for column in share.T])
+
+
+def _ending(course: Course) -> str:
+    """Return since when the network is dead, as a sentence."""
+    since = course.silent_since[course.silent]
+    if not since.size:
+        return ""
+    step = int(course.history.steps[min(int(since.min()), len(course.history.steps) - 1)])
+    return f" Since step {step} hardly any gradient comes: units are dead."
+
+
+def _of_cause(case: Case, cause: str) -> tuple[Remedy, ...]:
+    if cause == "data":
+        return (Remedy("take out or fill the missing values", "x = np.nan_to_num(x)"),)
+    if cause == "weights":
+        return (*remedies.scaled_rate(case, 0.1), remedies.CLIP)
+    return (
+        Remedy(
+            "a loss that takes logits", "loss=keras.losses.BinaryCrossentropy(from_logits=True)"
+        ),
+        *remedies.scaled_rate(case, 0.1),
+    )
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else math.nan
+
+
+RULES: tuple[Rule, ...] = (
+    non_finite,
+    exploding_gradient,
+    vanishing_gradient,
+    frozen_layer,
+    imbalanced_updates,
+    symmetric_weights,
+)

@@ -1,0 +1,208 @@
+"""Rules over losses and metrics: does it learn, how fast, how steadily."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+# Fewer updates, or epochs, say nothing yet.
+_SOME_UPDATES, _SOME_EPOCHS = 20, 3
+
+
+def no_learning(case: Case) -> Iterator[Finding]:
+    """Find trainings that are no better at the end than a constant, or whose loss stands still."""
+    loss, known = log(case, "loss"), best_skill(case)
+    if loss.size < _SOME_EPOCHS or updates(case) < _SOME_UPDATES:
+        return
+    stands = bool(np.ptp(loss) <= 1e-4 * abs(loss[0]))
+    late = last_third(loss) < case.limits.flat_loss or updates(case) >= case.limits.few_updates
+    if known >= case.limits.no_skill or (math.isnan(known) and not stands) or not late:
+        return
+    evidence = [Evidence("fall of the loss", fall(loss))]
+    text = "The loss stays where it was: nothing is learned."
+    if not math.isnan(known):
+        evidence.append(limited(case, "skill", known, "no_skill"))
+        text = "After all epochs the network is no better than a constant answer."
+    yield Finding(
+        "no_learning",
+        "error",
+        text,
+        when=_epochs(loss),
+        evidence=tuple(evidence),
+        remedies=(remedies.FIND, remedies.SCALE),
+    )
+
+
+def slow_convergence(case: Case) -> Iterator[Finding]:
+    """Find trainings that end while the loss still falls, far from what could be reached."""
+    loss, known = log(case, "loss"), best_skill(case)
+    course = case.course
+    lost = course is not None and (course.exploded is not None or course.origin is not None)
+    if loss.size < 2 or lost or learns(case) or not is_finished(case):
+        return
+    third, few = last_third(loss), updates(case) < case.limits.few_updates
+    still = case.limits.flat_loss / 2 if few else case.limits.still_falling
+    if not (third > still and loss[-1] <= loss.min() * (1 + 1e-9)):
+        return
+    text = f"The training ended after {updates(case):,} updates while its loss was still falling."
+    yield Finding(
+        "slow_convergence",
+        "info" if math.isnan(known) else "warning",
+        text,
+        detail="too_few_updates" if few else "",
+        when=_epochs(loss),
+        evidence=(
+            limited(case, "updates", updates(case), "few_updates"),
+            Evidence("fall of the loss in the last third", third, still),
+        ),
+        remedies=(remedies.epochs(case, 10 if few else 3), *_smaller_batches(case, few)),
+    )
+
+
+def underfitting(case: Case) -> Iterator[Finding]:
+    """Find trainings that have come to rest at little skill on their own data."""
+    loss, known = log(case, "loss"), best_skill(case)
+    rests = loss.size >= 5 and last_third(loss) <= case.limits.still_falling
+    little = case.limits.no_skill <= known < case.limits.poor_skill
+    if rests and little and updates(case) >= case.limits.few_updates:
+        yield Finding(
+            "underfitting",
+            "warning",
+            "The loss has come to rest while the network fits even its training data poorly.",
+            when=_epochs(loss),
+            evidence=(limited(case, "skill", known, "poor_skill"),),
+            remedies=(remedies.WIDER, remedies.FIND),
+        )
+
+
+def oscillating_loss(case: Case) -> Iterator[Finding]:
+    """Find losses that go up about as often as down, by a large part of themselves."""
+    loss = log(case, "loss")
+    loss = loss[np.isfinite(loss)]
+    if loss.size < 6 or learns(case):
+        return
+    moves = np.diff(loss) / max(np.median(np.abs(loss)), 1e-12)
+    swing, up = float(np.median(np.abs(moves))), float((moves > 0).mean())
+    if swing >= case.limits.swing and 0.3 <= up <= 0.7:
+        yield Finding(
+            "oscillating_loss",
+            "warning",
+            "The loss jumps up and down from epoch to epoch and does not settle.",
+            when=_epochs(loss),
+            evidence=(limited(case, "median jump", swing, "swing"),),
+            remedies=remedies.scaled_rate(case, 0.1),
+        )
+
+
+def constant_predictions(case: Case) -> Iterator[Finding]:
+    """Find networks that put out the same for every row."""
+    outcomes = case.history.outcomes if case.history else None
+    if outcomes is None or not len(outcomes.epochs) or updates(case) < _SOME_UPDATES:
+        return
+    for i, name in enumerate(outcomes.names):
+        spread, target = outcomes["spread"][-1, i], outcomes["target_spread"][-1, i]
+        low, high = outcomes["low"][-1, i], outcomes["high"][-1, i]
+        scale = 1.0 if math.isnan(target) and low >= 0 and high <= 1 else target
+        if scale > 0 and spread <= case.limits.constant_spread * scale and not learns(case):
+            yield Finding(
+                "constant_predictions",
+                "error",
+                f"The network answers every row alike: {low:.3g} to {high:.3g}.",
+                where=name,
+                when=f"epoch {outcomes.epochs[-1] + 1}",
+                evidence=(
+                    limited(case, "spread / that of targets", spread / scale, "constant_spread"),
+                ),
+                remedies=(remedies.FIND, remedies.SCALE),
+            )
+
+
+def wrong_loss(case: Case) -> Iterator[Finding]:
+    """Find losses of exactly 0 that prove nothing, and cross-entropies below 0."""
+    loss = log(case, "loss")
+    if not loss.size or not np.isfinite(loss).all():
+        return
+    names = [output.loss for output in case.facts.outputs]
+    if (np.abs(loss) <= 1e-7).all() or (loss[-1] == 0 and not learns(case)):
+        yield Finding(
+            "wrong_loss",
+            "error",
+            "The loss is 0 whatever the network answers, so nothing is learned.",
+            detail="loss_always_zero",
+            where="loss",
+            when=_epochs(loss),
+            evidence=(Evidence("loss", float(loss[-1])),),
+            remedies=(
+                Remedy(
+                    "a loss that fits the head: one unit for two classes",
+                    'keras.layers.Dense(1, activation="sigmoid"), loss="binary_crossentropy"',
+                ),
+            ),
+        )
+    elif loss[-1] < 0 and any("crossentropy" in name for name in names):
+        yield Finding(
+            "wrong_loss",
+            "error",
+            "A cross-entropy below 0: the targets are no classes or probabilities in [0, 1].",
+            detail="regression_with_classification_loss",
+            where="loss",
+            when=_epochs(loss),
+            evidence=(
+                Evidence("loss", float(loss[-1]), 0.0, "cross-entropy of probabilities is >= 0"),
+            ),
+            remedies=(
+                Remedy("a loss of regression for targets that are numbers", 'loss="mse"'),
+                Remedy("classes counted from 0 for targets that are classes", "y = y - y.min()"),
+            ),
+        )
+
+
+def updates(case: Case) -> int:
+    """Return the number of updates so far, as far as the record reaches."""
+    steps = case.history.steps if case.history else np.empty(0)
+    sampled = int(steps[-1] - steps[0] + 1) if len(steps) else 0
+    done, per_epoch = log(case, "epoch").size, case.facts.plan.steps
+    return max(sampled, done * per_epoch) if per_epoch else sampled
+
+
+def is_finished(case: Case) -> bool:
+    """Say whether the planned epochs are over, or their number is not known."""
+    planned = case.facts.plan.epochs
+    return planned is None or log(case, "epoch").size >= planned
+
+
+def last_third(loss: np.ndarray) -> float:
+    """Return by which share of itself a loss falls in the last third of the epochs."""
+    return fall(loss[-max(loss.size // 3, 1) - 1 :])
+
+
+def limited(case: Case, name: str, value: float, limit: str) -> Evidence:
+    """Return a number beside one of the limits."""
+    return Evidence(name, float(value), getattr(case.limits, limit), case.limits.source(limit))
+
+
+def _smaller_batches(case: Case, few: bool) -> tuple[Remedy, ...]:
+    size = case.facts.plan.batch_size
+    if not (few and size and size > 32):
+        return ()
+    change = {"kind": "fit", "batch_size": 32}
+    return (Remedy("more updates in an epoch", "model.fit(x, y, batch_size=32)", change),)
+
+
+def _epochs(loss: np.ndarray) -> str:
+    return f"epochs 1-{loss.size}" if loss.size > 1 else "epoch 1"
+
+
+RULES: tuple[Rule, ...] = (
+    wrong_loss,
+    no_learning,
+    slow_convergence,
+    underfitting,
+    oscillating_loss,
+    constant_predictions,
+)

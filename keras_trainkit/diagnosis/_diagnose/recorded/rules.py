@@ -1,0 +1,18 @@
+"""All rules over what was recorded in a training."""
+
+from keras_trainkit.diagnosis._diagnose.case import Rule
+from keras_trainkit.diagnosis._diagnose.recorded import (
+    activations,
+    generalization,
+    gradients,
+    progress,
+    update_sizes,
+)
+
+RULES: tuple[Rule, ...] = (
+    *gradients.RULES,
+    *activations.RULES,
+    *update_sizes.RULES,
+    *progress.RULES,
+    *generalization.RULES,
+)

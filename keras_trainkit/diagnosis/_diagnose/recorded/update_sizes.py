@@ -1,0 +1,94 @@
+"""Rules over the length of steps: a learning rate too high or too low."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.recorded.progress import last_third, limited, updates
+from keras_trainkit.diagnosis._diagnose.recorded.works import fall, learns, log, severity
+from keras_trainkit.diagnosis.finding import Evidence, Finding
+
+_FIRST_STEPS, _FEWEST_STEPS, _LONG = 20, 3, 300
+# The weights have grown by this factor: they were not changed but thrown away.
+_GROWN = 10.0
+# One step as long as the weights themselves.
+_REPLACED = 1.0
+
+
+def too_high(case: Case) -> Iterator[Finding]:
+    """Find steps that replace the weights, in trainings that then get nowhere."""
+    course = case.course
+    if course is None or len(course.global_ratio) < _FEWEST_STEPS or learns(case):
+        return
+    first = course.global_ratio[:_FIRST_STEPS]
+    usual, longest = _median(first), float(first[np.isfinite(first)].max(initial=0.0))
+    grown = _growth(course.global_weight)
+    blown = course.exploded is not None or grown > _GROWN
+    long = usual > case.limits.high_update or longest > _REPLACED
+    if blown or (long and _does_harm(case)):
+        yield Finding(
+            "learning_rate_too_high",
+            "error" if blown else severity(case),
+            f"One of the first steps changed the weights by {_size(longest)}"
+            + (f", and they grew {grown:.3g}-fold." if grown > 2 else "."),
+            where="learning_rate",
+            when=f"steps 0-{int(course.history.steps[:_FIRST_STEPS][-1])}",
+            evidence=(
+                limited(case, "median update ratio at first", usual, "high_update"),
+                Evidence("longest update ratio at first", longest, _REPLACED),
+                Evidence("growth of the weights", grown, _GROWN),
+            ),
+            remedies=(*remedies.scaled_rate(case, 0.1), remedies.CLIP),
+        )
+
+
+def too_low(case: Case) -> Iterator[Finding]:
+    """Find weights that stay where they began although gradients come."""
+    course = case.course
+    if course is None or len(course.global_ratio) < _FEWEST_STEPS or learns(case):
+        return
+    if course.origin is not None or not _median(course.global_norm) > 0:
+        return
+    step, steps = _median(course.global_ratio), updates(case)
+    path = step * max(steps, _LONG)
+    if path < case.limits.path and fall(log(case, "loss")) < 0.5:
+        yield Finding(
+            "learning_rate_too_low",
+            severity(case),
+            f"{steps:,} steps moved the weights by at most {_size(step * steps)}.",
+            where="learning_rate",
+            when=f"steps 0-{int(course.history.steps[-1])}",
+            evidence=(limited(case, "sum of update ratios", step * steps, "path"),),
+            remedies=remedies.scaled_rate(case, 100 if path < case.limits.path / 10 else 10),
+        )
+
+
+def _does_harm(case: Case) -> bool:
+    """Say whether the loss rises, jumps or stands, or units have died."""
+    loss, course = log(case, "loss"), case.course
+    assert course is not None
+    if loss.size < 2 or not np.isfinite(loss).all():
+        return loss.size > 0
+    rises = (np.diff(loss) > 0).mean() >= 0.3
+    stands = last_third(loss) < case.limits.flat_loss
+    return bool(rises or stands or course.origin is not None)
+
+
+def _growth(weights: np.ndarray) -> float:
+    """Return how many times its first value the norm of the weights becomes, 1 if it began at 0."""
+    finite = weights[np.isfinite(weights)]
+    return float(finite.max() / finite[0]) if finite.size and finite[0] > 0 else 1.0
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def _size(share: float) -> str:
+    return f"{share:.3g} times their size" if share >= 1 else f"{100 * share:.2g} % of their size"
+
+
+RULES: tuple[Rule, ...] = (too_high, too_low)

@@ -1,0 +1,124 @@
+"""Rules on the values of inputs and targets."""
+
+from collections.abc import Iterator
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.static.data_code import for_all
+from keras_trainkit.diagnosis.facts import ArrayFacts, LayerFacts
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+
+def nonfinite(case: Case) -> Iterator[Finding]:
+    """NaN or infinity in the data."""
+    facts = case.facts
+    for array in facts.inputs:
+        yield from _nonfinite(array, "error")
+    for output in facts.outputs:
+        if output.target is not None:
+            yield from _nonfinite(output.target, "info" if output.own_loss else "error")
+    validation = [output.validation_target for output in facts.outputs if not output.own_loss]
+    for each in (*facts.validation_inputs, *validation):
+        if each is not None:
+            yield from _nonfinite(each, "warning")
+
+
+def constant(case: Case) -> Iterator[Finding]:
+    """An only input that is the same in every row."""
+    facts = case.facts
+    if len(facts.inputs) != 1 or facts.plan.sampled:
+        return
+    (x,) = facts.inputs
+    is_vector = len(x.shape) <= 2
+    if is_vector and x.seen > 1 and x.constant == x.columns and not x.nonfinite:
+        yield Finding(
+            "bad_data",
+            "error",
+            "All rows of the input are the same: no example can be told from another.",
+            where=x.name,
+            evidence=(Evidence("columns of one value", x.constant),),
+            remedies=(Remedy("look where the input comes from", f"print({x.name}[:5])"),),
+        )
+
+
+def tokens(case: Case) -> Iterator[Finding]:
+    """Fractions, or numbers beyond the vocabulary, where an embedding expects tokens."""
+    embedding = _embedding_at_front(case)
+    if embedding is None:
+        return
+    (x,) = case.facts.inputs
+    words = embedding.parameters // embedding.units if embedding.units else 0
+    if x.seen and not x.whole and not x.nonfinite and x.distinct:
+        yield _truncated(case, x, embedding)
+    elif words and x.high >= words:
+        yield Finding(
+            "bad_data",
+            "error",
+            f"The embedding knows the tokens 0 to {words - 1}, and the input has {x.high:g}: what "
+            "is beyond them is an error or nothing, depending on the backend.",
+            where=embedding.path,
+            evidence=(Evidence("largest token", x.high, words - 1, "the layer's input_dim"),),
+            remedies=(
+                Remedy(
+                    "an embedding of all tokens",
+                    f"keras.layers.Embedding({int(x.high) + 1}, {embedding.units})",
+                ),
+            ),
+        )
+
+
+RULES: tuple[Rule, ...] = (nonfinite, constant, tokens)
+
+
+def _nonfinite(array: ArrayFacts, severity: str) -> Iterator[Finding]:
+    if not array.nonfinite:
+        return
+    name = array.name
+    yield Finding(
+        "bad_data",
+        severity,
+        f"{name} holds {array.nonfinite:,} values that are NaN or infinite; one of them makes a "
+        "loss and all gradients NaN, or is passed over silently.",
+        where=name,
+        evidence=(Evidence("values that are not finite", array.nonfinite, 0),),
+        remedies=(
+            Remedy(
+                "leave those rows out",
+                f"finite = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)\n"
+                "x, y = x[finite], y[finite]",
+            ),
+            Remedy("or replace them", f"{name} = np.nan_to_num({name}, posinf=0, neginf=0)"),
+        ),
+    )
+
+
+def _embedding_at_front(case: Case) -> LayerFacts | None:
+    """Return the embedding that gets the only input."""
+    facts = case.facts
+    layers = [layer for layer in facts.layers if layer.kind not in ("InputLayer", "Masking")]
+    if len(facts.inputs) != 1 or not layers or layers[0].kind != "Embedding":
+        return None
+    return layers[0]
+
+
+def _truncated(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Finding:
+    is_all = x.low > -1 and x.high < 1
+    kept = "all of them become token 0" if is_all else "different values become the same token"
+    return Finding(
+        "bad_data",
+        "error",
+        f"The embedding takes whole numbers, and the input has fractions from {x.low:.3g} to "
+        f"{x.high:.3g}: {kept}.",
+        "truncated_tokens",
+        where=embedding.path,
+        evidence=(Evidence("largest input", x.high), Evidence("distinct inputs", x.distinct)),
+        remedies=(
+            Remedy(
+                "give the tokens as they were before they were scaled",
+                for_all(case, x, "{a} = np.searchsorted(values, {a})", "values = np.unique({a})"),
+            ),
+            Remedy(
+                "or a layer that takes numbers, in place of the embedding",
+                f'keras.layers.Dense({embedding.units}, activation="relu")',
+            ),
+        ),
+    )

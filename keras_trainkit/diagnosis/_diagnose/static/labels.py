@@ -1,0 +1,150 @@
+"""Rules on how targets are coded."""
+
+from collections.abc import Iterator
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.static import names, tasks
+from keras_trainkit.diagnosis._diagnose.static.data_code import for_all
+from keras_trainkit.diagnosis._diagnose.static.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static.heads import learned
+from keras_trainkit.diagnosis._diagnose.static.names import spelled
+from keras_trainkit.diagnosis._diagnose.static.tasks import Task
+from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+
+def coding(case: Case) -> Iterator[Finding]:
+    """Classes that are not coded as the loss reads them: scaled, shifted, -1 and 1."""
+    for output, task in learned(case):
+        target = output.target
+        if target is None or task.kind not in (tasks.BINARY, tasks.CLASSES) or output.own_loss:
+            continue
+        read = _wrongly_read(output, task, target)
+        if read:
+            yield Finding(
+                "bad_data",
+                "error",
+                f"The labels are {target.distinct} classes coded as numbers from {target.low:.3g} "
+                f"to {target.high:.3g}; {spelled(output.loss)} {read}.",
+                "label_encoding",
+                where=target.name,
+                evidence=(Evidence("smallest label", target.low), Evidence("largest", target.high)),
+                remedies=(_counted_from_zero(case, target),),
+            )
+
+
+def broadcast(case: Case) -> Iterator[Finding]:
+    """A loss class of one's own that gets (N,) beside (N, 1)."""
+    for output in case.facts.outputs:
+        target = output.target
+        # Keras wraps functions, and brings what they get to the same shape.
+        if target is None or not output.own_loss or not output.loss[:1].isupper():
+            continue
+        mine, theirs = output.shape, target.shape[1:]
+        if mine == (*theirs, 1) or theirs == (*mine, 1):
+            yield _broadcast(case, output, target)
+
+
+def one_class(case: Case) -> Iterator[Finding]:
+    """Targets that are all the same."""
+    for output, task in learned(case):
+        target = output.target
+        is_known = target is not None and not output.own_loss and not case.facts.plan.sampled
+        if target is None or not is_known or not _is_complete(target) or target.seen < 2:
+            continue
+        if target.distinct == 1 and task.columns == 1:
+            yield Finding(
+                "bad_data",
+                "warning",
+                f"All targets are {target.low:.3g}: there is nothing to tell apart.",
+                where=target.name,
+                evidence=(Evidence("distinct targets", target.distinct),),
+                remedies=(Remedy("look where the targets come from", f"print({target.name})"),),
+            )
+
+
+def imbalance(case: Case) -> Iterator[Finding]:
+    """A class that has nearly all rows: the accuracy of always saying it looks good."""
+    for output, task in learned(case):
+        target = output.target
+        if target is None or task.kind not in tasks.EXCLUSIVE or len(target.classes) < 2:
+            continue
+        largest = max(target.classes, key=lambda label: target.classes[label])
+        share = target.classes[largest]
+        if share > case.limits.majority_share:
+            yield Finding(
+                "bad_data",
+                "info",
+                f"Class {largest:g} has {share:.0%} of the rows. Saying always {largest:g} has "
+                "that accuracy.",
+                "class_imbalance",
+                where=target.name,
+                evidence=(beside(case, "share of the largest class", share, "majority_share"),),
+                remedies=(_weights(target),),
+            )
+
+
+RULES: tuple[Rule, ...] = (coding, broadcast, one_class, imbalance)
+
+
+def _wrongly_read(output: OutputFacts, task: Task, target: ArrayFacts) -> str:
+    """Return what the loss expects instead of these labels; "" where they are as it expects."""
+    loss = spelled(output.loss)
+    if loss in names.BINARY_LOSSES and task.kind == tasks.BINARY and not target.binary:
+        return "expects 0 and 1"
+    if loss in names.HINGE_LOSSES and task.kind == tasks.BINARY:
+        is_signs = (target.low, target.high) == (-1, 1)
+        return "" if target.binary or is_signs else "expects -1 and 1, or 0 and 1"
+    if loss not in names.SPARSE_LOSSES or output.units is None:
+        return ""
+    if not target.whole:
+        return "takes whole numbers, and cuts off what stands behind the point"
+    return _outside(output, target, output.units)
+
+
+def _outside(output: OutputFacts, target: ArrayFacts, units: int) -> str:
+    """Return what is wrong with class numbers that no unit stands for."""
+    if tasks.leaves_some_out(output):
+        return ""
+    is_enough = units > 1 and target.distinct <= units
+    if target.low < 0 or (target.high >= units and is_enough):
+        return f"expects 0 to {max(units, target.distinct) - 1}"
+    return ""
+
+
+def _counted_from_zero(case: Case, target: ArrayFacts) -> Remedy:
+    code = for_all(case, target, "{a} = np.searchsorted(classes, {a})", "classes = np.unique({a})")
+    return Remedy("count the classes from 0, those of all labels by the same `classes`", code)
+
+
+def _broadcast(case: Case, output: OutputFacts, target: ArrayFacts) -> Finding:
+    rows = target.seen
+    index = "0" if len(target.shape[1:]) > len(output.shape) else "np.newaxis"
+    code = for_all(case, target, f"{{a}} = {{a}}[..., {index}]")
+    return Finding(
+        "bad_data",
+        "warning",
+        f"The targets have the shape {_shown(target.shape[1:])} and the output "
+        f"{_shown(output.shape)}. Where {output.loss} subtracts one from the other, each row is "
+        "compared with all rows of the batch.",
+        "label_shape_broadcast",
+        where=target.name,
+        evidence=(Evidence("rows that were looked at", rows),),
+        remedies=(Remedy("targets of the shape of the output", code),),
+    )
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    lengths = ["N", *("?" if length is None else str(length) for length in shape)]
+    return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
+
+
+def _weights(target: ArrayFacts) -> Remedy:
+    count = len(target.classes)
+    weights = {int(label): round(1 / (count * share), 3) for label, share in target.classes.items()}
+    shown = dict(sorted(weights.items())) if count <= 10 else "..."
+    return Remedy("weigh the rare classes more", f"model.fit(x, y, class_weight={shown})")
+
+
+def _is_complete(target: ArrayFacts) -> bool:
+    return bool(target.shape) and target.shape[0] == target.seen

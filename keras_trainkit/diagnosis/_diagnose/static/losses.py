@@ -1,0 +1,202 @@
+"""Rules on loss and metrics beside what is to be learned."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.static import names, tasks
+from keras_trainkit.diagnosis._diagnose.static.heads import learned
+from keras_trainkit.diagnosis._diagnose.static.names import spelled
+from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, fitting_head
+from keras_trainkit.diagnosis._diagnose.static.tasks import Task
+from keras_trainkit.diagnosis.facts import OutputFacts
+from keras_trainkit.diagnosis.finding import Evidence, Finding
+
+
+def always_zero(case: Case) -> Iterator[Finding]:
+    """Cross-entropy of exclusive classes over one unit."""
+    for output, task in learned(case):
+        if _is(output, names.EXCLUSIVE_LOSSES) and output.units == 1:
+            yield loss_finding(
+                case,
+                output,
+                task,
+                "error",
+                f"{spelled(output.loss)} shares a probability of 1 among the units. With one unit "
+                "it is that unit's, and the loss is 0 whatever the network says.",
+                detail="loss_always_zero",
+                evidence=(Evidence("units of the output", 1),),
+            )
+
+
+def numbers_as_classes(case: Case) -> Iterator[Finding]:
+    """Cross-entropy or hinge on targets that are no classes."""
+    for output, task in learned(case):
+        target = output.target
+        if task.kind != tasks.REGRESSION or target is None or not _is(output, names.CLASS_LOSSES):
+            continue
+        yield loss_finding(
+            case,
+            output,
+            task,
+            "error",
+            f"The targets are numbers from {target.low:.3g} to {target.high:.3g}, and "
+            f"{spelled(output.loss)} is a loss of classes, coded as 0 and 1 or counted from 0.",
+            detail="regression_with_classification_loss",
+            evidence=(Evidence("largest target", target.high), Evidence("smallest", target.low)),
+        )
+
+
+def classes_as_numbers(case: Case) -> Iterator[Finding]:
+    """A loss of distances on classes."""
+    for output, task in learned(case):
+        if task.kind not in tasks.EXCLUSIVE or not _is(output, names.REGRESSION_LOSSES):
+            continue
+        if not tasks.means_classes(output) and task.kind != tasks.ONE_HOT:
+            continue
+        yield loss_finding(
+            case,
+            output,
+            task,
+            _severity_of_distances(case, output, task),
+            f"The targets are classes, and {spelled(output.loss)} measures distances: an example "
+            "that is surely wrong hardly moves the weights.",
+            detail="classification_with_regression_loss",
+        )
+
+
+def other_coding(case: Case) -> Iterator[Finding]:
+    """A cross-entropy for classes that are coded otherwise."""
+    for output, task in learned(case):
+        loss = spelled(output.loss)
+        is_other = (
+            (task.kind in (tasks.CLASSES, tasks.BINARY) and _is(output, names.CATEGORICAL_LOSSES))
+            or (task.kind == tasks.CLASSES and _is(output, names.BINARY_LOSSES))
+            or (task.kind == tasks.ONE_HOT and _is(output, names.SPARSE_LOSSES))
+        )
+        if not is_other or (output.units == 1 and _is(output, names.EXCLUSIVE_LOSSES)):
+            continue  # Over one unit that loss is 0 in any case.
+        coded = "a column for each class" if task.kind == tasks.ONE_HOT else "class numbers"
+        text = f"The targets are {coded}, which {loss} does not take."
+        yield loss_finding(case, output, task, "error", text)
+
+
+def one_of_several_for_labels(case: Case) -> Iterator[Finding]:
+    """Categorical cross-entropy where several classes can be true at once."""
+    for output, task in learned(case):
+        is_several = task.kind == tasks.MULTI_LABEL and output.activation == "sigmoid"
+        target = output.target
+        if not is_several or target is None or target.mean * target.columns <= 1:
+            continue
+        if _is(output, names.CATEGORICAL_LOSSES):
+            text = (
+                "An example can have several of these classes, and categorical cross-entropy "
+                "takes them for shares of one."
+            )
+            yield loss_finding(case, output, task, "warning", text)
+
+
+def undefined(case: Case) -> Iterator[Finding]:
+    """A relative loss where the targets are 0, a logarithmic one where they are negative."""
+    for output, task in learned(case):
+        target = output.target
+        if target is None or task.kind == tasks.UNKNOWN:
+            continue
+        if _is(output, ("mean_absolute_percentage_error",)) and target.low <= 0 <= target.high:
+            text = (
+                "The percentage error divides by the target, and there are targets at 0: they "
+                "outweigh all others by far."
+            )
+            severity = "error" if 0 in (target.low, target.high) else "warning"
+            yield _undefined(case, output, severity, text, target.low)
+        elif _is(output, ("mean_squared_logarithmic_error", "poisson")) and target.low < 0:
+            text = (
+                f"{spelled(output.loss)} takes logarithms of what cannot be negative, and targets "
+                f"go down to {target.low:.3g}."
+            )
+            severity = "error" if target.low <= -1 or target.mean < 0 else "warning"
+            yield _undefined(case, output, severity, text, target.low)
+
+
+def accuracy_of_numbers(case: Case) -> Iterator[Finding]:
+    """A metric of classes for numbers, or one for another coding of the classes."""
+    for output, task in learned(case):
+        metric = _misfit(output, task)
+        if not metric:
+            continue
+        fitting = "mean_absolute_error" if task.kind == tasks.REGRESSION else "accuracy"
+        text = f"{metric} does not measure these targets: it says little of how well they are met."
+        remedy = compiled_with(case.facts, "a metric that does", metrics=[fitting])
+        yield Finding(
+            "wrong_loss",
+            "warning",
+            text,
+            "metric_does_not_fit",
+            where="metrics",
+            remedies=(remedy,) if len(case.facts.outputs) == 1 else (),
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    always_zero,
+    numbers_as_classes,
+    classes_as_numbers,
+    other_coding,
+    one_of_several_for_labels,
+    undefined,
+    accuracy_of_numbers,
+)
+
+
+def loss_finding(
+    case: Case, output: OutputFacts, task: Task, severity: str, text: str, **rest: Any
+) -> Finding:
+    """Return a finding of a loss, mended by output and loss that fit the task."""
+    remedies = fitting_head(output, task, case.facts)
+    return Finding("wrong_loss", severity, text, **{"where": "loss", "remedies": remedies, **rest})
+
+
+def _is(output: OutputFacts, losses: tuple[str, ...]) -> bool:
+    return not output.own_loss and spelled(output.loss) in losses
+
+
+def _severity_of_distances(case: Case, output: OutputFacts, task: Task) -> str:
+    """Return how badly a distance does: behind a squashing output, slow steps need a fixed length.
+
+    A linear output is least squares, which needs a reason to be taken for a fault: an accuracy.
+    """
+    if task.kind == tasks.CLASSES and (output.units or 0) > 1:
+        return "error"  # Each unit is compared with the number of the class.
+    optimizer = case.facts.optimizer
+    if spelled(output.activation) in names.PROBABILITIES:
+        return "info" if optimizer is None or optimizer.adaptive else "warning"
+    has_accuracy = any(spelled(metric) in names.CLASS_METRICS for metric in output.metrics)
+    return "warning" if has_accuracy else "info"
+
+
+def _undefined(case: Case, output: OutputFacts, severity: str, text: str, low: float) -> Finding:
+    arguments: dict[str, Any] = {"loss": names.SQUARED_LOSSES[0]}
+    if len(case.facts.outputs) > 1:
+        arguments["output"] = case.facts.outputs.index(output)
+    return Finding(
+        "wrong_loss",
+        severity,
+        text,
+        "undefined_relative_loss",
+        where="loss",
+        evidence=(Evidence("smallest target", low),),
+        remedies=(compiled_with(case.facts, "a loss of plain differences", **arguments),),
+    )
+
+
+def _misfit(output: OutputFacts, task: Task) -> str:
+    """Return the first metric that does not fit, if any."""
+    metrics = [spelled(metric) for metric in output.metrics]
+    unfit: tuple[str, ...] = ()
+    if task.kind == tasks.REGRESSION:
+        unfit = names.ACCURACIES
+    elif task.kind == tasks.CLASSES and (output.units or 0) > 1:
+        unfit = ("categorical_accuracy", "binary_accuracy")
+    elif task.kind == tasks.ONE_HOT and (output.units or 0) > 1:
+        unfit = ("sparse_categorical_accuracy",)
+    return next((metric for metric in metrics if metric in unfit), "")

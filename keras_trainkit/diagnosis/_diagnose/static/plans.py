@@ -1,0 +1,185 @@
+"""Rules on updates, batches and learning rates that are too low."""
+
+import math
+from collections.abc import Iterator
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.static import names
+from keras_trainkit.diagnosis._diagnose.static.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual, way
+from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers, compiled_with
+from keras_trainkit.diagnosis._diagnose.static.structure import (
+    is_partly_frozen,
+    parameters,
+    with_kernels,
+)
+from keras_trainkit.diagnosis.facts import LayerFacts, OptimizerFacts
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+# Networks with more weights are most often trained before, and fine-tuned at low rates.
+_LARGE = 1_000_000
+# What moving statistics may keep of their initial values where a remedy chooses their momentum.
+_KEPT = 0.01
+# Times the shortest way that a remedy aims at.
+_ENOUGH = 10
+
+
+def short_way(case: Case) -> Iterator[Finding]:
+    """A rate and a number of updates that cannot bring the weights far."""
+    optimizer = case.facts.optimizer
+    if optimizer is None or optimizer.scheduled or math.isnan(optimizer.learning_rate):
+        return
+    if optimizer.learning_rate == 0:
+        yield _low(case, optimizer, "the rate is 0", (Evidence("learning rate", 0),))
+        return
+    if is_partly_frozen(case.facts) or parameters(case.facts) > _LARGE:
+        return
+    usual = 10 * lowest_usual(case, optimizer)
+    moved, limit = _moved(case, optimizer)
+    shortest = getattr(case.limits, limit)
+    if math.isnan(moved) or moved >= shortest:
+        return
+    is_few = moved * usual / optimizer.learning_rate < shortest
+    is_low = optimizer.learning_rate < lowest_usual(case, optimizer)
+    evidence = beside(case, _NAMES[limit], moved, limit)
+    if is_low or not is_few:
+        told = f"{optimizer.learning_rate:g} moves the weights too little in all updates"
+        yield _low(case, optimizer, told, (evidence,))
+    if is_few:
+        yield _few(case, optimizer, evidence)
+
+
+def slow_adadelta(case: Case) -> Iterator[Finding]:
+    """Keras's default rate of Adadelta is a thousandth of the paper's."""
+    optimizer = case.facts.optimizer
+    if optimizer is None or optimizer.kind != "Adadelta" or optimizer.scheduled:
+        return
+    if 0 < optimizer.learning_rate < lowest_usual(case, optimizer):
+        told = f"Adadelta finds its own rate, and multiplies it by {optimizer.learning_rate:g}"
+        yield _low(case, optimizer, told, (Evidence("learning rate", optimizer.learning_rate),))
+
+
+def small_normalized_batch(case: Case) -> Iterator[Finding]:
+    """Batch normalization of vectors over so few rows that their mean says nothing."""
+    size = case.facts.plan.batch_size
+    layers = [layer for layer in _moving(case) if len(layer.shape) == 1]
+    if not layers or size is None or size > case.limits.normalized_batch:
+        return
+    alone = " With one row all of them are 0." if size == 1 else ""
+    yield Finding(
+        "too_small_batch",
+        "error" if size == 1 else "warning",
+        f"Batch normalization subtracts the mean of the batch, here of {size} "
+        f"row{'s' if size > 1 else ''}: most of what tells rows apart goes with it.{alone}",
+        where="batch_size",
+        evidence=(beside(case, "rows in a batch", size, "normalized_batch"),),
+        remedies=(
+            Remedy(
+                "larger batches",
+                "model.fit(x, y, batch_size=32)",
+                {"kind": "fit", "batch_size": 32},
+            ),
+            Remedy("or normalize each row by itself", "keras.layers.LayerNormalization()"),
+        ),
+    )
+
+
+def stale_statistics(case: Case) -> Iterator[Finding]:
+    """Moving statistics that are still near their initial values when the training ends."""
+    updates = case.facts.plan.updates
+    layers = [layer for layer in _moving(case) if 0 < layer.momentum < 1]
+    if not layers or not updates:
+        return
+    slowest = max(layer.momentum for layer in layers)
+    kept = slowest**updates
+    if kept <= case.limits.stale_statistics:
+        return
+    momentum = math.floor(100 * _KEPT ** (1 / updates)) / 100
+    yield Finding(
+        "batch_norm_gap",
+        "warning",
+        f"Batch normalization's moving averages with momentum {slowest:g} keep {kept:.0%} of "
+        f"their initial values over {updates} updates: predictions are made with those.",
+        "moving_statistics_behind",
+        where=layers[0].path,
+        evidence=(beside(case, "share of the initial values", kept, "stale_statistics"),),
+        remedies=(
+            changed_layers(layers, "averages that follow faster", momentum=momentum),
+            Remedy(
+                "or set them from the data after the training",
+                "from keras_trainkit.layers import recalibrate\nrecalibrate(model, x)",
+            ),
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (short_way, slow_adadelta, small_normalized_batch, stale_statistics)
+_NAMES = {
+    "short_way": "way of a weight beside its first size",
+    "short_descent": "learning rate times updates",
+}
+_FIND = Remedy(
+    "or measure which rate fits",
+    "from keras_trainkit.callbacks import find_learning_rate\n"
+    "print(find_learning_rate(model, x, y))",
+)
+
+
+def _moving(case: Case) -> list[LayerFacts]:
+    layers = case.facts.layers
+    return [layer for layer in layers if layer.kind in names.MOVING and layer.trainable]
+
+
+def _moved(case: Case, optimizer: OptimizerFacts) -> tuple[float, str]:
+    """Return how far weights move, and the name of the limit."""
+    if optimizer.kind == "Adadelta":
+        return math.nan, "short_way"
+    if not optimizer.adaptive:
+        return way(case), "short_descent"
+    widths = [layer.fan_in for layer in with_kernels(case.facts)]
+    return way(case) * math.sqrt(max(widths, default=0) or math.nan), "short_way"
+
+
+def _low(
+    case: Case, optimizer: OptimizerFacts, told: str, evidence: tuple[Evidence, ...]
+) -> Finding:
+    usual = float(f"{10 * lowest_usual(case, optimizer):.1g}")
+    return Finding(
+        "learning_rate_too_low",
+        "warning",
+        f"The learning rate is too low: {told}.",
+        where="learning_rate",
+        evidence=evidence,
+        remedies=(compiled_with(case.facts, "a usual rate", learning_rate=usual), _FIND),
+    )
+
+
+def _few(case: Case, optimizer: OptimizerFacts, evidence: Evidence) -> Finding:
+    plan = case.facts.plan
+    limit = evidence.limit or 0.0
+    missing = math.ceil(_ENOUGH * limit / evidence.value)
+    usual = max(10 * lowest_usual(case, optimizer), optimizer.learning_rate)
+    updates = plan.updates or 0
+    epochs = (plan.epochs or 1) * missing
+    remedies = [
+        Remedy(
+            "train longer",
+            f"model.fit(x, y, epochs={epochs})",
+            {"kind": "fit", "epochs": epochs},
+        )
+    ]
+    if plan.batch_size and plan.rows and plan.batch_size > 32:
+        change = {"kind": "fit", "batch_size": 32, "epochs": epochs}
+        code = f"model.fit(x, y, batch_size=32, epochs={epochs})"
+        remedies.append(Remedy("or in smaller batches too", code, change))
+    return Finding(
+        "slow_convergence",
+        "warning",
+        f"{updates} update{'s' if updates != 1 else ''} at a rate of "
+        f"{min(usual, optimizer.learning_rate):g} cannot move the weights far from where they "
+        "were drawn.",
+        "too_few_updates",
+        where="epochs",
+        evidence=(evidence, Evidence("planned updates", updates)),
+        remedies=tuple(remedies),
+    )

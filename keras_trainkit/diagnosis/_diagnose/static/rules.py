@@ -1,0 +1,32 @@
+"""The rules that look at facts alone, as they are known before a training."""
+
+from keras_trainkit.diagnosis._diagnose.case import Rule
+from keras_trainkit.diagnosis._diagnose.static import (
+    data,
+    fast,
+    heads,
+    labels,
+    losses,
+    networks,
+    plans,
+    regularization,
+    scales,
+    trials,
+    units,
+    validation,
+)
+
+RULES: tuple[Rule, ...] = (
+    *labels.RULES,
+    *data.RULES,
+    *validation.RULES,
+    *heads.RULES,
+    *units.RULES,
+    *losses.RULES,
+    *scales.RULES,
+    *networks.RULES,
+    *regularization.RULES,
+    *fast.RULES,
+    *plans.RULES,
+    *trials.RULES,
+)

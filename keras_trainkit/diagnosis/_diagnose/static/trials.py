@@ -1,0 +1,76 @@
+"""Rules over what the network makes of a few rows before its first update."""
+
+from collections.abc import Iterator
+
+from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
+# Fewer layers than these pass a signal on with any usual weights.
+FEW_LAYERS = 3
+LIMIT = "lost_signal"
+_APART = Remedy(
+    "let each layer work within the rows: `Reshape` and `Flatten` keep the first axis, which "
+    "`keras.ops.reshape`, `transpose`, sums and softmaxes over axis 0 do not",
+    "x = keras.layers.Reshape(shape_without_the_batch_axis)(x)",
+)
+
+
+def dependent_examples(case: Case) -> Iterator[Finding]:
+    """The output of an example must not depend on which others are in its batch."""
+    trial, limit = case.facts.trial, case.limits.leak
+    source = case.limits.source("leak")
+    if trial is None:
+        return
+    if not trial.kept_rows:
+        yield Finding(
+            "dependent_examples",
+            "error",
+            f"Of {trial.rows} rows of input the network does not make {trial.rows} rows of output: "
+            "examples of the batch are mixed.",
+            where="x",
+            evidence=(Evidence("rows of the input", trial.rows),),
+            remedies=(_APART,),
+        )
+    elif trial.leak > limit:
+        yield Finding(
+            "dependent_examples",
+            "error",
+            "What the network makes of an example changes with the other examples of its batch, "
+            "before training and without batch normalization's part in it.",
+            where="x",
+            evidence=(Evidence("change by another row", trial.leak, limit, source),),
+            remedies=(_APART,),
+        )
+
+
+def lost_signal(case: Case) -> Iterator[Finding]:
+    """What tells the rows apart must reach the output, or no gradient comes back from there.
+
+    An output layer that begins with zeros makes the same of every row, and may learn well. Before
+    training, batch normalization does not normalize yet.
+    """
+    trial, limit, layers = case.facts.trial, case.limits.lost_signal, case.facts.layers
+    if trial is None or not trial.spread < limit or not trial.kept_rows:
+        return
+    if any(layer.constant_kernel or layer.momentum >= 0 for layer in layers):
+        return
+    bounded = [layer for layer in layers[:-1] if layer.activation in BOUNDED]
+    if len(bounded) < FEW_LAYERS:
+        return
+    yield Finding(
+        "vanishing_gradient",
+        "warning",
+        f"Of what tells the rows apart nearly nothing comes through the {len(bounded)} "
+        f"{bounded[0].activation} layers: before training the outputs are the same for "
+        f"{trial.rows} rows. No gradient will reach the first layers.",
+        where=bounded[0].path,
+        evidence=(
+            Evidence("difference of the outputs", trial.spread, limit, case.limits.source(LIMIT)),
+        ),
+        remedies=(remedies.RELU, remedies.NORMALIZE),
+    )
+
+
+RULES: tuple[Rule, ...] = (dependent_examples, lost_signal)

@@ -1,0 +1,52 @@
+"""A diagnosis in plain text and in Markdown."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from keras_trainkit.diagnosis.finding import Finding
+
+WIDTH = 88
+SOUND = "Nothing that is wrong was found."
+
+
+def of(diagnosis: Sequence[Finding]) -> str:
+    """Return the findings, numbered, each with its evidence and remedies."""
+    lines = [line for number, finding in enumerate(diagnosis, 1) for line in _told(finding, number)]
+    return "\n".join([*(lines or [SOUND]), *getattr(diagnosis, "notes", ())])
+
+
+def as_markdown(diagnosis: Sequence[Finding]) -> str:
+    """Return the findings as sections, remedies as code blocks."""
+    parts = []
+    for finding in diagnosis:
+        parts.append(f"### {finding.name} ({finding.severity})\n\n{_place(finding)}{finding.text}")
+        if finding.evidence:
+            parts.append("; ".join(map(str, finding.evidence)))
+        for remedy in finding.remedies:
+            block = f"\n\n```python\n{remedy.code}\n```" if remedy.code else ""
+            parts.append(f"- {remedy.text}{block}")
+        if finding.consequences:
+            parts.append(f"Explains: {', '.join(each.name for each in finding.consequences)}.")
+    return "\n\n".join([*(parts or [SOUND]), *getattr(diagnosis, "notes", ())]) + "\n"
+
+
+def _told(finding: Finding, number: int) -> Iterator[str]:
+    head = f"{number}. {finding.severity}: {finding.name.replace('_', ' ')}"
+    yield head + (f", {finding.where}" if finding.where else "")
+    yield from _indented(finding.text)
+    if finding.evidence:
+        yield from _indented("; ".join(map(str, finding.evidence)))
+    for remedy in finding.remedies:
+        yield from _indented(f"-> {remedy.text}")
+        yield from (f"      {line}" for line in remedy.code.splitlines())
+    if finding.consequences:
+        explained = ", ".join(each.name.replace("_", " ") for each in finding.consequences)
+        yield from _indented(f"This explains: {explained}.")
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="   ", subsequent_indent="   ")
+
+
+def _place(finding: Finding) -> str:
+    return f"`{finding.where}`: " if finding.where else ""

@@ -1,0 +1,200 @@
+"""Carries out remedies on a model's copy."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_trainkit._keras_internals import compiled_with, layers_of, models_in
+from keras_trainkit._patching import patched
+from keras_trainkit._variable_paths import repeats
+from keras_trainkit.diagnosis.history import layer_of
+
+Change = Mapping[str, Any]
+# Arguments of a layer that leave its weights what they are.
+_DRAWN_ANEW = ("units", "filters", "kernel_initializer", "bias_initializer")
+
+
+def changed(model: keras.Model, change: Change) -> keras.Model:
+    """Return a new, compiled model with one change; `model` is left alone.
+
+    Weights of layers that are not changed are copied; so are those of layers that only get another
+    activation, rate or the like. The optimizer begins anew. A model that is not compiled gives one
+    that is not.
+
+    Args:
+        model: `keras.Sequential` or functional model.
+        change: dict, as in `Remedy.change`: of `kind` `"layer"`, its `path` and `config`, and
+            perhaps the `class` that replaces the layer's; of `kind` `"compile"`, `loss`, `output`
+            (its index, of several), `metrics`, `learning_rate`, `optimizer` (a dict of its
+            arguments); of `kind` `"several"`, a list of `changes`.
+
+    Raises:
+        ValueError: if the model cannot be cloned, has no such layer, or the change is of another
+            kind.
+    """
+    parts = list(_parts(change))
+    layers = [part for part in parts if part["kind"] == "layer"]
+    copy = _copy(model, layers)
+    arguments = compiled_with(model)
+    if arguments:
+        for part in parts:
+            if part["kind"] == "compile":
+                arguments = _compiled(arguments, part, model)
+        copy.compile(**_fresh(arguments))
+    return copy
+
+
+def _parts(change: Change) -> Iterator[Change]:
+    if change["kind"] == "several":
+        for part in change["changes"]:
+            yield from _parts(part)
+    elif change["kind"] in ("layer", "compile"):
+        yield change
+    else:
+        raise ValueError(
+            "a remedy of `fit` is not one of the model: give its numbers to `fit`. "
+            f"Received: change={dict(change)!r}"
+        )
+
+
+def _copy(model: keras.Model, changes: list[Change]) -> keras.Model:
+    """Return a clone with some layers changed and the weights of all others."""
+    if not _can_be_cloned(model):
+        raise ValueError(
+            "`model` must be a `keras.Sequential` or functional model: what another one does with "
+            f"its layers is not known. Received: model={model.name!r} (a {type(model).__name__})"
+        )
+    by_layer = {id(_layer_at(model, change["path"])): change for change in changes}
+    copies: list[tuple[keras.Layer, keras.Layer]] = []
+
+    def copied(layer: keras.Layer) -> keras.Layer:
+        clone = _with_config(layer, by_layer.get(id(layer), {}))
+        copies.append((layer, clone))
+        return clone
+
+    copy = _clone(model, copied)
+    unreached = [by_layer[key]["path"] for key in set(by_layer) - {id(old) for old, _ in copies}]
+    if unreached:
+        raise ValueError(f"only layers of the model's graph can be changed. Received: {unreached}")
+    for layer, clone in copies:
+        _copy_weights(layer, clone, by_layer.get(id(layer), {}).get("config", {}))
+    return copy
+
+
+def _clone(model: keras.Model, copied: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
+    """Return a clone that is not compiled: Keras would compile it through a serializer."""
+    with contextlib.ExitStack() as stack:
+        for each in models_in(model):
+            stack.enter_context(patched(each, compiled=False))
+        return keras.models.clone_model(model, clone_function=copied, recursive=True)
+
+
+def _can_be_cloned(model: keras.Model) -> bool:
+    return isinstance(model, keras.Sequential) or type(model) is type(_functional())
+
+
+def _functional() -> keras.Model:
+    inputs = keras.Input((1,))
+    return keras.Model(inputs, inputs)
+
+
+def _layer_at(model: keras.Model, path: str) -> keras.Layer:
+    """Return the innermost layer whose variables, or which itself, has a path."""
+    layers = [layer for layer in layers_of(model, include_self=False) if not _is_model(layer)]
+    paths = [_path(layer) for layer in layers]
+    marked = [each + mark for each, mark in zip(paths, repeats(paths), strict=True)]
+    found = [layer for layer, each in zip(layers, marked, strict=True) if each == path]
+    found = found or [layer for layer in layers if layer.name == path]
+    if len(found) != 1:
+        listed = ", ".join(marked)
+        raise ValueError(f"`path` must be that of a layer: {listed}. Received: path={path!r}")
+    return found[0]
+
+
+def _is_model(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.Model)
+
+
+def _path(layer: keras.Layer) -> str:
+    weights = layer.weights
+    return layer_of(weights[0].path) if weights else layer.path or layer.name
+
+
+def _with_config(layer: keras.Layer, change: Change) -> keras.Layer:
+    """Return a new layer with other arguments, of another class if the change names one."""
+    kind = getattr(keras.layers, change["class"]) if "class" in change else type(layer)
+    if kind is type(layer):
+        return kind.from_config({**layer.get_config(), **change.get("config", {})})
+    return kind(name=layer.name, dtype=layer.dtype_policy, **change["config"])
+
+
+def _copy_weights(layer: keras.Layer, clone: keras.Layer, config: Mapping[str, Any]) -> None:
+    """Give a clone the weights of a layer, where they fit and are not to be drawn anew."""
+    mine, theirs = layer.weights, clone.weights
+    shapes = [weight.shape for weight in mine], [weight.shape for weight in theirs]
+    if shapes[0] == shapes[1] and not set(config) & set(_DRAWN_ANEW):
+        for old, new in zip(mine, theirs, strict=True):
+            # On JAX, `assign` would make both share an array, which a step of one deletes.
+            new.assign(np.array(keras.ops.convert_to_numpy(old)))
+    if "trainable" not in config:
+        clone.trainable = layer.trainable
+
+
+def _compiled(arguments: Mapping[str, Any], change: Change, model: keras.Model) -> dict[str, Any]:
+    """Return the arguments of `compile` with those that a change names."""
+    new = dict(arguments)
+    if "loss" in change:
+        new["loss"] = _with_loss(new["loss"], change, model)
+    if "metrics" in change:
+        new["metrics"] = list(change["metrics"])
+    numbers = dict(change.get("optimizer", {}))
+    if "learning_rate" in change:
+        numbers["learning_rate"] = change["learning_rate"]
+    if numbers:
+        new["optimizer"] = _with_numbers(new["optimizer"], numbers)
+    return new
+
+
+def _with_loss(loss: Any, change: Change, model: keras.Model) -> Any:
+    """Return the losses with another one for one output."""
+    outputs = len(model.outputs)
+    if outputs == 1:
+        return change["loss"]
+    if isinstance(loss, Mapping):
+        return {**loss, model.output_names[change["output"]]: change["loss"]}
+    losses = list(loss) if isinstance(loss, list | tuple) else [loss] * outputs
+    losses[change["output"]] = change["loss"]
+    return losses
+
+
+def _with_numbers(optimizer: keras.Optimizer, numbers: Mapping[str, Any]) -> keras.Optimizer:
+    """Return a new optimizer of the same kind with some arguments changed.
+
+    Of the three kinds of clipping one is allowed: a new one takes the place of the old.
+    """
+    config = optimizer.get_config()
+    clipping = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in numbers]
+    if clipping:
+        config.update(clipnorm=None, clipvalue=None, global_clipnorm=None)
+    return type(optimizer).from_config({**config, **numbers})
+
+
+def _fresh(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with an optimizer and metrics that have seen nothing."""
+    given = arguments["optimizer"]
+    optimizer = type(given).from_config(given.get_config()) if given is not None else None
+    metrics = {
+        name: keras.tree.map_structure(_copied_metric, arguments[name])
+        for name in ("metrics", "weighted_metrics")
+        if arguments.get(name) is not None
+    }
+    return {**arguments, **metrics, "optimizer": optimizer}
+
+
+def _copied_metric(metric: Any) -> Any:
+    if not isinstance(metric, keras.Metric):
+        return metric
+    return type(metric).from_config(metric.get_config())

@@ -1,0 +1,68 @@
+"""Facts of the optimizer that a model is compiled with."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_trainkit._keras_internals import given_learning_rate, wrapped_optimizers
+from keras_trainkit.diagnosis.facts import OptimizerFacts
+
+# Rules that divide by the size of the gradients; heirs count as what they inherit from.
+_ADAPTIVE = (
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
+    *("Muon", "Nadam", "RMSprop"),
+)
+_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm", "clipping")
+# Callbacks that give the rate from the first step on.
+_GIVE_RATE = ("LearningRateScheduler", "LearningRate")
+
+
+def optimizer_facts(
+    model: keras.Model, arguments: Mapping[str, Any] | None = None
+) -> OptimizerFacts | None:
+    """Return the facts of the optimizer, of the first that a wrapper wraps, `None` without one.
+
+    Args:
+        model: a model, compiled or not.
+        arguments: dict. Those of `fit`, whose callbacks may give the rate.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    while optimizer is not None and (wrapped := wrapped_optimizers(optimizer)):
+        optimizer = wrapped[0]
+    if optimizer is None:
+        return None
+    is_driven = _is_driven(arguments or {})
+    given = given_learning_rate(optimizer)
+    is_schedule = isinstance(given, keras.optimizers.schedules.LearningRateSchedule)
+    return OptimizerFacts(
+        kind=type(optimizer).__name__,
+        learning_rate=math.nan if is_driven else _first_rate(given),
+        scheduled=is_driven or is_schedule or not isinstance(given, keras.Variable),
+        momentum=_number(optimizer, "momentum"),
+        weight_decay=_number(optimizer, "weight_decay"),
+        clips=any(getattr(optimizer, name, None) is not None for name in _CLIPS),
+        adaptive=any(kind.__name__ in _ADAPTIVE for kind in type(optimizer).__mro__),
+    )
+
+
+def _is_driven(arguments: Mapping[str, Any]) -> bool:
+    callbacks = arguments.get("callbacks")
+    listed = getattr(callbacks, "callbacks", callbacks)
+    listed = listed if isinstance(listed, list | tuple) else [listed]
+    return any(kind.__name__ in _GIVE_RATE for one in listed for kind in type(one).__mro__)
+
+
+def _first_rate(given: Any) -> float:
+    """Return a number, or a schedule's at step 0; NaN for a function of the user's."""
+    if isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
+        given = given(0)
+    elif callable(given) and not isinstance(given, keras.Variable):
+        return math.nan
+    return float(keras.ops.convert_to_numpy(given))
+
+
+def _number(optimizer: Any, name: str) -> float:
+    value = getattr(optimizer, name, None)
+    return 0.0 if value is None or isinstance(value, bool) else float(value)

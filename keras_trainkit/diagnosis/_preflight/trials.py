@@ -1,0 +1,89 @@
+"""What a network makes of a few rows before its first update."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from keras_trainkit._tensors import float64_if_readable
+from keras_trainkit._untouched import untouched
+from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
+from keras_trainkit.diagnosis._preflight.layer_facts import if_known
+from keras_trainkit.diagnosis.facts import TrialFacts
+
+ROWS = 8
+
+
+def tried(model: keras.Model, inputs: Any) -> TrialFacts | None:
+    """Return the trial of a model, `None` where none can be made, whatever its code raises."""
+    if inputs is None or not model.built:
+        return None
+    return if_known(lambda: trial_of(model, inputs), None)
+
+
+def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
+    """Return what a built model makes of the first rows of its inputs, in inference mode.
+
+    Whether rows are independent is seen by giving one of them the input of another: the outputs
+    of the rest must stay. Batch normalization does not mix rows at inference.
+
+    Args:
+        model: built `keras.Model`. It is left as it is.
+        inputs: NumPy arrays, nested as the model takes them, of at least 2 rows.
+
+    Returns:
+        `TrialFacts`, `None` for outputs that cannot be read, or if all rows are the same.
+    """
+    rows = tree.map_structure(lambda array: as_numpy(sliced(array, 0, ROWS)), inputs)
+    other = _differs_from_first(tree.flatten(rows))
+    if other is None:
+        return None
+    count = len(tree.flatten(rows)[0])
+    with untouched(model):
+        outputs = _outputs(model, rows)
+        changed = _outputs(
+            model, tree.map_structure(lambda array: _first_replaced(array, other), rows)
+        )
+    if not outputs or len(outputs) != len(changed):
+        return None
+    return TrialFacts(
+        rows=count,
+        kept_rows=all(len(output) == count for output in outputs),
+        leak=max(_leak(*pair) for pair in zip(outputs, changed, strict=True)),
+        low=min(float(output.min()) for output in outputs),
+        high=max(float(output.max()) for output in outputs),
+        spread=max(map(_spread, outputs)),
+    )
+
+
+def _outputs(model: keras.Model, inputs: Any) -> list[np.ndarray]:
+    found = [float64_if_readable(y) for y in tree.flatten(model(inputs, training=False))]
+    return [y for y in found if y is not None and y.size and y.ndim]
+
+
+def _differs_from_first(arrays: list[np.ndarray]) -> int | None:
+    """Return a row that is not as the first one, None if there is no such row."""
+    count = min(len(array) for array in arrays)
+    differing = [any((a[row] != a[0]).any() for a in arrays) for row in range(count)]
+    return differing.index(True) if True in differing else None
+
+
+def _first_replaced(rows: np.ndarray, other: int) -> np.ndarray:
+    changed = rows.copy()
+    changed[0] = rows[other]
+    return changed
+
+
+def _spread(output: np.ndarray) -> float:
+    largest = np.abs(output).max()
+    return float(np.ptp(output, axis=0).max() / largest) if largest > 0 else 0.0
+
+
+def _leak(before: np.ndarray, after: np.ndarray) -> float:
+    """Return how far the other rows' outputs move, in parts of how far outputs differ at all."""
+    if before.shape != after.shape:
+        return 1.0
+    moved = np.abs(after[1:] - before[1:]).max(initial=0.0)
+    scale = max(np.abs(after - before).max(), np.ptp(before, axis=0).max())
+    return float(moved / scale) if scale > 0 else 0.0

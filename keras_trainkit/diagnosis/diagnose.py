@@ -1,0 +1,33 @@
+"""From the record of a training to what is wrong with it."""
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.causes import rooted
+from keras_trainkit.diagnosis._diagnose.recorded import rules as recorded
+from keras_trainkit.diagnosis._diagnose.recorded.works import works
+from keras_trainkit.diagnosis._diagnose.static import rules as static
+from keras_trainkit.diagnosis.diagnosis import Diagnosis
+from keras_trainkit.diagnosis.facts import Facts
+from keras_trainkit.diagnosis.history import History
+from keras_trainkit.diagnosis.thresholds import Thresholds
+
+STATIC: tuple[Rule, ...] = static.RULES
+RECORDED: tuple[Rule, ...] = recorded.RULES
+
+
+def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosis:
+    """Return what is wrong with a training.
+
+    Args:
+        history: `History`, of `GradientMonitor.history` or a file.
+        thresholds: `Thresholds`. Defaults to `Thresholds()`.
+    """
+    facts = history.facts or Facts()
+    return examined(Case(facts, thresholds or Thresholds(), history), (*STATIC, *RECORDED))
+
+
+def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
+    """Return what some rules find in a case: nothing above `info` in a training that works."""
+    found = [finding for rule in rules for finding in rule(case)]
+    if case.history is not None and works(case):
+        found = [finding.milder() for finding in found]
+    return Diagnosis(rooted(found), history=case.history)

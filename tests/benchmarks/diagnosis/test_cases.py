@@ -1,0 +1,73 @@
+from collections import Counter
+
+import pytest
+
+from benchmarks.diagnosis.broken import cases as broken_cases
+from benchmarks.diagnosis.case import CONDITION_OF, Case, fault
+from benchmarks.diagnosis.healthy import cases as healthy_cases
+from benchmarks.diagnosis.recipe import Recipe
+from benchmarks.diagnosis.recipes import MOONS
+from benchmarks.diagnosis.split import HALVES, halves
+from keras_trainkit.diagnosis.finding import CONDITIONS
+
+pytestmark = pytest.mark.host
+
+BROKEN, HEALTHY = broken_cases(), healthy_cases()
+
+
+def test_there_are_as_many_of_each_kind_as_promised():
+    assert len(BROKEN) >= 90
+    assert len(HEALTHY) >= 60
+    assert sum(len(case.faults) > 1 for case in BROKEN) >= len(BROKEN) / 4
+    names = Counter(case.name for case in (*BROKEN, *HEALTHY))
+    assert names.most_common(1)[0][1] == 1
+
+
+def test_every_condition_and_detail_has_cases():
+    stands_for = {each.name for case in BROKEN for each in case.faults}
+    details = {detail for each in CONDITIONS.values() for detail in each}
+    assert details <= stands_for
+    assert {CONDITION_OF[name] for name in stands_for} == set(CONDITIONS)
+
+
+def test_each_half_has_every_second_case_of_a_kind():
+    found = halves((*BROKEN, *HEALTHY))
+    everything = [case.name for name in HALVES for case in found[name]]
+    assert sorted(everything) == sorted(case.name for case in (*BROKEN, *HEALTHY))
+    tuned, reported = (Counter(case.label for case in found[name]) for name in HALVES)
+    kinds = set(tuned | reported) - {"healthy"}
+    assert all(abs(tuned[kind] - reported[kind]) <= 1 for kind in kinds)
+    assert abs(len(found["tuned"]) - len(found["reported"])) <= len(kinds) / 4
+
+
+def test_the_halves_do_not_depend_on_the_order_of_the_cases():
+    one, other = halves((*BROKEN, *HEALTHY)), halves((*HEALTHY, *reversed(BROKEN)))
+    for name in HALVES:
+        assert {case.name for case in one[name]} == {case.name for case in other[name]}
+
+
+def test_a_broken_recipe_differs_in_what_its_faults_say():
+    case = Case(
+        "two",
+        MOONS,
+        (
+            fault("softmax_one_unit", output="softmax"),
+            fault("label_encoding|bad_data", spoils=(_doubled,)),
+        ),
+    )
+    assert case.broken.output == "softmax"
+    assert case.broken.changes == (*MOONS.changes, _doubled)
+    assert isinstance(case.recipe, Recipe)
+    assert case.recipe is MOONS
+    assert case.accepted == {"softmax_one_unit", "label_encoding", "bad_data"}
+    assert (case.label, case.condition) == ("softmax_one_unit", "wrong_output_activation")
+    assert case.detail == "softmax_one_unit"
+
+
+def test_a_name_that_is_no_condition_is_refused():
+    with pytest.raises(ValueError, match=r"`names` must be conditions or details\. Received: "):
+        fault("dead_units|bad_luck")
+
+
+def _doubled(data):
+    return data._replace(y=2 * data.y)

@@ -1,0 +1,108 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_trainkit.diagnosis import Facts, Outcomes
+from keras_trainkit.diagnosis._diagnose.recorded import progress as rules
+from tests.diagnosis.trainings import case, classifier, found, regression
+
+pytestmark = pytest.mark.host
+
+FALLING = np.linspace(1.0, 0.5, 6)
+
+
+def test_a_network_no_better_than_chance_learns_nothing():
+    finding = found(rules.no_learning, case(loss=FALLING, accuracy=np.full(6, 0.51)))
+    assert finding.severity == "error"
+    assert found(rules.no_learning, case(Facts(), loss=np.full(6, 0.7)))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        case(accuracy=np.full(6, 0.6)),
+        case(Facts(), loss=FALLING),
+        case(Facts(), loss=0.7 + 0.001 * np.arange(6)),
+        case(loss=[1.0, 0.9], accuracy=[0.5, 0.5]),
+        case(classifier(rows=96, epochs=6), loss=FALLING, accuracy=np.full(6, 0.5), steps=18),
+    ],
+)
+def test_no_learning_is_said_of_nothing_else(given):
+    assert not found(rules.no_learning, given)
+
+
+def test_a_training_that_ends_while_it_gets_better_is_too_short():
+    few = classifier(rows=96, epochs=6)
+    finding = found(rules.slow_convergence, case(few, loss=FALLING, accuracy=FALLING, steps=18))
+    assert (finding.severity, finding.detail) == ("warning", "too_few_updates")
+    long = found(rules.slow_convergence, case(loss=FALLING, accuracy=FALLING))
+    assert (long.severity, long.detail) == ("warning", "")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        case(loss=FALLING, accuracy=np.full(6, 0.9)),
+        case(loss=[1.0, 0.6, 0.55, 0.5, 0.495, 0.49], accuracy=np.full(6, 0.6)),
+        case(classifier(epochs=60), loss=FALLING, accuracy=np.full(6, 0.6)),
+    ],
+)
+def test_what_works_has_arrived_or_goes_on_is_not_too_short(given):
+    assert not found(rules.slow_convergence, given)
+
+
+def test_a_network_at_rest_with_little_skill_underfits():
+    loss = [1.0, 0.66, 0.65, 0.65, 0.65, 0.65]
+    assert found(rules.underfitting, case(loss=loss, accuracy=np.full(6, 0.6)))
+    assert not found(rules.underfitting, case(loss=loss, accuracy=np.full(6, 0.75)))
+    assert not found(rules.underfitting, case(loss=FALLING, accuracy=np.full(6, 0.6)))
+
+
+def test_a_loss_that_jumps_up_and_down_oscillates():
+    jumping = [1.0, 0.5, 0.9, 0.4, 1.0, 0.5, 0.9]
+    assert found(rules.oscillating_loss, case(loss=jumping, accuracy=np.full(7, 0.6)))
+    for loss in (np.linspace(1, 0.1, 7), [1.0, 0.9, 0.95, 0.85, 0.9, 0.8, 0.85]):
+        assert not found(rules.oscillating_loss, case(loss=loss, accuracy=np.full(7, 0.6)))
+
+
+def outcomes(low, high, spread, target_spread, skill=0.0):
+    return Outcomes([5], ["out"], [[[low, high, spread, target_spread, skill]]])
+
+
+def test_the_same_answer_for_every_row_is_found():
+    given = case(outcomes=outcomes(0.5, 0.5, 1e-6, 0.5), accuracy=np.full(6, 0.5))
+    finding = found(rules.constant_predictions, given)
+    assert (finding.severity, finding.where) == ("error", "out")
+    unknown = outcomes(0.5, 0.5, 1e-6, np.nan)
+    assert found(rules.constant_predictions, case(outcomes=unknown, accuracy=np.full(6, 0.5)))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        outcomes(0.2, 0.8, 0.1, 0.5),
+        outcomes(3.0, 3.0, 1e-6, 0.0),
+        outcomes(3.0, 3.0, 1e-6, np.nan),
+        outcomes(22.0, 22.1, 0.01, 1.0),
+    ],
+)
+def test_answers_that_differ_or_are_all_the_same_rightly_are_not(seen):
+    assert not found(rules.constant_predictions, case(outcomes=seen, accuracy=np.full(6, 0.5)))
+
+
+def test_a_loss_of_0_or_below_is_wrong():
+    zero = found(rules.wrong_loss, case(loss=np.zeros(6), accuracy=np.full(6, 0.5)))
+    assert zero.detail == "loss_always_zero"
+    negative = found(rules.wrong_loss, case(loss=-np.arange(6.0)))
+    assert negative.detail == "regression_with_classification_loss"
+    assert not found(rules.wrong_loss, case(regression(), loss=-np.arange(6.0)))
+    assert not found(rules.wrong_loss, case(loss=[0.5, 0.1, 0.0], accuracy=[0.9, 1.0, 1.0]))
+
+
+def test_updates_are_counted_from_the_plan_where_it_is_known():
+    assert rules.updates(case()) == 120
+    unplanned = dataclasses.replace(
+        classifier(), plan=dataclasses.replace(classifier().plan, steps=None)
+    )
+    assert rules.updates(case(unplanned)) == 60

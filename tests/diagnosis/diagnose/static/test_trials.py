@@ -1,0 +1,140 @@
+"""What a network makes of a few rows: whether they are independent; and nothing remains."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_trainkit.diagnosis import Facts, LayerFacts, Thresholds, TrialFacts
+from keras_trainkit.diagnosis._diagnose.case import Case
+from keras_trainkit.diagnosis._diagnose.static import trials
+from keras_trainkit.diagnosis._preflight.trials import trial_of
+from tests.contracts import array
+
+X = np.random.default_rng(0).normal(size=(20, 6, 4)).astype("float32")
+
+
+class Mixing(layers.Layer):
+    """Computes something of the whole batch, as a mistaken axis does."""
+
+    def __init__(self, mix):
+        super().__init__()
+        self.mix = mix
+
+    def call(self, x):
+        return self.mix(x)
+
+
+def network(*stack):
+    return keras.Sequential([keras.Input((6, 4)), *stack, layers.Flatten(), layers.Dense(2)])
+
+
+def attention():
+    inputs = keras.Input((6, 4))
+    x = layers.MultiHeadAttention(2, 3)(inputs, inputs)
+    return keras.Model(inputs, layers.Dense(1)(layers.LayerNormalization()(x)))
+
+
+INDEPENDENT = {
+    "dense": lambda: network(layers.Dense(3, "relu")),
+    "batch normalization": lambda: network(layers.BatchNormalization()),
+    "dropout": lambda: network(layers.Dropout(0.5)),
+    "recurrent": lambda: network(layers.LSTM(5, return_sequences=True)),
+    "convolution": lambda: network(layers.Conv1D(3, 2, padding="same"), layers.MaxPooling1D()),
+    "attention": attention,
+}
+DEPENDENT = {
+    "softmax over the batch": lambda x: ops.softmax(x, axis=0),
+    "mean over the batch": lambda x: x - ops.mean(x, axis=0, keepdims=True),
+    "reshaped past the rows": lambda x: ops.reshape(
+        ops.transpose(ops.reshape(x, (-1, 24))), (-1, 6, 4)
+    ),
+    "reversed": lambda x: ops.flip(x, axis=0),
+}
+
+
+@pytest.mark.parametrize("make", INDEPENDENT.values(), ids=INDEPENDENT)
+def test_rows_of_a_sound_network_are_independent(make):
+    trial = trial_of(make(), X)
+    assert (trial.rows, trial.kept_rows) == (8, True)
+    assert trial.spread > 0.01
+    assert trial.leak < 1e-5
+    assert trial.low < trial.high
+
+
+@pytest.mark.parametrize("mix", DEPENDENT.values(), ids=DEPENDENT)
+def test_rows_that_are_mixed_are_seen(mix):
+    assert trial_of(network(Mixing(mix)), X).leak > 0.01
+
+
+def test_rows_that_become_more_are_seen():
+    inputs = keras.Input((6, 4))
+    outputs = layers.Dense(1)(Mixing(lambda x: ops.reshape(x, (-1, 4)))(inputs))
+    assert not trial_of(keras.Model(inputs, outputs), X).kept_rows
+
+
+def test_several_inputs_change_together():
+    a, b = (keras.Input((6, 4), name=name) for name in "ab")
+    model = keras.Model({"a": a, "b": b}, layers.Dense(1)(layers.Add()([a, b])))
+    assert trial_of(model, {"a": X, "b": X[::-1]}).leak < 1e-5
+
+
+@pytest.mark.parametrize("x", [X[:1], np.ones((9, 6, 4), "float32")])
+def test_rows_that_are_the_same_tell_nothing(x):
+    assert trial_of(network(), x) is None
+
+
+def test_nothing_remains():
+    regularized = layers.Dense(3, kernel_regularizer="l2")
+    model = network(layers.Dropout(0.5, seed=1), layers.BatchNormalization(), regularized)
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(X, X[:, 0, :2], epochs=1, verbose=0)
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    before = [array(variable) for variable in variables]
+    losses, state = len(model.losses), np.random.get_state()[1].tolist()
+    trial_of(model, X)
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(array(variable), value)
+    assert (len(model.losses), np.random.get_state()[1].tolist()) == (losses, state)
+
+
+def found(layers=(), **trial):
+    case = Case(Facts(layers, trial=TrialFacts(8, **trial)), Thresholds())
+    return [(f.name, f.severity) for rule in trials.RULES for f in rule(case)]
+
+
+def layers_of(count, activation="sigmoid", **last):
+    hidden = [LayerFacts(f"hidden_{i}", "Dense", 8, activation) for i in range(count)]
+    return (*hidden, LayerFacts("output", "Dense", 2, "softmax", **last))
+
+
+LOST = [("vanishing_gradient", "warning")]
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize(
+    ("layers", "trial", "expected"),
+    [
+        ((), {}, []),
+        ((), {"leak": 1e-5}, []),
+        ((), {"leak": 0.1}, [("dependent_examples", "error")]),
+        ((), {"kept_rows": False, "spread": 0.0}, [("dependent_examples", "error")]),
+        (layers_of(5), {"spread": 0.0}, LOST),
+        (layers_of(5, "tanh"), {"spread": 1e-8}, LOST),
+        (layers_of(5), {"spread": 1e-3}, []),
+        (layers_of(1), {"spread": 0.0}, []),
+        (layers_of(5, "relu"), {"spread": 0.0}, []),
+        (layers_of(5, constant_kernel=True), {"spread": 0.0}, []),
+        (layers_of(5, momentum=0.99), {"spread": 0.0}, []),
+    ],
+)
+def test_findings(layers, trial, expected):
+    assert found(layers, **trial) == expected
+
+
+@pytest.mark.short("torch")
+def test_a_signal_that_is_lost_is_seen():
+    small = keras.initializers.RandomNormal(stddev=0.05, seed=1)
+    hidden = [layers.Dense(8, "sigmoid", kernel_initializer=small) for _ in range(9)]
+    assert trial_of(network(*hidden), X).spread < 1e-5
+    assert trial_of(network(*[layers.Dense(8, "tanh") for _ in range(9)]), X).spread > 0.01

@@ -1,0 +1,79 @@
+"""The page of HTML: whole in itself, its links lead somewhere, and nothing in it is run."""
+
+import dataclasses
+import html.parser
+
+import pytest
+
+from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy
+from tests.diagnosis.samples import full_history, history
+
+pytestmark = pytest.mark.host
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would find in a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.tags, self.text = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [attributes[name] for name in ("id",) if name in attributes]
+        linking = ("href", "xlink:href", "src")
+        self.links += [attributes[name] for name in linking if name in attributes]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def a_finding(condition="vanishing_gradient", text="The gradient <script>vanishes</script>."):
+    return Finding(condition, "error", text, remedies=(Remedy("mend it", "a < b"),))
+
+
+def page(tmp_path, diagnosis, **arguments):
+    diagnosis.to_html(tmp_path / "report.html", **arguments)
+    return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_needs_no_other_file_and_every_link_leads_somewhere(tmp_path):
+    found = page(tmp_path, Diagnosis((a_finding(), a_finding("dead_units")), (), full_history()))
+    inside = {link.removeprefix("#") for link in found.links if link.startswith("#")}
+    assert all(link.startswith(("#", "data:")) for link in found.links)
+    assert inside <= set(found.ids)
+    assert {"plot-depth", "plot-activations"} <= inside
+    assert len(found.ids) == len(set(found.ids))
+    assert "script" not in found.tags
+
+
+def test_shows_text_as_it_is(tmp_path):
+    found = page(tmp_path, Diagnosis((a_finding(),), ("a & b",)), title="Run <7>")
+    told = " ".join(found.text)
+    assert found.tags.count("article") == 1
+    for text in ("The gradient <script>vanishes</script>.", "a < b", "a & b", "Run <7>"):
+        assert text in told
+
+
+@pytest.mark.parametrize(
+    ("record", "count"),
+    [(None, 0), (history(), 5), (full_history(), 6), (dataclasses.replace(history(), logs={}), 4)],
+)
+def test_has_the_plots_that_the_record_has_something_for(record, count, tmp_path):
+    found = page(tmp_path, Diagnosis(history=record))
+    assert found.tags.count("figure") == count
+    assert "Nothing that is wrong was found." in found.text
+
+
+def test_is_the_same_file_for_the_same_record(tmp_path):
+    for name in ("one", "two"):
+        Diagnosis((a_finding(),), (), full_history()).to_html(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_notebook_shows_the_findings(tmp_path):
+    found = Page(Diagnosis((a_finding(),))._repr_html_())
+    assert found.tags.count("article") == 1
+    assert found.links == []
