@@ -56,7 +56,7 @@ MUTANTS = (
         "an event is put between two steps although it is known to the step",
     ),
     Mutant(
-        "diagnosis/summary.py",
+        "diagnosis/_summary/notes.py",
         "limit = min(limit, thresholds.vanishing_norm)",
         "limit = max(limit, thresholds.vanishing_norm)",
         "small gradients everywhere are vanishing",
@@ -68,9 +68,9 @@ MUTANTS = (
         "one large update moves the ratio of a whole training",
     ),
     Mutant(
-        "diagnosis/summary.py",
-        "steps[given][reached[-1] + 1 :]",
-        "steps[reached[-1] + 1 :]",
+        "diagnosis/_summary/notes.py",
+        "given = np.flatnonzero(~np.isnan(norms))",
+        "given = np.arange(len(norms))",
         "steps that leave a variable out count for dead ones",
         "diagnosis/test_summary.py",
     ),
@@ -82,9 +82,9 @@ MUTANTS = (
         "diagnosis/test_summary.py",
     ),
     Mutant(
-        "diagnosis/summary.py",
-        "vanishing_share: float = 1e-3",
-        "vanishing_share: float = 1e-2",
+        "diagnosis/thresholds.py",
+        "vanishing_share: float = _limit(1e-3",
+        "vanishing_share: float = _limit(1e-2",
         "the default limit is ten times as high",
     ),
     Mutant(
