@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from keras_trainkit._backend import isolated_pass
-from keras_trainkit._keras_internals import keeping_losses, layers_of
+from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
+from keras_trainkit._untouched import untouched
 from keras_trainkit.diagnosis._preflight.array_facts import dtype_of
 
 # The rows of the batch that is thought of.
@@ -59,11 +59,8 @@ def trace_of(model: keras.Model, inputs: Any) -> Trace:
     calls: list[Call] = []
     outputs: list[Any] = []
     layers = layers_of(model, include_self=False)
-    with isolated_pass(), keras.StatelessScope(), ExitStack() as stack:
+    with untouched(model), ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings(action="ignore"))  # The training says them.
-        for layer in (model, *layers):
-            stack.enter_context(_restored(layer))
-        stack.enter_context(keeping_losses(model))
         for layer in layers:
             stack.enter_context(patched(layer, call=_noting(layer, calls)))
             if not layer.built:
@@ -112,18 +109,3 @@ def _noting(layer: keras.Layer, calls: list[Call]) -> Callable:
         return outputs
 
     return call
-
-
-class _restored:  # noqa: N801
-    """Undo what is set on a layer while it is traced."""
-
-    def __init__(self, layer: keras.Layer) -> None:
-        self._own, self._before = vars(layer), dict(vars(layer))
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: Any) -> None:
-        for name in self._own.keys() - self._before.keys():
-            del self._own[name]
-        self._own.update(self._before)
