@@ -2,10 +2,12 @@
 
 import dataclasses
 import html.parser
+import sys
 
 import pytest
 
 from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy
+from keras_trainkit.diagnosis._diagnosis import html as html_of_diagnosis
 from tests.diagnosis.samples import full_history, history
 
 pytestmark = pytest.mark.host
@@ -77,3 +79,13 @@ def test_a_notebook_shows_the_findings(tmp_path):
     found = Page(Diagnosis((a_finding(),))._repr_html_())
     assert found.tags.count("article") == 1
     assert found.links == []
+
+
+def test_without_jinja2_a_notebook_shows_the_text_and_a_report_says_what_it_needs(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    html_of_diagnosis._template.cache_clear()
+    assert Diagnosis()._repr_html_() is None
+    with pytest.raises(ImportError, match="pip install jinja2"):
+        Diagnosis().to_html(tmp_path / "report.html")
