@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import vanishing_gradient
-from keras_trainkit.diagnosis._diagnose.recorded.progress import limited
 from keras_trainkit.diagnosis._diagnose.recorded.works import severity
 from keras_trainkit.diagnosis.finding import Finding
 
@@ -35,7 +35,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
         f"{_share(share)} of {name} are dead: 0 for every input, so that they never change"
         + (", and no gradient comes to the layers below." if full else "."),
         where=name,
-        evidence=(limited(case, "dead units", share, "dead_share"),),
+        evidence=(beside(case, "dead units", share, "dead_share"),),
         remedies=(remedies.HE, remedies.LEAKY, *remedies.scaled_rate(case, 0.1)),
     )
 
@@ -61,7 +61,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
                 "passes.",
                 where=layer,
                 when=f"epoch {probe.epochs[-1] + 1}",
-                evidence=(limited(case, "saturated outputs", share, "saturated_share"),),
+                evidence=(beside(case, "saturated outputs", share, "saturated_share"),),
                 remedies=(remedies.SCALE, remedies.NORMALIZE, remedies.RELU),
             )
             return

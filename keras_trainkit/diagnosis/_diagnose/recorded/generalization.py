@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
-from keras_trainkit.diagnosis._diagnose.recorded.progress import limited, updates
+from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.recorded.progress import updates
 from keras_trainkit.diagnosis._diagnose.recorded.works import inferred_skill, log, skill
 from keras_trainkit.diagnosis.finding import Finding, Remedy
 
@@ -30,9 +31,9 @@ def overfitting(case: Case) -> Iterator[Finding]:
     if not wide and not rises:
         return
     unknown = math.isnan(gap) and rise >= case.limits.overfitted**2
-    evidence = [limited(case, "validation loss / its lowest", rise, "overfitted")]
+    evidence = [beside(case, "validation loss / its lowest", rise, "overfitted")]
     if not math.isnan(gap):
-        evidence.append(limited(case, "skill on training data above validation", gap, "skill_gap"))
+        evidence.append(beside(case, "skill on training data above validation", gap, "skill_gap"))
     yield Finding(
         "overfitting",
         "warning" if wide or unknown else "info",
@@ -64,8 +65,8 @@ def batch_norm_gap(case: Case) -> Iterator[Finding]:
         "uses" + (": these still hold their first values." if behind else "."),
         detail="moving_statistics_behind" if behind else "",
         evidence=(
-            limited(case, "skill in training above inference", training - seen, "skill_gap"),
-            limited(case, "share of the first moving statistics", left, "behind"),
+            beside(case, "skill in training above inference", training - seen, "skill_gap"),
+            beside(case, "share of the first moving statistics", left, "behind"),
         ),
         remedies=(_faster(), remedies.epochs(case, 5)),
     )

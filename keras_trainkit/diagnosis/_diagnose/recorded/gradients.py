@@ -8,7 +8,7 @@ import numpy as np
 from keras_trainkit.diagnosis._course import DEAD_STEPS, JUMP, Course
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
-from keras_trainkit.diagnosis._diagnose.recorded.progress import limited
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import learns, log, severity
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 from keras_trainkit.diagnosis.history import layer_of
@@ -106,7 +106,7 @@ def _vanishing(case: Case, course: Course, layer: int, share: float) -> Finding:
         f"The gradient fades on its way back to {name}: for the size of the weights it is "
         f"{share:.1e} of that near the output.",
         where=name,
-        evidence=(limited(case, "share of the gradient", share, "vanishing_depth"),),
+        evidence=(beside(case, "share of the gradient", share, "vanishing_depth"),),
         remedies=(remedies.RELU, remedies.NORMALIZE),
     )
 
@@ -157,7 +157,7 @@ def imbalanced_updates(case: Case) -> Iterator[Finding]:
                 "info" if learns(case) else "warning",
                 f"The steps of {course.layers[i]} are {share:.1e} times the usual, by weight.",
                 where=course.layers[i],
-                evidence=(limited(case, "update ratio / the median", share, "imbalance"),),
+                evidence=(beside(case, "update ratio / the median", share, "imbalance"),),
                 remedies=(
                     Remedy("steps of equal length", "keras.optimizers.Adam(1e-3)"),
                     remedies.NORMALIZE,

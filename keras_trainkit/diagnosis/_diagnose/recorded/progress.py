@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -26,7 +27,7 @@ def no_learning(case: Case) -> Iterator[Finding]:
     evidence = [Evidence("fall of the loss", fall(loss))]
     text = "The loss stays where it was: nothing is learned."
     if not math.isnan(known):
-        evidence.append(limited(case, "skill", known, "no_skill"))
+        evidence.append(beside(case, "skill", known, "no_skill"))
         text = "After all epochs the network is no better than a constant answer."
     yield Finding(
         "no_learning",
@@ -57,7 +58,7 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
         detail="too_few_updates" if few else "",
         when=_epochs(loss),
         evidence=(
-            limited(case, "updates", updates(case), "few_updates"),
+            beside(case, "updates", updates(case), "few_updates"),
             Evidence("fall of the loss in the last third", third, still),
         ),
         remedies=(remedies.epochs(case, 10 if few else 3), *_smaller_batches(case, few)),
@@ -75,7 +76,7 @@ def underfitting(case: Case) -> Iterator[Finding]:
             "warning",
             "The loss has come to rest while the network fits even its training data poorly.",
             when=_epochs(loss),
-            evidence=(limited(case, "skill", known, "poor_skill"),),
+            evidence=(beside(case, "skill", known, "poor_skill"),),
             remedies=(remedies.WIDER, remedies.FIND),
         )
 
@@ -94,7 +95,7 @@ def oscillating_loss(case: Case) -> Iterator[Finding]:
             "warning",
             "The loss jumps up and down from epoch to epoch and does not settle.",
             when=_epochs(loss),
-            evidence=(limited(case, "median jump", swing, "swing"),),
+            evidence=(beside(case, "median jump", swing, "swing"),),
             remedies=remedies.scaled_rate(case, 0.1),
         )
 
@@ -116,7 +117,7 @@ def constant_predictions(case: Case) -> Iterator[Finding]:
                 where=name,
                 when=f"epoch {outcomes.epochs[-1] + 1}",
                 evidence=(
-                    limited(case, "spread / that of targets", spread / scale, "constant_spread"),
+                    beside(case, "spread / that of targets", spread / scale, "constant_spread"),
                 ),
                 remedies=(remedies.FIND, remedies.SCALE),
             )
@@ -179,11 +180,6 @@ def is_finished(case: Case) -> bool:
 def last_third(loss: np.ndarray) -> float:
     """Return by which share of itself a loss falls in the last third of the epochs."""
     return fall(loss[-max(loss.size // 3, 1) - 1 :])
-
-
-def limited(case: Case, name: str, value: float, limit: str) -> Evidence:
-    """Return a number beside one of the limits."""
-    return Evidence(name, float(value), getattr(case.limits, limit), case.limits.source(limit))
 
 
 def _smaller_batches(case: Case, few: bool) -> tuple[Remedy, ...]:

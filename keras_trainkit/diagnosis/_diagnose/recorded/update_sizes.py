@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
-from keras_trainkit.diagnosis._diagnose.recorded.progress import last_third, limited, updates
+from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.recorded.progress import last_third, updates
 from keras_trainkit.diagnosis._diagnose.recorded.works import fall, learns, log, severity
 from keras_trainkit.diagnosis.finding import Evidence, Finding
 
@@ -36,7 +37,7 @@ def too_high(case: Case) -> Iterator[Finding]:
             where="learning_rate",
             when=f"steps 0-{int(course.history.steps[:_FIRST_STEPS][-1])}",
             evidence=(
-                limited(case, "median update ratio at first", usual, "high_update"),
+                beside(case, "median update ratio at first", usual, "high_update"),
                 Evidence("longest update ratio at first", longest, _REPLACED),
                 Evidence("growth of the weights", grown, _GROWN),
             ),
@@ -60,7 +61,7 @@ def too_low(case: Case) -> Iterator[Finding]:
             f"{steps:,} steps moved the weights by at most {_size(step * steps)}.",
             where="learning_rate",
             when=f"steps 0-{int(course.history.steps[-1])}",
-            evidence=(limited(case, "sum of update ratios", step * steps, "path"),),
+            evidence=(beside(case, "sum of update ratios", step * steps, "path"),),
             remedies=remedies.scaled_rate(case, 100 if path < case.limits.path / 10 else 10),
         )
 

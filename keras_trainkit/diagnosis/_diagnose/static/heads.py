@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
-from keras_trainkit.diagnosis._diagnose.static.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer, fitting_head
 from keras_trainkit.diagnosis._diagnose.static.structure import head_of, layer_named

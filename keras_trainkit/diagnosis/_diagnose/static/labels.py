@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.data_code import for_all
-from keras_trainkit.diagnosis._diagnose.static.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.tasks import Task

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names
-from keras_trainkit.diagnosis._diagnose.static.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual, way
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers, compiled_with
 from keras_trainkit.diagnosis._diagnose.static.structure import (

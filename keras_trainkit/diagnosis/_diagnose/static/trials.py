@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 # Fewer layers than these pass a signal on with any usual weights.
 FEW_LAYERS = 3
-LIMIT = "lost_signal"
 _APART = Remedy(
     "let each layer work within the rows: `Reshape` and `Flatten` keep the first axis, which "
     "`keras.ops.reshape`, `transpose`, sums and softmaxes over axis 0 do not",
@@ -19,8 +19,7 @@ _APART = Remedy(
 
 def dependent_examples(case: Case) -> Iterator[Finding]:
     """The output of an example must not depend on which others are in its batch."""
-    trial, limit = case.facts.trial, case.limits.leak
-    source = case.limits.source("leak")
+    trial = case.facts.trial
     if trial is None:
         return
     if not trial.kept_rows:
@@ -33,14 +32,14 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
             evidence=(Evidence("rows of the input", trial.rows),),
             remedies=(_APART,),
         )
-    elif trial.leak > limit:
+    elif trial.leak > case.limits.leak:
         yield Finding(
             "dependent_examples",
             "error",
             "What the network makes of an example changes with the other examples of its batch, "
             "before training and without batch normalization's part in it.",
             where="x",
-            evidence=(Evidence("change by another row", trial.leak, limit, source),),
+            evidence=(beside(case, "change by another row", trial.leak, "leak"),),
             remedies=(_APART,),
         )
 
@@ -51,8 +50,8 @@ def lost_signal(case: Case) -> Iterator[Finding]:
     An output layer that begins with zeros makes the same of every row, and may learn well. Before
     training, batch normalization does not normalize yet.
     """
-    trial, limit, layers = case.facts.trial, case.limits.lost_signal, case.facts.layers
-    if trial is None or not trial.spread < limit or not trial.kept_rows:
+    trial, layers = case.facts.trial, case.facts.layers
+    if trial is None or not trial.spread < case.limits.lost_signal or not trial.kept_rows:
         return
     if any(layer.constant_kernel or layer.momentum >= 0 for layer in layers):
         return
@@ -66,9 +65,7 @@ def lost_signal(case: Case) -> Iterator[Finding]:
         f"{bounded[0].activation} layers: before training the outputs are the same for "
         f"{trial.rows} rows. No gradient will reach the first layers.",
         where=bounded[0].path,
-        evidence=(
-            Evidence("difference of the outputs", trial.spread, limit, case.limits.source(LIMIT)),
-        ),
+        evidence=(beside(case, "difference of the outputs", trial.spread, "lost_signal"),),
         remedies=(remedies.RELU, remedies.NORMALIZE),
     )
 

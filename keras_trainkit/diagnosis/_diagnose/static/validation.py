@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import tasks
 from keras_trainkit.diagnosis._diagnose.static.data_code import of_validation
-from keras_trainkit.diagnosis._diagnose.static.evidence import beside
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
