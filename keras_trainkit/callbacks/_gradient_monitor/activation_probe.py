@@ -13,8 +13,7 @@ from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
-from keras_trainkit._variable_paths import repeats
-from keras_trainkit.diagnosis.history import layer_of
+from keras_trainkit.diagnosis._preflight.layer_tree import paths_of
 from keras_trainkit.diagnosis.outcomes import outcome
 
 # What an activation function or layer is called, in lower case, and its kind.
@@ -66,11 +65,8 @@ class ActivationProbe:
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
             self.outputs = self.model(self.batch, training=False)
         latest = {id(layer): (layer, row) for layer, row in log}
-        paths = [_path(layer) for layer, _ in latest.values()]
-        return [
-            (path + mark, _kind(layer), row)
-            for path, mark, (layer, row) in zip(paths, repeats(paths), latest.values(), strict=True)
-        ]
+        paths = paths_of([layer for layer, _ in latest.values()])
+        return [(paths[id(layer)], _kind(layer), row) for layer, row in latest.values()]
 
     def outcomes(self, targets: Any = None) -> list[tuple[str, Row]]:
         """Return the name and the statistics of each output in the last pass.
@@ -148,8 +144,3 @@ def _kind(layer: keras.Layer) -> str:
         return _kind(activation)
     name = getattr(activation, "__name__", type(activation).__name__)
     return KINDS.get(name.lower(), "")
-
-
-def _path(layer: keras.Layer) -> str:
-    weights = layer.weights
-    return layer_of(weights[0].path) if weights else layer.path or layer.name

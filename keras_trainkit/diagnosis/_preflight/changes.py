@@ -9,8 +9,7 @@ import numpy as np
 
 from keras_trainkit._keras_internals import compiled_with, layers_of, models_in
 from keras_trainkit._patching import patched
-from keras_trainkit._variable_paths import repeats
-from keras_trainkit.diagnosis.history import layer_of
+from keras_trainkit.diagnosis._preflight.layer_tree import paths_of
 
 Change = Mapping[str, Any]
 # Arguments of a layer that leave its weights what they are.
@@ -104,23 +103,17 @@ def _functional() -> keras.Model:
 def _layer_at(model: keras.Model, path: str) -> keras.Layer:
     """Return the innermost layer whose variables, or which itself, has a path."""
     layers = [layer for layer in layers_of(model, include_self=False) if not _is_model(layer)]
-    paths = [_path(layer) for layer in layers]
-    marked = [each + mark for each, mark in zip(paths, repeats(paths), strict=True)]
-    found = [layer for layer, each in zip(layers, marked, strict=True) if each == path]
+    paths = paths_of(layers)
+    found = [layer for layer in layers if paths[id(layer)] == path]
     found = found or [layer for layer in layers if layer.name == path]
     if len(found) != 1:
-        listed = ", ".join(marked)
+        listed = ", ".join(paths.values())
         raise ValueError(f"`path` must be that of a layer: {listed}. Received: path={path!r}")
     return found[0]
 
 
 def _is_model(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.Model)
-
-
-def _path(layer: keras.Layer) -> str:
-    weights = layer.weights
-    return layer_of(weights[0].path) if weights else layer.path or layer.name
 
 
 def _with_config(layer: keras.Layer, change: Change) -> keras.Layer:
