@@ -153,6 +153,16 @@ class Finding:
         """The detail where it is known, the condition otherwise."""
         return self.detail or self.condition
 
+    @property
+    def label(self) -> str:
+        """The name in plain words."""
+        return self.name.replace("_", " ")
+
+    @property
+    def explained(self) -> str:
+        """The labels of the consequences, as a list in a sentence."""
+        return ", ".join(finding.label for finding in self.consequences)
+
     def milder(self) -> "Finding":
         """Return this finding as `info`, with its consequences."""
         consequences = tuple(finding.milder() for finding in self.consequences)

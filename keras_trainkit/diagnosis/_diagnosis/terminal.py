@@ -37,9 +37,8 @@ def _panel(finding: Finding) -> Any:
             code = Syntax(remedy.code, "python", background_color="default", word_wrap=True)
             parts.append(code)
     if finding.consequences:
-        explained = ", ".join(each.name.replace("_", " ") for each in finding.consequences)
-        parts.append(Text(f"This explains: {explained}.", "dim"))
-    head = f"{finding.severity}: {finding.name.replace('_', ' ')}"
+        parts.append(Text(f"This explains: {finding.explained}.", "dim"))
+    head = f"{finding.severity}: {finding.label}"
     title = Text(f"{head}, {finding.where}" if finding.where else head)
     color = COLORS[finding.severity]
     return Panel(Group(*parts), title=title, title_align="left", border_style=color)

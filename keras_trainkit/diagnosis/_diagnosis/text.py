@@ -31,7 +31,7 @@ def as_markdown(diagnosis: Sequence[Finding]) -> str:
 
 
 def _told(finding: Finding, number: int) -> Iterator[str]:
-    head = f"{number}. {finding.severity}: {finding.name.replace('_', ' ')}"
+    head = f"{number}. {finding.severity}: {finding.label}"
     yield head + (f", {finding.where}" if finding.where else "")
     yield from _indented(finding.text)
     if finding.evidence:
@@ -40,8 +40,7 @@ def _told(finding: Finding, number: int) -> Iterator[str]:
         yield from _indented(f"-> {remedy.text}")
         yield from (f"      {line}" for line in remedy.code.splitlines())
     if finding.consequences:
-        explained = ", ".join(each.name.replace("_", " ") for each in finding.consequences)
-        yield from _indented(f"This explains: {explained}.")
+        yield from _indented(f"This explains: {finding.explained}.")
 
 
 def _indented(text: str) -> list[str]:

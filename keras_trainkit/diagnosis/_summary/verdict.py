@@ -33,8 +33,8 @@ def verdict(found: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _named(finding: Finding) -> str:
-    name = finding.name.replace("_", " ")
-    return f"{name} ({finding.where})" if finding.where not in ("", "learning_rate") else name
+    is_told = finding.where not in ("", "learning_rate")
+    return f"{finding.label} ({finding.where})" if is_told else finding.label
 
 
 def _wrapped(text: str) -> list[str]:
