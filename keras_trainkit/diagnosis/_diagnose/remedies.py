@@ -3,6 +3,7 @@
 import math
 
 from keras_trainkit.diagnosis._diagnose.case import Case
+from keras_trainkit.diagnosis._diagnose.static.repairs import optimizer_code
 from keras_trainkit.diagnosis.finding import Remedy
 
 # A rate that has not to be guessed.
@@ -61,7 +62,7 @@ def scaled_rate(case: Case, factor: float) -> tuple[Remedy, ...]:
     if optimizer is None or optimizer.scheduled or not math.isfinite(rate):
         return (FIND,)
     new = float(f"{rate * factor:.1g}")
-    code = f"keras.optimizers.{optimizer.kind}(learning_rate={new:g})"
+    code = optimizer_code(optimizer, {"learning_rate": new})
     text = f"a {'lower' if factor < 1 else 'higher'} learning rate"
     return Remedy(text, code, {"kind": "compile", "learning_rate": new}), FIND
 
