@@ -15,7 +15,6 @@ from keras_trainkit._keras_internals import optimizers_of
 from keras_trainkit._validation import integer, invalid, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.callbacks import _gradient_monitor
-from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
 from keras_trainkit.callbacks._gradient_monitor.nonfinite import Response, Watch
 from keras_trainkit.callbacks._gradient_monitor.record import Record
 from keras_trainkit.callbacks._gradient_monitor.reductions import GROUPS
@@ -36,6 +35,7 @@ from keras_trainkit.diagnosis import (
     plot_history,
     summarize,
 )
+from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe
 from keras_trainkit.diagnosis._preflight.gather import facts_of
 
 if TYPE_CHECKING:

@@ -26,8 +26,11 @@ def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosi
 
 
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
-    """Return what some rules find in a case: nothing above `info` in a training that works."""
+    """Return what some rules find in a case: nothing above `info` in a training that works.
+
+    A metric that does not fit hides that it does.
+    """
     found = [finding for rule in rules for finding in rule(case)]
     if case.history is not None and works(case):
-        found = [finding.milder() for finding in found]
+        found = [f if f.detail == "metric_does_not_fit" else f.milder() for f in found]
     return Diagnosis(rooted(found), history=case.history)

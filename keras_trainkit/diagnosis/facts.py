@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -118,6 +118,7 @@ class OutputFacts:
             that compares outputs with targets for equality.
         target: `ArrayFacts` of its target, `None` if there is none or it is not known.
         validation_target: `ArrayFacts`, or `None`.
+        weight: float. What its loss is multiplied with.
     """
 
     layer: str
@@ -129,6 +130,7 @@ class OutputFacts:
     metrics: tuple[str, ...] = ()
     target: ArrayFacts | None = None
     validation_target: ArrayFacts | None = None
+    weight: float = 1.0
 
     @property
     def units(self) -> int | None:
@@ -188,6 +190,24 @@ class PlanFacts:
 
 
 @dataclass(frozen=True)
+class SignalFacts:
+    """What one layer makes of the rows of a trial.
+
+    Args:
+        layer: string. Its path.
+        size: float. The root mean square of its outputs.
+        dead: float. The share of units that are 0 for all rows; NaN for other kinds than ReLU.
+        saturated: float. The share of outputs at the ends of tanh, sigmoid or softmax; NaN for
+            other kinds.
+    """
+
+    layer: str
+    size: float = math.nan
+    dead: float = math.nan
+    saturated: float = math.nan
+
+
+@dataclass(frozen=True)
 class TrialFacts:
     """What the network makes of a few rows before its first update, in inference mode.
 
@@ -199,6 +219,7 @@ class TrialFacts:
         low, high: floats. The lowest and the highest output.
         spread: float. How far the outputs of the rows differ, in parts of the largest output; 0 if
             all rows have the same.
+        signals: `SignalFacts` of the layers, in the order of their calls.
     """
 
     rows: int
@@ -207,6 +228,7 @@ class TrialFacts:
     low: float = math.nan
     high: float = math.nan
     spread: float = math.nan
+    signals: tuple[SignalFacts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,7 +274,7 @@ class Facts:
             inputs=tuple(_of(ArrayFacts, array) for array in facts["inputs"]),
             validation_inputs=tuple(_of(ArrayFacts, array) for array in facts["validation_inputs"]),
             plan=_of(PlanFacts, facts["plan"]),
-            trial=_optional(TrialFacts, facts["trial"]),
+            trial=_trial(facts["trial"]),
             unknown=tuple(facts["unknown"]),
         )
 
@@ -262,12 +284,21 @@ def _output(facts: Mapping[str, Any]) -> OutputFacts:
     return _of(OutputFacts, {**facts, **targets})
 
 
+def _trial(facts: Mapping[str, Any] | None) -> TrialFacts | None:
+    if facts is None:
+        return None
+    signals = tuple(_of(SignalFacts, signal) for signal in facts.get("signals", ()))
+    return _of(TrialFacts, {**facts, "signals": signals})
+
+
 def _optional(kind: type, facts: Mapping[str, Any] | None) -> Any:
     return None if facts is None else _of(kind, facts)
 
 
 def _of(kind: type, facts: Mapping[str, Any]) -> Any:
-    known = {each.name for each in fields(kind)}
-    if set(facts) != known:
+    """Return an object of what a file holds; older files lack what has a default since."""
+    known = {each.name: each.default is MISSING for each in fields(kind)}
+    needed = {name for name, is_needed in known.items() if is_needed}
+    if not needed <= set(facts) <= set(known):
         raise ValueError(f"the facts of {kind.__name__} are {sorted(facts)!s:.200}")
     return kind(**facts)

@@ -40,7 +40,7 @@ CONDITIONS = {
     "no_learning": (),
     "oscillating_loss": (),
     "vanishing_gradient": (),
-    "exploding_gradient": (),
+    "exploding_gradient": ("large_initial_weights",),
     "non_finite": (),
     "dead_units": (),
     "saturated_units": (),

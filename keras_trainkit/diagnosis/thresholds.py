@@ -27,6 +27,13 @@ class Thresholds:
             parts of how far they differ. Defaults to `1e-3`.
         lost_signal: float > 0. How far the outputs of rows must differ before training, in parts of
             the largest output. Defaults to `1e-5`.
+        dead_at_first: float > 0. The share of a layer's ReLUs that are off for all rows before
+            training. Defaults to `0.9`.
+        saturated_at_first: float > 0. The share of a layer's outputs at the ends of their range
+            before training. Defaults to `0.9`.
+        grown_signal: float > 0. How many times its first size a signal may become before training.
+            Defaults to `100`.
+        faded_signal: float > 0. What must be left of it. Defaults to `1e-4`.
         few_classes: float > 0. The most distinct labels that still look like classes where the loss
             does not tell. Defaults to `30`.
         unreachable_share: float > 0. The share of the targets' range that an output cannot reach,
@@ -111,6 +118,11 @@ class Thresholds:
     vanishing_share: float = _limit(1e-3, _AUTOTRAINER)
     leak: float = _limit(1e-3, "rounding moves them less in half precision")
     lost_signal: float = _limit(1e-5, "a hundred times the rounding of float32")
+
+    dead_at_first: float = _limit(0.9, _MEASURED)
+    saturated_at_first: float = _limit(0.9, _MEASURED)
+    grown_signal: float = _limit(100, _MEASURED)
+    faded_signal: float = _limit(1e-4, _MEASURED)
 
     # Before the training.
     few_classes: float = _limit(30, _MEASURED)

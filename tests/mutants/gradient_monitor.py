@@ -8,7 +8,7 @@ RECORD = f"{PLACE}/test_record.py {PLACE}"
 NONFINITE = f"{PLACE}/test_nonfinite.py {PLACE}"
 OUTPUT = f"{PLACE}/test_output.py {PLACE}"
 CONFIGURATIONS = f"{PLACE}/test_matrix.py {PLACE}"
-PROBE = f"{PLACE}/test_activation_probe.py {PLACE}"
+PROBE = f"diagnosis/preflight/test_activation_probe.py {PLACE}"
 
 MUTANTS = (
     # What is measured.
@@ -90,14 +90,14 @@ MUTANTS = (
         CONFIGURATIONS,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/activation_probe.py",
+        "diagnosis/_preflight/activation_probe.py",
         'axis = getattr(layer, "axis", -1)',
         "axis = -1",
         "softmax over another axis is measured along the last one",
         PROBE,
     ),
     Mutant(
-        "callbacks/_gradient_monitor/activation_probe.py",
+        "diagnosis/_preflight/activation_probe.py",
         "units.all(axis=0).mean()",
         "units.any(axis=0).mean()",
         "a unit is dead that is zero for one example",

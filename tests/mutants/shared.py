@@ -128,7 +128,7 @@ MUTANTS = (
         "with torch.no_grad(), torch.random.fork_rng(devices):",
         "with torch.no_grad():",
         "a look at the activations moves the stream that shuffles the data",
-        "callbacks/gradient_monitor/test_activation_probe.py",
+        "diagnosis/preflight/test_activation_probe.py",
     ),
     Mutant(
         "_backend/_torch.py",

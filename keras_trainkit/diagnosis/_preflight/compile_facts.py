@@ -48,6 +48,7 @@ def output_facts(
             metrics=_metrics_of(given, i, names),
             target=target,
             validation_target=_target_of(validation_targets, i, names, losses),
+            weight=_weight(given.get("loss_weights"), i, names),
         )
         found.append(_with_loss(facts, losses[i], has_own_step))
     return tuple(found)
@@ -66,6 +67,13 @@ def _crossentropy(facts: OutputFacts) -> str:
         return chosen_crossentropy(facts.units, None, None)
     rank = len(target.shape) - 1 - len(facts.shape)
     return chosen_crossentropy(facts.units, rank, target.columns)
+
+
+def _weight(given: Any, index: int, names: Sequence[set[Any]]) -> float:
+    """Return what an output's loss is multiplied with, 1 where that is not told."""
+    mine = _of_output(given, index, names)
+    only = mine[0] if isinstance(mine, list | tuple) and mine else mine
+    return 1.0 if only is None else float(only)
 
 
 def _has_own_step(model: keras.Model) -> bool:

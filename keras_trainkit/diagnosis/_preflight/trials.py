@@ -1,5 +1,6 @@
 """What a network makes of a few rows before its first update."""
 
+import math
 from typing import Any
 
 import keras
@@ -8,9 +9,10 @@ from keras import tree
 
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
+from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row
 from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
-from keras_trainkit.diagnosis.facts import TrialFacts
+from keras_trainkit.diagnosis.facts import SignalFacts, TrialFacts
 
 ROWS = 8
 
@@ -40,11 +42,12 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
     if other is None:
         return None
     count = len(tree.flatten(rows)[0])
+    probe = ActivationProbe(model, rows)
+    measured = probe.measure()
+    outputs = _readable(probe.outputs)
+    replaced = tree.map_structure(lambda array: _first_replaced(array, other), rows)
     with untouched(model):
-        outputs = _outputs(model, rows)
-        changed = _outputs(
-            model, tree.map_structure(lambda array: _first_replaced(array, other), rows)
-        )
+        changed = _readable(model(replaced, training=False))
     if not outputs or len(outputs) != len(changed):
         return None
     return TrialFacts(
@@ -54,11 +57,17 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
         low=min(float(output.min()) for output in outputs),
         high=max(float(output.max()) for output in outputs),
         spread=max(map(_spread, outputs)),
+        signals=tuple(SignalFacts(path, *_signal(row)) for path, _, row in measured),
     )
 
 
-def _outputs(model: keras.Model, inputs: Any) -> list[np.ndarray]:
-    found = [float64_if_readable(y) for y in tree.flatten(model(inputs, training=False))]
+def _signal(row: Row) -> tuple[float, float, float]:
+    mean, std, _, dead, saturated = row
+    return math.hypot(mean, std), dead, saturated
+
+
+def _readable(outputs: Any) -> list[np.ndarray]:
+    found = [float64_if_readable(y) for y in tree.flatten(outputs)]
     return [y for y in found if y is not None and y.size and y.ndim]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_trainkit.diagnosis._diagnose.case import Case
+from keras_trainkit.diagnosis._diagnose.static.losses import misfits
+from keras_trainkit.diagnosis._diagnose.static.tasks import task_of
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 
 _ACCURACIES = (
@@ -137,7 +139,11 @@ def _courses(
     one = target.columns == 1
     variance = target.std**2 if one and target.std > 0 else math.nan
     chance = frequent(target)
-    named = {name: _logged(case, output, prefix, name) for name in _names()}
+    unfit = misfits(output, task_of(output, case.facts, case.limits))
+    named = {
+        name: np.empty(0) if name in unfit else _logged(case, output, prefix, name)
+        for name in _names()
+    }
     if chance < 1:
         yield from ((named[name] - chance) / (1 - chance) for name in _ACCURACIES)
     yield from (named[name] for name in _SKILLS)

@@ -7,10 +7,14 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
-from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, fitting_head
+from keras_trainkit.diagnosis._diagnose.static.repairs import (
+    compile_code,
+    compiled_with,
+    fitting_head,
+)
 from keras_trainkit.diagnosis._diagnose.static.tasks import Task
 from keras_trainkit.diagnosis.facts import OutputFacts
-from keras_trainkit.diagnosis.finding import Evidence, Finding
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
 
 def always_zero(case: Case) -> Iterator[Finding]:
@@ -27,6 +31,21 @@ def always_zero(case: Case) -> Iterator[Finding]:
                 detail="loss_always_zero",
                 evidence=(Evidence("units of the output", 1),),
             )
+
+
+def of_no_weight(case: Case) -> Iterator[Finding]:
+    """Losses that are all multiplied by 0."""
+    outputs = [output for output in case.facts.outputs if output.loss]
+    if outputs and all(output.weight == 0 for output in outputs):
+        yield Finding(
+            "wrong_loss",
+            "error",
+            "`loss_weights` multiplies every loss by 0: nothing is learned.",
+            "loss_always_zero",
+            where="loss_weights",
+            evidence=(Evidence("weight of the loss", 0.0),),
+            remedies=(Remedy("without `loss_weights`", compile_code(case.facts, {})),),
+        )
 
 
 def numbers_as_classes(case: Case) -> Iterator[Finding]:
@@ -121,9 +140,10 @@ def undefined(case: Case) -> Iterator[Finding]:
 def accuracy_of_numbers(case: Case) -> Iterator[Finding]:
     """A metric of classes for numbers, or one for another coding of the classes."""
     for output, task in learned(case):
-        metric = _misfit(output, task)
-        if not metric:
+        unfit = misfits(output, task)
+        if not unfit:
             continue
+        metric = unfit[0]
         fitting = "mean_absolute_error" if task.kind == tasks.REGRESSION else "accuracy"
         text = f"{metric} does not measure these targets: it says little of how well they are met."
         remedy = compiled_with(case.facts, "a metric that does", metrics=[fitting])
@@ -139,6 +159,7 @@ def accuracy_of_numbers(case: Case) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     always_zero,
+    of_no_weight,
     numbers_as_classes,
     classes_as_numbers,
     other_coding,
@@ -189,8 +210,8 @@ def _undefined(case: Case, output: OutputFacts, severity: str, text: str, low: f
     )
 
 
-def _misfit(output: OutputFacts, task: Task) -> str:
-    """Return the first metric that does not fit, if any."""
+def misfits(output: OutputFacts, task: Task) -> list[str]:
+    """Return the metrics that do not fit what an output is to learn."""
     metrics = [spelled(metric) for metric in output.metrics]
     unfit: tuple[str, ...] = ()
     if task.kind == tasks.REGRESSION:
@@ -199,4 +220,4 @@ def _misfit(output: OutputFacts, task: Task) -> str:
         unfit = ("categorical_accuracy", "binary_accuracy")
     elif task.kind == tasks.ONE_HOT and (output.units or 0) > 1:
         unfit = ("sparse_categorical_accuracy",)
-    return next((metric for metric in metrics if metric in unfit), "")
+    return [metric for metric in metrics if metric in unfit]

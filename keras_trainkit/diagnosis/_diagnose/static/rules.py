@@ -11,6 +11,7 @@ from keras_trainkit.diagnosis._diagnose.static import (
     plans,
     regularization,
     scales,
+    signals,
     trials,
     units,
     validation,
@@ -28,5 +29,6 @@ RULES: tuple[Rule, ...] = (
     *regularization.RULES,
     *fast.RULES,
     *plans.RULES,
+    *signals.RULES,
     *trials.RULES,
 )

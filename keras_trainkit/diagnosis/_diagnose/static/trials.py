@@ -1,15 +1,11 @@
-"""Rules over what the network makes of a few rows before its first update."""
+"""The rule that an example must not see the others of its batch."""
 
 from collections.abc import Iterator
 
-from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
-BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
-# Fewer layers than these pass a signal on with any usual weights.
-FEW_LAYERS = 3
 _APART = Remedy(
     "let each layer work within the rows: `Reshape` and `Flatten` keep the first axis, which "
     "`keras.ops.reshape`, `transpose`, sums and softmaxes over axis 0 do not",
@@ -44,30 +40,4 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
         )
 
 
-def lost_signal(case: Case) -> Iterator[Finding]:
-    """What tells the rows apart must reach the output, or no gradient comes back from there.
-
-    An output layer that begins with zeros makes the same of every row, and may learn well. Before
-    training, batch normalization does not normalize yet.
-    """
-    trial, layers = case.facts.trial, case.facts.layers
-    if trial is None or not trial.spread < case.limits.lost_signal or not trial.kept_rows:
-        return
-    if any(layer.constant_kernel or layer.momentum >= 0 for layer in layers):
-        return
-    bounded = [layer for layer in layers[:-1] if layer.activation in BOUNDED]
-    if len(bounded) < FEW_LAYERS:
-        return
-    yield Finding(
-        "vanishing_gradient",
-        "warning",
-        f"Of what tells the rows apart nearly nothing comes through the {len(bounded)} "
-        f"{bounded[0].activation} layers: before training the outputs are the same for "
-        f"{trial.rows} rows. No gradient will reach the first layers.",
-        where=bounded[0].path,
-        evidence=(beside(case, "difference of the outputs", trial.spread, "lost_signal"),),
-        remedies=(remedies.RELU, remedies.NORMALIZE),
-    )
-
-
-RULES: tuple[Rule, ...] = (dependent_examples, lost_signal)
+RULES: tuple[Rule, ...] = (dependent_examples,)

@@ -9,8 +9,8 @@ import pytest
 from keras import layers, ops
 
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.callbacks._gradient_monitor.activation_probe import ActivationProbe
 from keras_trainkit.callbacks._gradient_monitor.session import in_one_line
+from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe
 from tests.callbacks.monitored import assert_same_training, compiled, data, fit
 from tests.contracts import TOLERANCE, array
 from tests.selection import full_on_torch

@@ -1,0 +1,167 @@
+"""Rules over the way of the signal through the network before its first update."""
+
+from collections.abc import Iterator, Sequence
+
+from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static import names
+from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers
+from keras_trainkit.diagnosis._diagnose.static.structure import head_of, hidden, is_plain_chain
+from keras_trainkit.diagnosis.facts import LayerFacts, SignalFacts
+from keras_trainkit.diagnosis.finding import Finding, Remedy
+
+BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
+# Fewer layers than these pass a signal on with any usual weights.
+FEW_LAYERS = 3
+
+
+def dead_from_the_start(case: Case) -> Iterator[Finding]:
+    """Layers of ReLUs that are off for every row before any step was taken."""
+    found = [s for s in _signals(case) if s.dead >= case.limits.dead_at_first]
+    if not found:
+        return
+    first = found[0]
+    all_of_them = first.dead >= 1
+    yield Finding(
+        "dead_units",
+        "error" if all_of_them else "warning",
+        f"Before training {'all' if all_of_them else f'{first.dead:.0%} of the'} units of "
+        f"{first.layer} are 0 for each of {_rows(case)} rows: no gradient passes them.",
+        where=first.layer,
+        evidence=(beside(case, "dead units before training", first.dead, "dead_at_first"),),
+        remedies=(_usual_weights(case, [first.layer], bias_initializer="zeros"), remedies.LEAKY),
+    )
+
+
+def saturated_from_the_start(case: Case) -> Iterator[Finding]:
+    """Hidden layers whose units begin at the ends of their range."""
+    heads = {layer.path for output in case.facts.outputs for layer in head_of(output, case.facts)}
+    found = [
+        signal
+        for signal in _signals(case)
+        if signal.layer not in heads and signal.saturated >= case.limits.saturated_at_first
+    ]
+    if found:
+        first, share = found[0].layer, found[0].saturated
+        yield Finding(
+            "saturated_units",
+            "warning",
+            f"Before training {share:.0%} of what {first} puts out lies at the ends of its range, "
+            "where hardly any gradient passes.",
+            where=first,
+            evidence=(
+                beside(case, "saturated outputs before training", share, "saturated_at_first"),
+            ),
+            remedies=(_usual_weights(case, [first]), remedies.SCALE),
+        )
+
+
+def growing_signal(case: Case) -> Iterator[Finding]:
+    """Weights that make more of the signal in each layer, or less."""
+    begin, sizes = _input_size(case), [s for s in _signals(case) if s.size > 0]
+    inner = {layer.path for layer in hidden(case.facts)}
+    sizes = [signal for signal in sizes if signal.layer in inner]
+    if not begin > 0 or len(sizes) < FEW_LAYERS:
+        return
+    most, last = max(sizes, key=lambda signal: signal.size), sizes[-1]
+    if most.size > case.limits.grown_signal * begin:
+        yield Finding(
+            "exploding_gradient",
+            "warning",
+            f"The weights begin so large that the signal grows from {begin:.2g} to {most.size:.2g} "
+            f"on its way to {most.layer}; gradients grow as much on their way back.",
+            "large_initial_weights",
+            where=sizes[0].layer,
+            evidence=(beside(case, "growth of the signal", most.size / begin, "grown_signal"),),
+            remedies=(_usual_weights(case, [s.layer for s in sizes]), remedies.NORMALIZE),
+        )
+    elif last.size < case.limits.faded_signal * begin:
+        yield Finding(
+            "vanishing_gradient",
+            "warning",
+            f"The weights begin so small that the signal fades from {begin:.2g} to {last.size:.2g} "
+            f"on its way to {last.layer}; gradients fade as much on their way back.",
+            where=sizes[0].layer,
+            evidence=(
+                beside(case, "what is left of the signal", last.size / begin, "faded_signal"),
+            ),
+            remedies=(_usual_weights(case, [s.layer for s in sizes]), remedies.NORMALIZE),
+        )
+
+
+def lost_signal(case: Case) -> Iterator[Finding]:
+    """What tells the rows apart must reach the output, or no gradient comes back from there.
+
+    An output layer that begins with zeros makes the same of every row, and may learn well. Before
+    training, batch normalization does not normalize yet.
+    """
+    trial, layers = case.facts.trial, case.facts.layers
+    if trial is None or not trial.spread < case.limits.lost_signal or not trial.kept_rows:
+        return
+    if any(layer.constant_kernel or layer.momentum >= 0 for layer in layers):
+        return
+    bounded = [layer for layer in layers[:-1] if layer.activation in BOUNDED]
+    if len(bounded) < FEW_LAYERS:
+        return
+    yield Finding(
+        "vanishing_gradient",
+        "warning",
+        f"Of what tells the rows apart nearly nothing comes through the {len(bounded)} "
+        f"{bounded[0].activation} layers: before training the outputs are the same for "
+        f"{trial.rows} rows. No gradient will reach the first layers.",
+        where=bounded[0].path,
+        evidence=(beside(case, "difference of the outputs", trial.spread, "lost_signal"),),
+        remedies=(remedies.RELU, remedies.NORMALIZE),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    dead_from_the_start,
+    saturated_from_the_start,
+    growing_signal,
+    lost_signal,
+)
+
+
+def _signals(case: Case) -> tuple[SignalFacts, ...]:
+    """Return what the layers made of the rows, of a chain whose weights are drawn at random.
+
+    A branch of zeros beside others is a usual beginning. Before training, batch normalization does
+    not normalize yet, and what it will make of the signal is not seen.
+    """
+    trial, layers = case.facts.trial, case.facts.layers
+    is_odd = any(layer.constant_kernel or layer.momentum >= 0 for layer in layers)
+    return () if trial is None or is_odd or not is_plain_chain(case.facts) else trial.signals
+
+
+def _rows(case: Case) -> int:
+    return case.facts.trial.rows if case.facts.trial else 0
+
+
+def _input_size(case: Case) -> float:
+    """Return the root mean square of the one input's columns, at least 1; embeddings begin anew."""
+    inputs = case.facts.inputs
+    begins_anew = any(layer.kind == "Embedding" for layer in case.facts.layers)
+    if begins_anew:
+        return 1.0
+    return max(1.0, inputs[0].scales[2]) if len(inputs) == 1 else float("nan")
+
+
+def _usual_weights(case: Case, paths: Sequence[str], **config: str) -> Remedy:
+    """Return the remedy of weights that keep the size of a signal."""
+    layers = list(dict.fromkeys(kernel for path in paths for kernel in _kernel_of(case, path)))
+    has_relus = any(layer.activation in names.RELUS for layer in case.facts.layers)
+    return changed_layers(
+        layers,
+        "weights that keep the size of the signal",
+        kernel_initializer="he_normal" if has_relus else "glorot_uniform",
+        **config,
+    )
+
+
+def _kernel_of(case: Case, path: str) -> Sequence[LayerFacts]:
+    """Return the layer with a kernel that a path names, or else the last one before it."""
+    places = [i for i, layer in enumerate(case.facts.layers) if layer.path == path]
+    before = case.facts.layers[: places[0] + 1] if places else ()
+    return [layer for layer in before if layer.initializer][-1:]

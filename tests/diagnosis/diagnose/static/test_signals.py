@@ -1,0 +1,134 @@
+"""The signal before the first update: dead, saturated, growing, fading, lost; and usual ones."""
+
+import keras
+import numpy as np
+import pytest
+from keras import initializers, layers
+
+from keras_trainkit.diagnosis import Facts, LayerFacts, Thresholds, TrialFacts, preflight
+from keras_trainkit.diagnosis._diagnose.case import Case
+from keras_trainkit.diagnosis._diagnose.static import signals
+
+X = np.random.default_rng(0).normal(size=(40, 6, 4)).astype("float32")
+Y = (X[:, 0, :1] > 0).astype("float32")
+
+
+def found(layers=(), **trial):
+    case = Case(Facts(layers, trial=TrialFacts(8, **trial)), Thresholds())
+    return [(f.name, f.severity) for rule in signals.RULES for f in rule(case)]
+
+
+def layers_of(count, activation="sigmoid", **last):
+    hidden = [LayerFacts(f"hidden_{i}", "Dense", 8, activation) for i in range(count)]
+    return (*hidden, LayerFacts("output", "Dense", 2, "softmax", **last))
+
+
+OFF = initializers.Constant(-30.0)
+LOST = [("vanishing_gradient", "warning")]
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("layers", "spread", "expected"),
+    [
+        (layers_of(5), 0.0, LOST),
+        (layers_of(5, "tanh"), 1e-8, LOST),
+        (layers_of(5), 1e-3, []),
+        (layers_of(1), 0.0, []),
+        (layers_of(5, "relu"), 0.0, []),
+        (layers_of(5, constant_kernel=True), 0.0, []),
+        (layers_of(5, momentum=0.99), 0.0, []),
+    ],
+)
+def test_rows_that_are_all_the_same_at_the_output(layers, spread, expected):
+    assert found(layers, spread=spread) == expected
+
+
+def network(*stack):
+    model = keras.Sequential(
+        [keras.Input((6, 4)), *stack, layers.Flatten(), layers.Dense(1, "sigmoid")], name="network"
+    )
+    model.compile("adam", "binary_crossentropy")
+    return model
+
+
+def drawn(scale):
+    return initializers.RandomNormal(stddev=scale, seed=1)
+
+
+def dense(count, activation="relu", **arguments):
+    return [layers.Dense(16, activation, name=f"d{i}", **arguments) for i in range(count)]
+
+
+def normalized(normalization):
+    stack = dense(5, None, kernel_initializer=drawn(2.0))
+    return [layer for each in stack for layer in (each, normalization(), layers.ReLU())]
+
+
+USUAL = {
+    "ReLU": lambda: dense(8),
+    "tanh": lambda: dense(5, "tanh"),
+    "some dead units": lambda: dense(2, bias_initializer=initializers.Constant(-0.3)),
+    "large weights of one layer": lambda: dense(1, kernel_initializer=drawn(1.0)),
+    "small weights of one layer": lambda: dense(1, kernel_initializer=drawn(1e-3)),
+    "batch normalization": lambda: normalized(layers.BatchNormalization),
+    "layer normalization": lambda: normalized(layers.LayerNormalization),
+    "recurrent": lambda: [layers.LSTM(8, return_sequences=True), layers.GRU(8)],
+}
+ODD = {
+    "dead": (
+        lambda: [*dense(1), layers.Dense(8, "relu", bias_initializer=OFF, name="off")],
+        ("dead_units", "off"),
+    ),
+    "dead behind an activation layer": (
+        lambda: [
+            layers.Dense(8, bias_initializer=OFF, name="before"),
+            layers.ReLU(name="off"),
+        ],
+        ("dead_units", "off"),
+    ),
+    "saturated": (
+        lambda: dense(1, "tanh", kernel_initializer=drawn(50.0)),
+        ("saturated_units", "d0"),
+    ),
+    "a saturated recurrence": (
+        lambda: [layers.SimpleRNN(12, recurrent_initializer=drawn(10.0), name="rnn")],
+        ("saturated_units", "rnn/simple_rnn_cell"),
+    ),
+    "growing": (
+        lambda: dense(8, kernel_initializer=drawn(1.0)),
+        ("large_initial_weights", "d0"),
+    ),
+    "fading": (
+        lambda: dense(6, kernel_initializer=drawn(0.01)),
+        ("vanishing_gradient", "d0"),
+    ),
+}
+
+
+SEEN = ("dead_units", "saturated_units", "exploding_gradient", "vanishing_gradient")
+
+
+def conditions(model):
+    return [f.condition for f in preflight(model, X, Y, epochs=50) if f.condition in SEEN]
+
+
+@pytest.mark.parametrize("stack", USUAL.values(), ids=USUAL)
+def test_usual_beginnings_are_no_findings(stack):
+    keras.utils.set_random_seed(0)
+    assert conditions(network(*stack())) == []
+
+
+@pytest.mark.parametrize(("stack", "expected"), ODD.values(), ids=ODD)
+def test_odd_beginnings_are_seen_where_they_are(stack, expected):
+    keras.utils.set_random_seed(0)
+    first = preflight(network(*stack()), X, Y, epochs=50)[0]
+    assert (first.name, first.where.removeprefix("network/")) == expected
+
+
+def test_the_remedy_is_of_the_layer_with_the_kernel():
+    keras.utils.set_random_seed(0)
+    model = network(*ODD["dead behind an activation layer"][0]())
+    first = preflight(model, X, Y, epochs=50)[0]
+    mended = first.remedies[0].apply(model)
+    assert conditions(mended) == []
