@@ -40,6 +40,7 @@ def run(case: Case, seed: int, trains: bool = True) -> Run:
         return Run(case, seed, before, seconds=seconds)
     monitor = GradientMonitor(probe="first_batch")
     watch = Watch(case, monitor, seconds)
+    watch.detected = 0 if is_first_right(case, before) else None
     try:
         with timed(seconds, "training"):
             logs = program.train([monitor, watch]).history

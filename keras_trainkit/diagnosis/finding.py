@@ -43,7 +43,7 @@ CONDITIONS = {
     "exploding_gradient": ("large_initial_weights",),
     "non_finite": (),
     "dead_units": (),
-    "saturated_units": (),
+    "saturated_units": ("large_initial_weights",),
     "imbalanced_updates": (),
     "frozen_layer": (),
     "symmetric_weights": (),

@@ -1,7 +1,7 @@
 """Rules over gradients by depth and time: vanishing, exploding, not finite, unequal."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import learns, log, severity
+from keras_trainkit.diagnosis._diagnose.static.structure import listed
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 from keras_trainkit.diagnosis.history import layer_of
 
@@ -119,25 +120,34 @@ def frozen_layer(case: Case) -> Iterator[Finding]:
     reached, moved = course.norms > 0, course.updates > 0
     never = ~reached.any(axis=0) & ~np.isnan(course.norms).all(axis=0)
     stuck = reached.any(axis=0) & ~moved.any(axis=0) & ~np.isnan(course.updates).all(axis=0)
-    if not moved.any():
-        return
-    for i in np.flatnonzero(never | stuck):
-        if never[i] and (_explained(course, int(i))):
-            continue
-        why = "No gradient ever reaches" if never[i] else "The optimizer never moves"
-        yield Finding(
-            "frozen_layer",
-            severity(case),
-            f"{why} {course.layers[i]}.",
-            where=course.layers[i],
-            when=f"steps 0-{int(course.history.steps[-1])}",
-            remedies=(
-                Remedy(
-                    "connect it to the loss, or take it out",
-                    "layer.trainable = False  # if that is what you want",
-                ),
-            ),
+    if moved.any():
+        still = [int(i) for i in np.flatnonzero(never) if not _explained(course, int(i))]
+        yield from _without_steps(case, course, still, "No gradient ever reaches")
+        yield from _without_steps(
+            case, course, np.flatnonzero(stuck).tolist(), "The optimizer never moves"
         )
+
+
+def _without_steps(
+    case: Case, course: Course, layers: Sequence[int], why: str
+) -> Iterator[Finding]:
+    if not len(layers):
+        return
+    paths = [course.layers[i] for i in layers]
+    yield Finding(
+        "frozen_layer",
+        "error" if severity(case) == "error" else "warning",
+        f"{why} {listed(paths)}.",
+        where=paths[0],
+        when=f"steps 0-{int(course.history.steps[-1])}",
+        evidence=(Evidence("layers", len(paths), 0),),
+        remedies=(
+            Remedy(
+                "connect it to the loss, or take it out",
+                "layer.trainable = False  # if that is what you want",
+            ),
+        ),
+    )
 
 
 def imbalanced_updates(case: Case) -> Iterator[Finding]:

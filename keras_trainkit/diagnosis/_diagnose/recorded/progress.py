@@ -9,10 +9,17 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log
+from keras_trainkit.diagnosis._diagnose.static.structure import hidden
+from keras_trainkit.diagnosis._diagnose.static.tasks import is_reconstruction
+from keras_trainkit.diagnosis.facts import LayerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
 # Fewer updates, or epochs, say nothing yet.
 _SOME_UPDATES, _SOME_EPOCHS = 20, 3
+# A layer of so few units is a bottleneck.
+_NARROW = 2
+# The share of the whole fall in the last third of the epochs, from which a loss falls evenly.
+_EVENLY = 0.25
 
 
 def no_learning(case: Case) -> Iterator[Finding]:
@@ -24,6 +31,8 @@ def no_learning(case: Case) -> Iterator[Finding]:
     late = last_third(loss) < case.limits.flat_loss or updates(case) >= case.limits.few_updates
     if known >= case.limits.no_skill or (math.isnan(known) and not stands) or not late:
         return
+    if narrowest(case) is not None and not stands:
+        return  # `underfitting` says more.
     evidence = [Evidence("fall of the loss", fall(loss))]
     text = "The loss stays where it was: nothing is learned."
     if not math.isnan(known):
@@ -48,7 +57,8 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
         return
     third, few = last_third(loss), updates(case) < case.limits.few_updates
     still = case.limits.flat_loss / 2 if few else case.limits.still_falling
-    if not (third > still and loss[-1] <= loss.min() * (1 + 1e-9)):
+    evenly = third > max(_EVENLY * fall(loss), case.limits.flat_loss)
+    if not ((third > still or evenly) and loss[-1] <= loss.min() * (1 + 1e-9)):
         return
     text = f"The training ended after {updates(case):,} updates while its loss was still falling."
     yield Finding(
@@ -67,18 +77,37 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
 
 def underfitting(case: Case) -> Iterator[Finding]:
     """Find trainings that have come to rest at little skill on their own data."""
-    loss, known = log(case, "loss"), best_skill(case)
+    loss, known, narrow = log(case, "loss"), best_skill(case), narrowest(case)
     rests = loss.size >= 5 and last_third(loss) <= case.limits.still_falling
     little = case.limits.no_skill <= known < case.limits.poor_skill
-    if rests and little and updates(case) >= case.limits.few_updates:
-        yield Finding(
-            "underfitting",
-            "warning",
-            "The loss has come to rest while the network fits even its training data poorly.",
-            when=_epochs(loss),
-            evidence=(beside(case, "skill", known, "poor_skill"),),
-            remedies=(remedies.WIDER, remedies.FIND),
-        )
+    if narrow is not None:
+        little = known < case.limits.learning_skill
+    if not (rests and little and updates(case) >= case.limits.few_updates):
+        return
+    text = "The loss has come to rest while the network fits even its training data poorly."
+    evidence = [beside(case, "skill", known, "poor_skill")]
+    if narrow is not None:
+        units = narrow.units or 0
+        text += f" All that it knows goes through {units} unit{'s' if units > 1 else ''}."
+        evidence.append(Evidence("units of the narrowest layer", units))
+    yield Finding(
+        "underfitting",
+        "warning",
+        text,
+        where=narrow.path if narrow is not None else "",
+        when=_epochs(loss),
+        evidence=tuple(evidence),
+        remedies=(remedies.WIDER, remedies.FIND),
+    )
+
+
+def narrowest(case: Case) -> LayerFacts | None:
+    """Return a hidden layer so narrow that little passes it, unless the task is to pass little."""
+    facts = case.facts
+    if any(is_reconstruction(output, facts) for output in facts.outputs):
+        return None
+    layers = [layer for layer in hidden(facts) if 0 < (layer.units or 0) <= _NARROW]
+    return min(layers, key=lambda layer: layer.units or 0, default=None)
 
 
 def oscillating_loss(case: Case) -> Iterator[Finding]:

@@ -26,8 +26,8 @@ def too_high(case: Case) -> Iterator[Finding]:
     first = course.global_ratio[:_FIRST_STEPS]
     usual, longest = _median(first), float(first[np.isfinite(first)].max(initial=0.0))
     grown = _growth(course.global_weight)
-    blown = course.exploded is not None or grown > _GROWN
     long = usual > case.limits.high_update or longest > _REPLACED
+    blown = grown > _GROWN or (course.exploded is not None and longest > case.limits.high_update)
     if blown or (long and _does_harm(case)):
         yield Finding(
             "learning_rate_too_high",

@@ -10,6 +10,7 @@ from keras_trainkit.diagnosis._diagnose.static.structure import (
     head_of,
     hidden,
     is_plain_chain,
+    listed,
     with_kernels,
 )
 from keras_trainkit.diagnosis.facts import Facts, LayerFacts
@@ -76,7 +77,7 @@ def symmetric_weights(case: Case) -> Iterator[Finding]:
     yield Finding(
         "symmetric_weights",
         "error" if stay else "warning",
-        f"All weights of {_listed(layers)} begin as {number}: its units get the same inputs and "
+        f"All weights of {_named(layers)} begin as {number}: its units get the same inputs and "
         "give the same output, and gradients do not tell them apart.",
         where=layers[0].path,
         evidence=(Evidence("layers whose units are all the same", len(layers), 0),),
@@ -95,9 +96,12 @@ def frozen(case: Case) -> Iterator[Finding]:
         severity, told = "warning" if others else "error", "No layer with a kernel is trainable"
     elif sum(layer.parameters for layer in fixed) < _TRAINED_BEFORE:
         severity = "warning"
-        told = f"{_listed(fixed)} is not trainable, and too small to have been trained elsewhere"
+        told = f"{_named(fixed)} is not trainable, and too small to have been trained elsewhere"
     elif _is_lonely(case.facts, fixed, kernels):
-        severity, told = "warning", f"{_listed(fixed)} is not trainable, and layers around it are"
+        severity, told = (
+            "warning",
+            f"{_named(fixed)} is not trainable, and layers around it are",
+        )
     else:
         severity = "info"
         told = f"{len(fixed)} of {len(kernels)} layers with kernels are not trainable"
@@ -185,6 +189,5 @@ def _is_sigmoid(layer: LayerFacts) -> bool:
     return is_kernel and is_modest and layer.activation in ("sigmoid", "hard_sigmoid")
 
 
-def _listed(layers: Sequence[LayerFacts]) -> str:
-    paths = [layer.path for layer in layers]
-    return paths[0] if len(paths) == 1 else f"{', '.join(paths[:-1])} and {paths[-1]}"
+def _named(layers: Sequence[LayerFacts]) -> str:
+    return listed([layer.path for layer in layers])

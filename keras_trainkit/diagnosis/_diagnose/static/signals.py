@@ -14,6 +14,12 @@ from keras_trainkit.diagnosis.finding import Finding, Remedy
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 # Fewer layers than these pass a signal on with any usual weights.
 FEW_LAYERS = 3
+_LOOK = Remedy(
+    "look for the layer behind which all rows are the same",
+    "for layer in model.layers:\n"
+    "    part = keras.Model(model.inputs, layer.output)\n"
+    "    print(layer.name, keras.ops.convert_to_numpy(part(x[:8])).std(axis=0).max())",
+)
 
 
 def dead_from_the_start(case: Case) -> Iterator[Finding]:
@@ -49,6 +55,7 @@ def saturated_from_the_start(case: Case) -> Iterator[Finding]:
             "warning",
             f"Before training {share:.0%} of what {first} puts out lies at the ends of its range, "
             "where hardly any gradient passes.",
+            "large_initial_weights",
             where=first,
             evidence=(
                 beside(case, "saturated outputs before training", share, "saturated_at_first"),
@@ -101,19 +108,28 @@ def lost_signal(case: Case) -> Iterator[Finding]:
         return
     if any(layer.constant_kernel or layer.momentum >= 0 for layer in layers):
         return
+    evidence = (beside(case, "difference of the outputs", trial.spread, "lost_signal"),)
     bounded = [layer for layer in layers[:-1] if layer.activation in BOUNDED]
-    if len(bounded) < FEW_LAYERS:
-        return
-    yield Finding(
-        "vanishing_gradient",
-        "warning",
-        f"Of what tells the rows apart nearly nothing comes through the {len(bounded)} "
-        f"{bounded[0].activation} layers: before training the outputs are the same for "
-        f"{trial.rows} rows. No gradient will reach the first layers.",
-        where=bounded[0].path,
-        evidence=(beside(case, "difference of the outputs", trial.spread, "lost_signal"),),
-        remedies=(remedies.RELU, remedies.NORMALIZE),
-    )
+    if len(bounded) >= FEW_LAYERS:
+        yield Finding(
+            "vanishing_gradient",
+            "warning",
+            f"Of what tells the rows apart nearly nothing comes through the {len(bounded)} "
+            f"{bounded[0].activation} layers: before training the outputs are the same for "
+            f"{trial.rows} rows. No gradient will reach the first layers.",
+            where=bounded[0].path,
+            evidence=evidence,
+            remedies=(remedies.RELU, remedies.NORMALIZE),
+        )
+    elif hidden(case.facts):
+        yield Finding(
+            "constant_predictions",
+            "warning",
+            f"Before training the outputs are the same for {trial.rows} different rows: somewhere "
+            "in the network what tells them apart is lost.",
+            evidence=evidence,
+            remedies=(_LOOK,),
+        )
 
 
 RULES: tuple[Rule, ...] = (

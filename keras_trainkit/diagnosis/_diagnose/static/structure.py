@@ -51,6 +51,11 @@ def is_plain_chain(facts: Facts) -> bool:
     )
 
 
+def listed(paths: Sequence[str]) -> str:
+    """Return paths as a sentence has them."""
+    return paths[0] if len(paths) == 1 else f"{', '.join(paths[:-1])} and {paths[-1]}"
+
+
 def parameters(facts: Facts) -> int:
     """Return the number of all elements of weights."""
     return sum(layer.parameters for layer in facts.layers)

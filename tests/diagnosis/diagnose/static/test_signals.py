@@ -89,11 +89,11 @@ ODD = {
     ),
     "saturated": (
         lambda: dense(1, "tanh", kernel_initializer=drawn(50.0)),
-        ("saturated_units", "d0"),
+        ("large_initial_weights", "d0"),
     ),
     "a saturated recurrence": (
         lambda: [layers.SimpleRNN(12, recurrent_initializer=drawn(10.0), name="rnn")],
-        ("saturated_units", "rnn/simple_rnn_cell"),
+        ("large_initial_weights", "rnn/simple_rnn_cell"),
     ),
     "growing": (
         lambda: dense(8, kernel_initializer=drawn(1.0)),
