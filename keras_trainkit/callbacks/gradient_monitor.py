@@ -189,7 +189,7 @@ class GradientMonitor(keras.callbacks.Callback):
         try:
             history = self.history
         except RuntimeError as nothing_yet:
-            return html.fragment(f"{nothing_yet}.", verdict=f"{nothing_yet}.")
+            return html.fragment(f"{nothing_yet}.", notes=[f"{nothing_yet}."])
         found, summary = diagnose(history), summarize(history)
         table = summary.as_table()._replace(closing=())
         verdict = html.verdict_of(found)
