@@ -4,6 +4,7 @@ import dataclasses
 import html.parser
 import sys
 
+import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy
@@ -84,7 +85,7 @@ def test_without_gradients_the_page_says_so_and_shows_the_loss(tmp_path):
 
 
 def test_numbers_that_are_not_finite_have_a_plot(tmp_path):
-    broken = with_values(history(), "nonfinite", 1.0)
+    broken = with_values(history(), "nonfinite", np.arange(6) == 3)
     assert "#plot-heat" in page(tmp_path, Diagnosis((a_finding("non_finite"),), (), broken)).links
 
 

@@ -123,7 +123,7 @@ def _picture(history: History, name: str, told: str, plot: Callable[..., "Axes"]
         layout = ConstrainedLayoutEngine(h_pad=_PADDING)
         figure = Figure(figsize=(_WIDTH, _HEIGHT), layout=layout, facecolor="none")
         ax = plot(history, ax=figure.subplots())
-        title = ax.get_title()
+        title = ax.get_title().partition("\n")[0]
         ax.set_title("")
         _put_legend_below(ax)
         drawn = io.StringIO()
