@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy
 from keras_trainkit.diagnosis._diagnosis import html as html_of_diagnosis
@@ -70,9 +71,10 @@ def test_has_the_plots_that_the_record_has_something_for(record, count, tmp_path
     assert "Nothing that is wrong was found." in found.text
 
 
-def test_is_the_same_file_for_the_same_record(tmp_path):
-    for name in ("one", "two"):
-        Diagnosis((a_finding(),), (), full_history()).to_html(tmp_path / name)
+def test_is_the_same_file_for_the_same_record_in_any_style(tmp_path):
+    for name, style in {"one": "default", "two": "dark_background"}.items():
+        with pyplot.style.context(style):
+            Diagnosis((a_finding(),), (), full_history()).to_html(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.plots_as_images import plot_heat_map
@@ -36,6 +36,18 @@ SHOWN_BY = {
     "saturated_units": "activations",
     "symmetric_weights": "depth",
 }
+HOW_TO_READ = {
+    "loss": "Both curves should fall. Where only that of the training does, it learns by heart.",
+    "norms": "A curve far below the others is a layer that hardly learns; one that shoots up has "
+    "exploded.",
+    "ratios": "How far a step moves the weights, in parts of them. Most trainings that work pass "
+    "through the green band.",
+    "depth": "A line that falls towards the input, on the left: there the gradient has vanished.",
+    "heat": "Red: the gradient has numbers that are not finite. White: it is zero, or was not "
+    "recorded.",
+    "activations": "What each layer puts out. A line near 0 carries no signal. A bar near 1 is a "
+    "layer that is dead or saturated, or a softmax that is sure.",
+}
 
 
 @dataclass(frozen=True)
@@ -66,60 +78,33 @@ def shown_by(condition: str, known: Sequence[Picture]) -> Picture | None:
     return by_name.get(SHOWN_BY.get(condition, "loss"), by_name.get("loss"))
 
 
-def _plots(history: History) -> Iterator[tuple[str, str, Callable[..., "Axes"]]]:
-    """Yield the name of each plot, how to read it, and what draws it."""
+def _plots(history: History) -> Iterator[tuple[str, Callable[..., "Axes"]]]:
+    """Yield the name of each plot and what draws it."""
     if losses(history):
-        yield (
-            "loss",
-            "Both curves should fall. Where only that of the training does, it learns by heart.",
-            plot_losses,
-        )
+        yield "loss", plot_losses
     if _has_gradients(history):
-        yield (
-            "norms",
-            "A curve far below the others is a layer that hardly learns; one that shoots up "
-            "has exploded.",
-            plot_gradient_norms,
-        )
-        yield (
-            "ratios",
-            "How far a step moves the weights, in parts of them. Most trainings that work pass "
-            "through the green band.",
-            plot_update_ratios,
-        )
-        yield (
-            "depth",
-            "A line that falls towards the input, on the left: there the gradient has vanished.",
-            plot_gradient_depth,
-        )
+        yield "norms", plot_gradient_norms
+        yield "ratios", plot_update_ratios
+        yield "depth", plot_gradient_depth
     if len(history.steps) and (history.by_layer("nonfinite") > 0).any():
-        yield (
-            "heat",
-            "Red are the layers and steps with numbers that are not finite.",
-            plot_heat_map,
-        )
+        yield "heat", plot_heat_map
     if history.activations is not None and history.activations.table.size:
-        yield (
-            "activations",
-            "What each layer puts out. A line near 0 carries no signal. A bar near 1 is a layer "
-            "that is dead or saturated, or a softmax that is sure.",
-            plot_activations,
-        )
+        yield "activations", plot_activations
 
 
 def _has_gradients(history: History) -> bool:
     return bool(len(history.steps) and (history.by_layer("norm") > 0).any())
 
 
-def _picture(history: History, name: str, told: str, plot: Callable[..., "Axes"]) -> Picture:
-    """Return one plot, without a background, drawn on no figure of pyplot's."""
-    import matplotlib
+def _picture(history: History, name: str, plot: Callable[..., "Axes"]) -> Picture:
+    """Return one plot, drawn on no figure of pyplot's and in no style of the user's."""
+    from matplotlib import style
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    style: Any = dict.fromkeys(_OF_TEXT, _INK)
-    style |= {"axes.facecolor": "none", "svg.fonttype": "none", "svg.hashsalt": name}
-    with matplotlib.rc_context(style):
+    ours = dict.fromkeys(_OF_TEXT, _INK)
+    ours |= {"axes.facecolor": "none", "svg.fonttype": "none", "svg.hashsalt": name}
+    with style.context(["default", ours]):
         layout = ConstrainedLayoutEngine(h_pad=_PADDING)
         figure = Figure(figsize=(_WIDTH, _HEIGHT), layout=layout, facecolor="none")
         ax = plot(history, ax=figure.subplots())
@@ -129,7 +114,7 @@ def _picture(history: History, name: str, told: str, plot: Callable[..., "Axes"]
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})
     svg = drawn.getvalue()
-    return Picture(name, title, told, _unique(svg[svg.index("<svg") :], name))
+    return Picture(name, title, HOW_TO_READ[name], _unique(svg[svg.index("<svg") :], name))
 
 
 def _put_legend_below(ax: "Axes") -> None:
