@@ -29,7 +29,7 @@ export OMP_NUM_THREADS ?= 1
 help:
 	@echo "make demo         train on the digits with every component     (BACKEND=$(BACKEND))"
 	@echo "make test         run the short form of the tests              (BACKEND=$(BACKEND))"
-	@echo "make test-gate    run the examples and Keras's own tests       (BACKEND=$(BACKEND))"
+	@echo "make test-gate    run examples, Keras's own tests, a browser's (BACKEND=$(BACKEND))"
 	@echo "make test-long    every test, all combinations, 100 kills      (BACKEND=$(BACKEND))"
 	@echo "make test-all     run test and test-gate on $(BACKENDS)"
 	@echo "make test-oldest  run contracts and files on Keras $(OLDEST_KERAS), the oldest supported"

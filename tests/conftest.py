@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+from tests import browser
+
 # A shell ignores Ctrl-C on behalf of what it starts in the background; some tests press it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,6 +23,17 @@ def pytest_addoption(parser):
     parser.addoption("--gate", action="store_true", help="also the examples and Keras's own tests")
     parser.addoption("--long", action="store_true", help="every test, wherever it can run")
     parser.addoption("--oldest", action="store_true", help="only what is marked `oldest`")
+
+
+def pytest_configure(config):
+    """Say at once, and once, what the browser's tests need: other processes would all say it."""
+    long, on_torch = config.getoption("long"), os.environ.get("KERAS_BACKEND") == "torch"
+    wanted = long or (config.getoption("gate") and on_torch)
+    if wanted and "not browser" not in config.option.markexpr and not browser.executable():
+        raise pytest.UsageError(
+            "the tests marked `browser` need Chromium: apt-get install chromium, or leave them out "
+            "with -m 'not browser'"
+        )
 
 
 def pytest_report_header(config) -> str:

@@ -35,6 +35,7 @@ from keras_trainkit.diagnosis import (
     plot_history,
     summarize,
 )
+from keras_trainkit.diagnosis._diagnosis import html
 from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe
 from keras_trainkit.diagnosis._preflight.gather import facts_of
 
@@ -182,6 +183,17 @@ class GradientMonitor(keras.callbacks.Callback):
     def plot(self) -> "Figure":
         """Return a matplotlib figure of what was recorded."""
         return plot_history(self.history)
+
+    def _repr_html_(self) -> str:
+        """Return what is wrong, and the table, for a notebook."""
+        try:
+            history = self.history
+        except RuntimeError as nothing_yet:
+            return html.fragment(f"{nothing_yet}.", notes=[f"{nothing_yet}."])
+        found, summary = diagnose(history), summarize(history)
+        table = summary.as_table()._replace(closing=())
+        verdict = html.verdict_of(found)
+        return html.fragment(f"{found}\n\n{summary}", found, found.notes, verdict, table)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Put an observed function in the place of the model's train function."""

@@ -77,12 +77,9 @@ class Diagnosis(Sequence[Finding]):
         report = html.report(self, self.history, title)
         Path(path).write_text(report, encoding="utf-8")
 
-    def _repr_html_(self) -> str | None:
-        """Return the findings for a notebook, which without Jinja2 shows the text."""
-        try:
-            return html.fragment(self)
-        except ImportError:
-            return None
+    def _repr_html_(self) -> str:
+        """Return the findings for a notebook."""
+        return html.fragment(str(self), self.findings, self.notes, html.verdict_of(self))
 
     def to_json(self) -> str:
         """Return the findings as JSON."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from keras_trainkit._validation import one_of
+from keras_trainkit.diagnosis._diagnosis import html
+from keras_trainkit.diagnosis._diagnosis.text import of as text_of
 
 SEVERITIES = ("error", "warning", "info")
 # What a finding can be, and the finer causes that some of them have.
@@ -94,6 +97,12 @@ class Remedy:
     code: str = ""
     change: Mapping[str, Any] | None = None
 
+    @property
+    def brief(self) -> str:
+        """The code to read: a line that is there several times in a row is written once."""
+        lines = [(line, len(list(same))) for line, same in groupby(self.code.splitlines())]
+        return "\n".join(f"{line}  # {n} times" if n > 1 else line for line, n in lines)
+
     def apply(self, model: Any) -> Any:
         """Return a new, compiled model with this change; `model` is left alone.
 
@@ -162,6 +171,10 @@ class Finding:
     def explained(self) -> str:
         """The labels of the consequences, as a list in a sentence."""
         return ", ".join(finding.label for finding in self.consequences)
+
+    def _repr_html_(self) -> str:
+        """Return the finding for a notebook."""
+        return html.fragment(text_of((self,)), (self,))
 
     def milder(self) -> "Finding":
         """Return this finding as `info`, with its consequences."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAMED_LAYERS = 12
+# How far up the colours go; brighter ones are lost on white.
+BRIGHTEST = 0.75
 HEALTHY_RATIO = (3e-4, 3e-3)
 
 
@@ -59,7 +61,7 @@ def _draw(history: History, statistic: str, ax: "Axes | None") -> "Axes":
     import matplotlib
 
     names = short_names(history.layers)
-    colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.92, len(names)))
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.0, BRIGHTEST, len(names)))
     for name, color, curve in zip(names, colors, curves.T, strict=True):
         label = name if np.isfinite(curve).any() else f"{name} (no finite value > 0)"
         ax.plot(steps, curve, color=color, linewidth=1.2, label=label)

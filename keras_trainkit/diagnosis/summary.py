@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_trainkit.diagnosis._course import Course
+from keras_trainkit.diagnosis._diagnosis import html
 from keras_trainkit.diagnosis._summary.notes import notes as notes_of
 from keras_trainkit.diagnosis._summary.notes import severity, worst
 from keras_trainkit.diagnosis._summary.verdict import verdict
@@ -48,7 +49,7 @@ class VariableSummary(NamedTuple):
     note: str
 
 
-_Row = tuple[VariableSummary, str]
+_Cells = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -84,29 +85,41 @@ class Summary:
 
     def __str__(self) -> str:
         """Return the table, by layer if there are many variables."""
-        if len(self.rows) <= MANY or not self.layers:
-            return self.in_full()
-        names = fitted(short_names([row.variable for row in self.layers]))
-        lines = self._lines(self.layers, names, "layer", SHOWN_LAYERS)
-        more = len(self.layers) - SHOWN_LAYERS
-        rest = f"... and {more} more layers; " if more > 0 else ""
-        in_full = f"{rest}each variable: print(summary.in_full())"
-        return "\n".join((*lines, in_full, *self.verdict))
+        return self._printed(*self._shown())
 
     __repr__ = __str__
 
     def in_full(self) -> str:
         """Return the table with a line for each variable."""
-        names = variable_names(self.rows)
-        lines = self._lines(self.rows, names, "variable", len(names))
-        return "\n".join((*lines, *self.verdict))
+        return self._printed("variable", self._of_variables())
 
-    def _lines(
-        self, rows: Sequence[VariableSummary], names: Sequence[str], kind: str, most: int
-    ) -> list[str]:
-        lines = _table(_worst_first(rows, names)[:most], kind)
+    def as_table(self) -> html.Table:
+        """Return what is printed as the parts of a table, for HTML."""
+        kind, cells, *more = self._shown()
         above = (self.title, *self._batch_and_clipping())
-        return [*above, *lines, *self.legend, *self._first_events()]
+        below = (*self.legend, *self._first_events(), *more)
+        return html.Table(above, (kind, *_HEAD), cells, below, self.verdict)
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return html.fragment(str(self), table=self.as_table())
+
+    def _shown(self) -> tuple:
+        """Return what a row is, the cells, and for many variables how to see all of them."""
+        if len(self.rows) <= MANY or not self.layers:
+            return "variable", self._of_variables()
+        names = fitted(short_names([row.variable for row in self.layers]))
+        more = len(self.layers) - SHOWN_LAYERS
+        rest = f"... and {more} more layers; " if more > 0 else ""
+        in_full = f"{rest}each variable: print(summary.in_full())"
+        return "layer", _sorted_cells(self.layers, names)[:SHOWN_LAYERS], in_full
+
+    def _of_variables(self) -> list[_Cells]:
+        return _sorted_cells(self.rows, variable_names(self.rows))
+
+    def _printed(self, kind: str, cells: Sequence[_Cells], *more: str) -> str:
+        lines = (self.title, *self._batch_and_clipping(), *_table(kind, cells))
+        return "\n".join((*lines, *self.legend, *self._first_events(), *more, *self.verdict))
 
     def _batch_and_clipping(self) -> tuple[str, ...]:
         known = []
@@ -198,9 +211,10 @@ def _title(history: History) -> str:
     )
 
 
-def _worst_first(rows: Sequence[VariableSummary], names: Sequence[str]) -> list[_Row]:
-    """Return rows and their names by what is noted, then as they were: from input to output."""
-    return sorted(zip(rows, names, strict=True), key=lambda pair: severity(pair[0].note))
+def _sorted_cells(rows: Sequence[VariableSummary], names: Sequence[str]) -> list[_Cells]:
+    """Return the cells of rows by what is noted, then as they were: from input to output."""
+    pairs = sorted(zip(rows, names, strict=True), key=lambda pair: severity(pair[0].note))
+    return [_cells(row, name) for row, name in pairs]
 
 
 def variable_names(rows: Sequence[VariableSummary]) -> list[str]:
@@ -217,10 +231,9 @@ def fitted(names: Sequence[str]) -> list[str]:
     return short if len(set(short)) == len(set(names)) else list(names)
 
 
-def _table(rows: Sequence[_Row], title: str) -> list[str]:
+def _table(kind: str, cells: Sequence[_Cells]) -> list[str]:
     """Return the lines: rules, what the columns are, and the rows."""
-    cells = [_cells(row, name) for row, name in rows]
-    head = (title, *_HEAD)
+    head = (kind, *_HEAD)
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     lines = [_aligned(line, widths) for line in (head, *cells)]
     rule = "-" * max(map(len, lines))

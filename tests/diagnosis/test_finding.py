@@ -1,5 +1,6 @@
 """Findings, what explains what, and how a diagnosis reads."""
 
+import dataclasses
 import json
 
 import pytest
@@ -70,6 +71,25 @@ def test_a_cause_is_as_grave_as_what_it_explains():
     (root,) = rooted([finding("no_learning"), finding("unnormalized_input", "warning")])
     assert (root.name, root.severity) == ("unnormalized_input", "error")
     assert names(root.consequences) == ["no_learning"]
+
+
+def test_what_is_seen_twice_in_one_place_is_one_finding():
+    recorded = Finding(
+        SOFTMAX.condition,
+        "warning",
+        "All outputs are 1.",
+        detail=SOFTMAX.detail,
+        where=SOFTMAX.where,
+        when="epoch 3",
+        evidence=(Evidence("outputs", 1),),
+        remedies=(Remedy(SIGMOID.text, "another code"), Remedy("look at it")),
+    )
+    elsewhere = dataclasses.replace(SOFTMAX, where="side")
+    both, other = rooted([SOFTMAX, elsewhere, recorded])
+    assert (both.text, both.severity, both.when) == (SOFTMAX.text, "error", "epoch 3")
+    assert [each.name for each in both.evidence] == ["units", "outputs"]
+    assert both.remedies == (SIGMOID, recorded.remedies[1])
+    assert other == elsewhere
 
 
 def test_each_finding_is_there_once():

@@ -4,11 +4,13 @@ import dataclasses
 import html.parser
 import sys
 
+import numpy as np
 import pytest
+from matplotlib import pyplot
 
 from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy
 from keras_trainkit.diagnosis._diagnosis import html as html_of_diagnosis
-from tests.diagnosis.samples import full_history, history
+from tests.diagnosis.samples import full_history, history, with_values
 
 pytestmark = pytest.mark.host
 
@@ -61,7 +63,7 @@ def test_shows_text_as_it_is(tmp_path):
 
 @pytest.mark.parametrize(
     ("record", "count"),
-    [(None, 0), (history(), 5), (full_history(), 6), (dataclasses.replace(history(), logs={}), 4)],
+    [(None, 0), (history(), 4), (full_history(), 5), (dataclasses.replace(history(), logs={}), 3)],
 )
 def test_has_the_plots_that_the_record_has_something_for(record, count, tmp_path):
     found = page(tmp_path, Diagnosis(history=record))
@@ -69,23 +71,39 @@ def test_has_the_plots_that_the_record_has_something_for(record, count, tmp_path
     assert "Nothing that is wrong was found." in found.text
 
 
-def test_is_the_same_file_for_the_same_record(tmp_path):
-    for name in ("one", "two"):
-        Diagnosis((a_finding(),), (), full_history()).to_html(tmp_path / name)
+def test_is_the_same_file_for_the_same_record_in_any_style(tmp_path):
+    for name, style in {"one": "default", "two": "dark_background"}.items():
+        with pyplot.style.context(style):
+            Diagnosis((a_finding(),), (), full_history()).to_html(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_a_notebook_shows_the_findings(tmp_path):
-    found = Page(Diagnosis((a_finding(),))._repr_html_())
-    assert found.tags.count("article") == 1
-    assert found.links == []
+def test_without_gradients_the_page_says_so_and_shows_the_loss(tmp_path):
+    silent = with_values(history(), "norm", 0.0)
+    found = page(tmp_path, Diagnosis((a_finding(),), (), silent))
+    assert found.tags.count("figure") == 1
+    assert "#plot-loss" in found.links
+    assert any("No layer got a gradient" in text for text in found.text)
 
 
-def test_without_jinja2_a_notebook_shows_the_text_and_a_report_says_what_it_needs(
-    tmp_path, monkeypatch
-):
+def test_numbers_that_are_not_finite_have_a_plot(tmp_path):
+    broken = with_values(history(), "nonfinite", np.arange(6) == 3)
+    assert "#plot-heat" in page(tmp_path, Diagnosis((a_finding("non_finite"),), (), broken)).links
+
+
+def test_what_nobody_has_to_mend_is_said_to_be_harmless(tmp_path):
+    found = page(tmp_path, Diagnosis((a_finding().milder(),)))
+    assert "Nothing that is wrong was found; what is unusual:" in found.text
+
+
+def test_a_line_of_code_that_is_repeated_is_shown_once():
+    remedy = Remedy("mend it", "a\nb\nb\nb\na")
+    assert remedy.brief == "a\nb  # 3 times\na"
+    assert "b\nb" in remedy.code
+
+
+def test_without_jinja2_says_what_is_needed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     html_of_diagnosis._template.cache_clear()
-    assert Diagnosis()._repr_html_() is None
     with pytest.raises(ImportError, match="pip install jinja2"):
         Diagnosis().to_html(tmp_path / "report.html")

@@ -142,4 +142,32 @@ MUTANTS = (
         "one broken step in a block of them is not marked",
         PLOTS,
     ),
+    Mutant(
+        "diagnosis/_diagnosis/html.py",
+        "autoescape=True",
+        "autoescape=False",
+        "a layer's name can hold a script that a notebook runs",
+        "diagnosis/test_notebook.py",
+    ),
+    Mutant(
+        "diagnosis/_diagnosis/html.py",
+        "{escape(text)}",
+        "{text}",
+        "without Jinja2 a layer's name is taken for HTML",
+        "diagnosis/test_notebook.py",
+    ),
+    Mutant(
+        "diagnosis/_diagnosis/pictures.py",
+        'by_layer("nonfinite") > 0).any()',
+        'by_layer("nonfinite") > 0).all()',
+        "one layer that is not finite has no plot",
+        "diagnosis/test_report.py",
+    ),
+    Mutant(
+        "diagnosis/_diagnose/causes.py",
+        "(one.name, one.where) == (other.name, other.where)",
+        "one.name == other.name",
+        "a second layer with the same fault is not told of",
+        "diagnosis/test_finding.py",
+    ),
 )

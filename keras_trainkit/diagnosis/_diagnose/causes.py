@@ -51,12 +51,33 @@ def rooted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """
     roots: list[Finding] = []
     for finding in sorted(findings, key=lambda each: (each.severity == "info", _depth(each))):
+        same = next((i for i, root in enumerate(roots) if _is_same(root, finding)), None)
         cause = next((i for i, root in enumerate(roots) if _explains(root, finding)), None)
-        if cause is None:
-            roots.append(finding)
-        else:
+        if same is not None:
+            roots[same] = _joined(roots[same], finding)
+        elif cause is not None:
             roots[cause] = _with(roots[cause], finding)
+        else:
+            roots.append(finding)
     return tuple(sorted(roots, key=lambda root: (_mildness(root), _depth(root))))
+
+
+def _is_same(one: Finding, other: Finding) -> bool:
+    """Return whether facts and record show the same thing in the same place."""
+    return (one.name, one.where) == (other.name, other.where)
+
+
+def _joined(root: Finding, seen_again: Finding) -> Finding:
+    """Return a finding with what another one measured and knows besides of the same thing."""
+    known = {remedy.text for remedy in root.remedies}
+    new = tuple(remedy for remedy in seen_again.remedies if remedy.text not in known)
+    return replace(
+        root,
+        severity=min(root, seen_again, key=_mildness).severity,
+        when=root.when or seen_again.when,
+        evidence=(*root.evidence, *seen_again.evidence),
+        remedies=(*root.remedies, *new),
+    )
 
 
 def _with(root: Finding, consequence: Finding) -> Finding:

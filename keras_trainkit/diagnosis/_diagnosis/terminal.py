@@ -34,7 +34,7 @@ def _panel(finding: Finding) -> Any:
     for remedy in finding.remedies:
         parts.append(Text(f"-> {remedy.text}"))
         if remedy.code:
-            code = Syntax(remedy.code, "python", background_color="default", word_wrap=True)
+            code = Syntax(remedy.brief, "python", background_color="default", word_wrap=True)
             parts.append(code)
     if finding.consequences:
         parts.append(Text(f"This explains: {finding.explained}.", "dim"))

@@ -28,7 +28,7 @@ def verdict(found: Sequence[Finding]) -> tuple[str, ...]:
         lines += _wrapped(f"Also: {names}.")
     for remedy in first.remedies[:1]:
         lines += _wrapped(f"Next: {remedy.text}{':' if remedy.code else '.'}")
-        lines += [f"    {line}" for line in remedy.code.splitlines()]
+        lines += [f"    {line}" for line in remedy.brief.splitlines()]
     return tuple(lines)
 
 

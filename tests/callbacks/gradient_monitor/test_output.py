@@ -1,4 +1,4 @@
-"""Where the record goes: TensorBoard, a file, CSV, the logs, the progress bar, copies."""
+"""Where the record goes: TensorBoard, files, the logs, the progress bar, a notebook, copies."""
 
 import copy
 import csv
@@ -200,6 +200,18 @@ def test_callback_that_comes_later_can_save_by_the_norm(tmp_path):
     )
     logs = fit([GradientMonitor(1, "norms"), save])
     assert f"1-{logs['grad_norm'][0]:.3f}.weights.h5" in os.listdir(tmp_path)
+
+
+# A notebook.
+
+
+def test_a_notebook_shows_the_findings_and_the_table(training):
+    monitor = training[0]
+    shown, summary = monitor._repr_html_(), monitor.summary()
+    assert shown.count("<article") == len(monitor.diagnosis)
+    assert shown.count("<tr>") == 1 + len(summary.rows)
+    assert "first/kernel" in shown
+    assert "Verdict" not in shown
 
 
 # Copies.
