@@ -50,7 +50,8 @@ def too_low(case: Case) -> Iterator[Finding]:
     course = case.course
     if course is None or len(course.global_ratio) < _FEWEST_STEPS or learns(case):
         return
-    if course.origin is not None or not _median(course.global_norm) > 0:
+    lost = course.origin is not None or course.exploded is not None
+    if lost or not _median(course.global_norm) > 0:
         return
     step, steps = _median(course.global_ratio), updates(case)
     path = step * max(steps, _LONG)
