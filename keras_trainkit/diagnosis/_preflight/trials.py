@@ -1,5 +1,6 @@
 """What a network makes of a few rows before its first update."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -13,16 +14,17 @@ from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis.facts import TrialFacts
 
 ROWS = 8
+Values = Iterable[tuple[Any, Any]]
 
 
-def tried(model: keras.Model, inputs: Any) -> TrialFacts | None:
+def tried(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts | None:
     """Return the trial of a model, `None` where none can be made, whatever its code raises."""
     if inputs is None or not model.built:
         return None
-    return if_known(lambda: trial_of(model, inputs), None)
+    return if_known(lambda: trial_of(model, inputs, values), None)
 
 
-def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
+def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts | None:
     """Return what a built model makes of the first rows of its inputs, in inference mode.
 
     Whether rows are independent is seen by giving one of them the input of another: the outputs
@@ -30,7 +32,8 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
 
     Args:
         model: built `keras.Model`. It is left as it is.
-        inputs: NumPy arrays, nested as the model takes them, of at least 2 rows.
+        inputs: arrays or tensors, nested as the model takes them, of at least 2 rows.
+        values: pairs of a variable and its value, as of `untouched`. Defaults to `()`.
 
     Returns:
         `TrialFacts`, `None` for outputs that cannot be read, or if all rows are the same.
@@ -40,7 +43,7 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
     if other is None:
         return None
     count = len(tree.flatten(rows)[0])
-    with untouched(model):
+    with untouched(model, values):
         outputs = _outputs(model, rows)
         changed = _outputs(
             model, tree.map_structure(lambda array: _first_replaced(array, other), rows)
