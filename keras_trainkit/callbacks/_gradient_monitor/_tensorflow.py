@@ -149,10 +149,9 @@ class BackendSession(Session):
 
     def peek(self, iterator: Any) -> tuple[Any, tuple]:
         """Return the next batch and arguments that still hold it."""
-        replicas = self.model.distribute_strategy.num_replicas_in_sync
-        if replicas > 1 or not all(
-            map(_can_be_given_again, tf.nest.flatten(iterator.element_spec))
-        ):
+        kinds = tf.nest.flatten(iterator.element_spec)
+        is_one = self.model.distribute_strategy.num_replicas_in_sync == 1
+        if not is_one or not all(map(_can_be_given_again, kinds)):
             return None, (iterator,)
         batches = list(itertools.islice(iterator, self.model.steps_per_execution))
         if not batches:

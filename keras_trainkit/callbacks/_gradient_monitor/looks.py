@@ -84,7 +84,7 @@ class Looks:
         if self._inputs is None:
             return []
         try:
-            with warnings.catch_warnings(action="ignore"):  # The training says them.
+            with _silent():
                 probe = ActivationProbe(model, self._inputs)
                 rows, outcomes = probe.measure(), probe.outcomes(self._targets)
         except Exception as error:
@@ -104,8 +104,13 @@ class Looks:
 @contextlib.contextmanager
 def _harmless() -> Iterator[None]:
     """Let a training go on after anything, and with the random numbers that it would draw."""
-    with contextlib.suppress(Exception), isolated_pass(), process_state_kept():
+    with contextlib.suppress(Exception), _silent(), isolated_pass(), process_state_kept():
         yield
+
+
+def _silent() -> contextlib.AbstractContextManager:
+    """Leave out warnings, which the training says itself."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def _names_in(model: keras.Model) -> list[str]:

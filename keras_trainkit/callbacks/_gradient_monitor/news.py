@@ -1,6 +1,7 @@
 """What a diagnosis that is renewed while a model trains has not said before."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from keras_trainkit.callbacks._gradient_monitor.record import Record
@@ -46,7 +47,7 @@ class News:
             if self._is_new(root):
                 news.append(root)
             else:
-                news += filter(self._is_new, root.consequences)
+                news += [_beneath(root, each) for each in root.consequences if self._is_new(each)]
             self._told.update(self._noted((root, *root.consequences)))
         return Diagnosis(tuple(news))
 
@@ -73,6 +74,12 @@ def _diagnosis_of(record: Record, events: Sequence[NonFinite]) -> Diagnosis:
     if record.has_begun:
         return diagnose(record.history(events))
     return examined(Case(record.facts or Facts(), Thresholds()), STATIC)
+
+
+def _beneath(root: Finding, consequence: Finding) -> Finding:
+    """Return a consequence by itself; what mends it is what mends the root."""
+    explained = f"{consequence.text} The cause that was found: {root.label}."
+    return replace(consequence, text=explained, remedies=())
 
 
 def _key(finding: Finding) -> tuple[str, str]:
