@@ -262,6 +262,7 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Give the model its own train function back."""
+        self._looks = Looks()  # The batch may be large.
         if self._session:
             self._session.detach()
         if self._event_file:

@@ -199,6 +199,8 @@ class TrialFacts:
         low, high: floats. The lowest and the highest output.
         spread: float. How far the outputs of the rows differ, in parts of the largest output; 0 if
             all rows have the same.
+        signals: pairs of a layer's path and the root mean square of its first output, in the order
+            of the calls; infinity or NaN where that is not finite.
     """
 
     rows: int
@@ -207,6 +209,7 @@ class TrialFacts:
     low: float = math.nan
     high: float = math.nan
     spread: float = math.nan
+    signals: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +271,6 @@ def _optional(kind: type, facts: Mapping[str, Any] | None) -> Any:
 
 def _of(kind: type, facts: Mapping[str, Any]) -> Any:
     known = {each.name for each in fields(kind)}
-    if set(facts) != known:
+    if not set(facts) <= known:  # What a file of an older version lacks is not known.
         raise ValueError(f"the facts of {kind.__name__} are {sorted(facts)!s:.200}")
     return kind(**facts)

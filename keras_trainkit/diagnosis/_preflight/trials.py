@@ -1,16 +1,19 @@
 """What a network makes of a few rows before its first update."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 from keras import tree
 
+from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
 from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
+from keras_trainkit.diagnosis._preflight.layer_tree import innermost, paths_of
 from keras_trainkit.diagnosis.facts import TrialFacts
 
 ROWS = 8
@@ -44,7 +47,8 @@ def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts
         return None
     count = len(tree.flatten(rows)[0])
     with untouched(model, values):
-        outputs = _outputs(model, rows)
+        with _hearing(model) as signals:
+            outputs = _outputs(model, rows)
         changed = _outputs(
             model, tree.map_structure(lambda array: _first_replaced(array, other), rows)
         )
@@ -57,7 +61,36 @@ def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts
         low=min(float(output.min()) for output in outputs),
         high=max(float(output.max()) for output in outputs),
         spread=max(map(_spread, outputs)),
+        signals=tuple(signals),
     )
+
+
+@contextmanager
+def _hearing(model: keras.Model) -> Iterator[list[tuple[str, float]]]:
+    """Return a list that holds, after a pass, how large the outputs of the layers are."""
+    heard: dict[int, float] = {}
+    signals: list[tuple[str, float]] = []
+    layers = [layer for layer in innermost(model) if isinstance(layer, keras.Layer)]
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(patched(layer, call=_heard(layer, heard)))
+        yield signals
+    paths = paths_of(layers)
+    signals += [(paths[key], size) for key, size in heard.items()]
+
+
+def _heard(layer: keras.Layer, heard: dict[int, float]) -> Callable:
+    forward = layer.call
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        outputs = forward(*args, **kwargs)
+        values = float64_if_readable(next(iter(tree.flatten(outputs)), None))
+        if values is not None and values.size:
+            with np.errstate(all="ignore"):
+                heard[id(layer)] = float(np.sqrt(np.mean(values**2)))
+        return outputs
+
+    return call
 
 
 def _outputs(model: keras.Model, inputs: Any) -> list[np.ndarray]:

@@ -62,6 +62,27 @@ def test_rows_of_a_sound_network_are_independent(make):
     assert trial.low < trial.high
 
 
+def test_the_size_of_each_layers_output_is_heard_in_order():
+    double = keras.initializers.Identity(2.0)
+    stack = [layers.Dense(4, kernel_initializer=double, name=f"double_{i}") for i in range(3)]
+    stack.append(layers.Rescaling(1e300, dtype="float64", name="beyond"))
+    model = keras.Sequential([keras.Input((6, 4)), *stack, layers.Flatten()], name="net")
+    signals = dict(trial_of(model, X).signals)
+    assert list(signals) == ["net/double_0", "net/double_1", "net/double_2", "beyond", "flatten"]
+    size = np.sqrt(np.mean(X[:8] ** 2))
+    for i in range(3):
+        np.testing.assert_allclose(signals[f"net/double_{i}"], size * 2 ** (i + 1), rtol=1e-5)
+    assert signals["beyond"] == np.inf
+
+
+def test_nothing_is_heard_twice_and_no_layer_stays_patched():
+    shared = layers.Dense(4, name="shared")
+    model = network(shared, shared, layers.LSTM(3, return_sequences=True))
+    paths = [path for path, _ in trial_of(model, X).signals]
+    assert len(paths) == len(set(paths)) == 4
+    assert not [layer for layer in model.layers if "call" in vars(layer)]
+
+
 @pytest.mark.parametrize("mix", DEPENDENT.values(), ids=DEPENDENT)
 def test_rows_that_are_mixed_are_seen(mix):
     assert trial_of(network(Mixing(mix)), X).leak > 0.01
