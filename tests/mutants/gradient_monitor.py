@@ -177,8 +177,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/gradient_monitor.py",
-        "self._first_step = self._next_step or _iterations(self.model)",
-        "self._first_step = _iterations(self.model)",
+        "self._first_step = self._next_step or iterations(self.model)",
+        "self._first_step = iterations(self.model)",
         "steps are counted anew where the optimizer's count falls behind",
         f"{PLACE}/test_gradient_monitor.py {PLACE}",
     ),

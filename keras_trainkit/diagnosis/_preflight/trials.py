@@ -54,15 +54,21 @@ def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts
         )
     if not outputs or len(outputs) != len(changed):
         return None
-    return TrialFacts(
-        rows=count,
-        kept_rows=all(len(output) == count for output in outputs),
-        leak=max(_leak(*pair) for pair in zip(outputs, changed, strict=True)),
-        low=min(float(output.min()) for output in outputs),
-        high=max(float(output.max()) for output in outputs),
-        spread=max(map(_spread, outputs)),
-        signals=tuple(signals),
-    )
+    with np.errstate(all="ignore"):  # Outputs may be infinite.
+        return TrialFacts(
+            rows=count,
+            kept_rows=all(len(output) == count for output in outputs),
+            leak=_largest(map(_leak, outputs, changed)),
+            low=-_largest(-output.min() for output in outputs),
+            high=_largest(output.max() for output in outputs),
+            spread=_largest(map(_spread, outputs)),
+            signals=tuple(signals),
+        )
+
+
+def _largest(values: Iterable[float]) -> float:
+    """Return the largest value, NaN if one is."""
+    return float(np.max(list(values)))
 
 
 @contextmanager
@@ -113,7 +119,7 @@ def _first_replaced(rows: np.ndarray, other: int) -> np.ndarray:
 
 def _spread(output: np.ndarray) -> float:
     largest = np.abs(output).max()
-    return float(np.ptp(output, axis=0).max() / largest) if largest > 0 else 0.0
+    return 0.0 if largest == 0 else float(np.ptp(output, axis=0).max() / largest)
 
 
 def _leak(before: np.ndarray, after: np.ndarray) -> float:
@@ -122,4 +128,4 @@ def _leak(before: np.ndarray, after: np.ndarray) -> float:
         return 1.0
     moved = np.abs(after[1:] - before[1:]).max(initial=0.0)
     scale = max(np.abs(after - before).max(), np.ptp(before, axis=0).max())
-    return float(moved / scale) if scale > 0 else 0.0
+    return 0.0 if scale == 0 else float(moved / scale)

@@ -68,11 +68,26 @@ def test_the_size_of_each_layers_output_is_heard_in_order():
     stack.append(layers.Rescaling(1e300, dtype="float64", name="beyond"))
     model = keras.Sequential([keras.Input((6, 4)), *stack, layers.Flatten()], name="net")
     signals = dict(trial_of(model, X).signals)
-    assert list(signals) == ["net/double_0", "net/double_1", "net/double_2", "beyond", "flatten"]
+    assert list(signals) == [
+        "net/double_0",
+        "net/double_1",
+        "net/double_2",
+        "net/beyond",
+        "net/flatten",
+    ]
     size = np.sqrt(np.mean(X[:8] ** 2))
     for i in range(3):
         np.testing.assert_allclose(signals[f"net/double_{i}"], size * 2 ** (i + 1), rtol=1e-5)
-    assert signals["beyond"] == np.inf
+    assert signals["net/beyond"] == np.inf
+
+
+@pytest.mark.parametrize("size", [np.inf, np.nan])
+def test_outputs_that_are_not_finite_are_told_as_they_are(size):
+    loud = layers.Dense(2, kernel_initializer=keras.initializers.Constant(size))
+    trial = trial_of(keras.Sequential([keras.Input((6, 4)), layers.Flatten(), loud]), X)
+    assert not np.isfinite(trial.high)
+    assert np.isnan([trial.leak, trial.spread]).all()
+    assert not np.isfinite(dict(trial.signals)[loud.path])
 
 
 def test_nothing_is_heard_twice_and_no_layer_stays_patched():
