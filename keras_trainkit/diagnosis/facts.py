@@ -200,8 +200,8 @@ class TrialFacts:
         low, high: floats. The lowest and the highest output.
         spread: float. How far the outputs of the rows differ, in parts of the largest output; 0 if
             all rows have the same, NaN if an output is not finite.
-        signals: pairs of a layer's path and the root mean square of its first output, in the order
-            of the calls; infinity or NaN where that is not finite.
+        signals: pairs of a layer's path and the root mean square of its first output for the first
+            rows, in the order of the calls; infinity or NaN where that is not finite.
     """
 
     rows: int

@@ -16,7 +16,8 @@ from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis._preflight.layer_tree import innermost, paths_of
 from keras_trainkit.diagnosis.facts import TrialFacts
 
-ROWS = 8
+# How many rows are tried, and in how many of them each layer is heard.
+ROWS, HEARD = 8, 2
 Values = Iterable[tuple[Any, Any]]
 
 
@@ -90,13 +91,18 @@ def _heard(layer: keras.Layer, heard: dict[int, float]) -> Callable:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         outputs = forward(*args, **kwargs)
-        values = float64_if_readable(next(iter(tree.flatten(outputs)), None))
+        values = _first_rows(next(iter(tree.flatten(outputs)), None))
         if values is not None and values.size:
             with np.errstate(all="ignore"):
                 heard[id(layer)] = float(np.sqrt(np.mean(values**2)))
         return outputs
 
     return call
+
+
+def _first_rows(output: Any) -> np.ndarray | None:
+    """Return some rows of a layer's output, `None` for what has no rows or cannot be read."""
+    return if_known(lambda: float64_if_readable(output[:HEARD]), None)
 
 
 def _outputs(model: keras.Model, inputs: Any) -> list[np.ndarray]:
