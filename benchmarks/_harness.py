@@ -4,7 +4,9 @@ Import this module before Keras: it pins the process to `THREADS` cores (environ
 default 1), from which every framework takes its number of threads.
 """
 
+import contextlib
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -34,9 +36,18 @@ def each_alone(run: Callable[[str], None], cases: Iterable[str], columns: str) -
 
     cores = f"{THREADS} core" + "s" * (THREADS > 1)
     print(f"\n{sys.modules['__main__'].__doc__.strip()}\n")
-    print(f"Keras {keras.__version__} on {BACKEND}, CPU, {cores}\n{columns}", flush=True)
+    print(f"Keras {keras.__version__} on {BACKEND}, {cores} of {cpu()}\n{columns}", flush=True)
     for case in cases:
         subprocess.run([sys.executable, sys.argv[0], case], check=True)
+
+
+def cpu() -> str:
+    """Return the model of the CPU."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "an unknown CPU"
 
 
 def bandwidth_floor(array: np.ndarray, streams: int) -> Run:

@@ -5,6 +5,8 @@ and over: "mlp-512" on 128 examples, "cnn" on 64 images of 28 x 28, "64-layer" o
 measures one step in a hundred, as it does after step 800. All with Keras's Adam, but for "our
 Adam". Peers: the norms in the logs, fetched at each batch; `tf.summary.histogram` of each gradient;
 a histogram of each gradient in the manner of `wandb.watch` (PyTorch).
+"fit": whole fits of two epochs of a hundred steps, with the facts when they begin, the trial before
+the first update, and the probe after each epoch; "no probe": with the facts alone.
 """
 
 import itertools
@@ -15,6 +17,7 @@ from typing import Any
 import _harness
 import _trainers
 import keras
+import numpy as np
 
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.optimizers import Adam
@@ -22,6 +25,7 @@ from keras_trainkit.optimizers import Adam
 CASES = ("mlp-512", "cnn", "64-layer")
 STEPS = int(os.environ.get("STEPS", "100"))
 FIRST_BATCH = 1000
+EPOCHS = 2
 
 
 def compare(case: str) -> None:
@@ -41,6 +45,13 @@ def compare(case: str) -> None:
         **PEERS[_harness.BACKEND](case),
     }
     _harness.print_ratios(case, contenders, "Keras")
+    fits = {
+        "Keras": whole(case, []),
+        "A/A": whole(case, []),
+        "default": whole(case, [GradientMonitor()]),
+        "no probe": whole(case, [GradientMonitor(probe=None)]),
+    }
+    _harness.print_ratios(f"{case}, fit", fits, "Keras")
 
 
 def unwatched(case: str, optimizer: keras.optimizers.Optimizer) -> _harness.Run:
@@ -68,6 +79,14 @@ def in_fit(model: keras.Model, case: str, callbacks: list[Any]) -> _harness.Run:
         called.on_train_batch_end(batch, {})
 
     return repeated(step_with_callbacks)
+
+
+def whole(case: str, callbacks: list[Any]) -> _harness.Run:
+    """Return a function that calls `fit`."""
+    model = _trainers.compiled(case, keras.optimizers.Adam())
+    x, y = (np.concatenate([part] * STEPS) for part in _trainers.batch(case))
+    fit = {"batch_size": len(x) // STEPS, "epochs": EPOCHS, "verbose": 0, "callbacks": callbacks}
+    return lambda: model.fit(x, y, **fit)
 
 
 def repeated(step: _harness.Run) -> _harness.Run:

@@ -121,7 +121,7 @@ def process_state_kept() -> Iterator[None]:
     finally:
         state.set_global_attribute("object_name_uids", before)
         state.set_global_attribute(_GLOBAL_GENERATOR, generator)
-        if generator is not None:
+        if generator is not None and (keras.ops.convert_to_numpy(generator.state) != seed).any():
             generator.state.assign(seed)
 
 

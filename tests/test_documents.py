@@ -121,6 +121,19 @@ def test_benchmarks_print_ratios_beside_a_control(name, case):
 
 
 @pytest.mark.short("torch")
+def test_the_benchmark_of_preflight_looks_whether_all_is_as_it_was():
+    assert re.search(
+        r"^subclassed .* yes +", run_script("benchmarks", "preflight.py", "subclassed")
+    )
+
+
+@pytest.mark.short("torch")
+def test_the_benchmark_of_the_rules_prints_what_they_find():
+    printed = run_script("benchmarks", "diagnose.py", "explodes", ROUNDS="1")
+    assert re.search(r"^explodes +\d+\.\d{3} \[.*learning_rate_too_high", printed)
+
+
+@pytest.mark.short("torch")
 def test_growth_of_the_monitors_cost_is_printed_by_size():
     printed = run_script("benchmarks", "gradient_monitor_growth.py", "variables 2 6", ROUNDS="1")
     sizes = [line.split()[:3] for line in printed.splitlines()]

@@ -83,12 +83,13 @@ def never_empty(x: Tensor) -> bool:
 def isolated_pass() -> Iterator[None]:
     """Record nothing for gradients, and set the global random generators back.
 
-    They are Python's, NumPy's and PyTorch's; Keras draws from the seeds of its own variables.
+    They are Python's, NumPy's, PyTorch's and that of TensorFlow's eager operations; Keras draws
+    from the seeds of its own variables.
     """
-    on_torch = keras.backend.backend() == "torch"
+    of_backend = getattr(backend_module(__name__), "isolated_pass", nullcontext)
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with backend_module(__name__).isolated_pass() if on_torch else nullcontext():
+        with of_backend():
             yield
     finally:
         random.setstate(python)

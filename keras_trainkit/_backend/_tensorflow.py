@@ -1,9 +1,14 @@
 """TensorFlow's primitives: graphs, and the replicas of a distribution strategy."""
 
+import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context as eager
+
+from keras_trainkit._patching import patched
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -15,6 +20,17 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def on_cpu(x: tf.Tensor) -> bool:
     """Say whether there is nothing but CPUs: a graph does not know where it will run."""
     return not tf.config.list_logical_devices("GPU")
+
+
+@contextmanager
+def isolated_pass() -> Iterator[None]:
+    """Give eager operations that draw their seeds from another generator than the training's.
+
+    Setting that one back would not do: TensorFlow keeps each operation with its seed, and the
+    operation goes on from what it has drawn.
+    """
+    with patched(eager.context(), _rng=random.Random(__name__)):
+        yield
 
 
 def replica_sum(x: tf.Tensor) -> tf.Tensor:

@@ -1,29 +1,30 @@
 """The true training gradients, seen from inside `fit`."""
 
-import contextlib
 import math
-import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_trainkit._backend import backend_module
-from keras_trainkit._fit import running_fit, when_fit_fails
+from keras_trainkit._fit import when_fit_fails
 from keras_trainkit._keras_internals import optimizers_of
-from keras_trainkit._validation import integer, invalid, one_of
+from keras_trainkit._validation import boolean, integer, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.callbacks import _gradient_monitor
+from keras_trainkit.callbacks._gradient_monitor.looks import FIRST_BATCH, Looks
+from keras_trainkit.callbacks._gradient_monitor.news import News
 from keras_trainkit.callbacks._gradient_monitor.nonfinite import Response, Watch
 from keras_trainkit.callbacks._gradient_monitor.record import Record
 from keras_trainkit.callbacks._gradient_monitor.reductions import GROUPS
 from keras_trainkit.callbacks._gradient_monitor.sampling import Sampling
 from keras_trainkit.callbacks._gradient_monitor.session import (
-    WANTED,
     Options,
     Session,
-    in_one_line,
+    Values,
+    check_model,
+    iterations,
     warn_unobserved,
 )
 from keras_trainkit.callbacks._tensorboard import RecordFile
@@ -36,13 +37,9 @@ from keras_trainkit.diagnosis import (
     summarize,
 )
 from keras_trainkit.diagnosis._diagnosis import html
-from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe
-from keras_trainkit.diagnosis._preflight.gather import facts_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FIRST_BATCH = "first_batch"
 
 
 class GradientMonitor(keras.callbacks.Callback):
@@ -81,9 +78,12 @@ class GradientMonitor(keras.callbacks.Callback):
             Defaults to `"full"`.
         variables: sequence of paths or regular expressions for whole segments of a variable's
             path. The variables to measure; `()` stands for all. Defaults to `()`.
-        probe: inputs for the model, one batch; or `"first_batch"`: those of the first training
-            batch that can be seen. After each epoch the outputs of all layers are measured on it
-            by one eager forward pass at inference. Defaults to `None`: no such pass.
+        probe: `"first_batch"`: after each epoch the outputs of all layers are measured on the first
+            training batch that can be seen, by one eager forward pass at inference, and before the
+            first update a few of its rows pass through the network twice (`facts.trial`). Inputs
+            for the model, one batch: the outputs are measured on these. `None`: no passes. A model
+            that cannot be called on the batch is not probed; with inputs of your own that is a
+            warning. Defaults to `"first_batch"`.
         on_nonfinite: `"record"`, `"stop"` or `"rollback"`: what to do when gradients or weights
             are NaN or infinite, besides a warning. "rollback" goes back to the last finite state
             that was fetched (a copy of all variables in host memory), halves the learning rate
@@ -100,6 +100,8 @@ class GradientMonitor(keras.callbacks.Callback):
         max_steps: integer >= 2. The record's memory: with V variables it takes 40 V bytes per
             step, with histograms 168 V, and less than 1,000 more. Of more steps, every second one
             of the older half is forgotten; so with the logs of more epochs. Defaults to `2000`.
+        live: bool. Whether to renew the diagnosis before the first step and after each epoch, and
+            print what is new in it. Defaults to `False`.
 
     Attributes:
         history: `diagnosis.History`, the record of the latest `fit`, also of an interrupted one.
@@ -133,11 +135,12 @@ class GradientMonitor(keras.callbacks.Callback):
         every: int | str = "auto",
         statistics: str | Sequence[str] = "full",
         variables: Sequence[str] = (),
-        probe: Any = None,
+        probe: Any = FIRST_BATCH,
         on_nonfinite: str = "record",
         log_dir: Any = None,
         fetch_every: int = 32,
         max_steps: int = 2000,
+        live: bool = False,
     ) -> None:
         super().__init__()
         self.fetch_every = integer("fetch_every", fetch_every, low=1)
@@ -151,7 +154,8 @@ class GradientMonitor(keras.callbacks.Callback):
         self._sampling = Sampling(every, in_pairs="cosine" in self.statistics)
         self._event_file = RecordFile(log_dir) if log_dir is not None else None
         self._record = Record(self.max_steps)
-        self._knows_layers = False
+        self.live = boolean("live", live)
+        self._looks, self._news = Looks(), News()
         self._session: Session | None = None
         self._response = Response(self.on_nonfinite, self.fetch_every, Watch())
         self._shown: dict[str, float] = {}
@@ -198,10 +202,12 @@ class GradientMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Put an observed function in the place of the model's train function."""
         model = self.model
-        _check(model)
+        check_model(model)
         self._record, self._shown = Record(self.max_steps), {}
+        self._looks, self._news = Looks(self.probe), News()
         self._next_step = self._call_end = 0
-        self._gather_facts()
+        self._looks.begin(model, self._record)
+        self._tell("before training")
         if self._event_file:
             self._event_file.begin()
             when_fit_fails(model, self._event_file.close)
@@ -218,14 +224,14 @@ class GradientMonitor(keras.callbacks.Callback):
         if not session or session.has_failed or session.original is not model.train_function:
             measured = frozenset(self.statistics)
             session = backend(model, Options(measured, self.variables, self.fetch_every))
-        session.batch = WANTED if self._probes_first_batch() else self.probe
+        session.receive = partial(self._meet, model) if self._looks.is_passing else None
         session.attach()
         self._session = session
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Begin the epoch's means."""
         # Later the optimizer may count less (accumulation, a rollback), or more updates than steps.
-        self._first_step = self._next_step or _iterations(self.model)
+        self._first_step = self._next_step or iterations(self.model)
         self._record.begin_epoch(epoch)
         if self._event_file:
             self._event_file.go_on_at(self._first_step)
@@ -255,19 +261,20 @@ class GradientMonitor(keras.callbacks.Callback):
         """Log the epoch's means, and what the optimizers count; measure activations."""
         logs = {} if logs is None else logs
         # Endless data fills the last call of an epoch, whatever `steps_per_epoch` says.
-        if self._next_step < (counted := _iterations(self.model)) <= self._call_end:
+        if self._next_step < (counted := iterations(self.model)) <= self._call_end:
             self._next_step = counted
         self._fetch(in_training=True)
         logs.update(self._shown)
         for optimizer in optimizers_of(self.model):
             logs.update(getattr(optimizer, "counters", {}))
-        self._measure_activations()
-        if not self._knows_layers:
-            self._gather_facts()
+        if self._session:
+            self._look()
         self._record.end_epoch(logs)
+        self._tell(f"epoch {epoch + 1}")
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Give the model its own train function back."""
+        self._looks = Looks()  # The batch may be large.
         if self._session:
             self._session.detach()
         if self._event_file:
@@ -287,6 +294,7 @@ class GradientMonitor(keras.callbacks.Callback):
             "shown": self._shown,
             "steps": [self._first_step, self._next_step],
             "directions": self._session.directions() if self._session else [],
+            "told": self._news.get_state(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -295,6 +303,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._response.set_state(state["response"])
         self._shown = dict(state["shown"])
         self._first_step, self._next_step = state["steps"]
+        self._news = News(state.get("told", ()))  # Older states have none.
         if self._session:
             self._session.resume_directions(state["directions"])
 
@@ -318,64 +327,20 @@ class GradientMonitor(keras.callbacks.Callback):
             self._shown = {} if self._session.has_failed else self._record.means() or self._shown
             self._response.answer(self)
 
-    def _gather_facts(self) -> None:
-        """Keep what is known before the first step; of layers that it builds, after it."""
-        running = running_fit(self.model)
-        arguments = running.arguments if running is not None else {}
-        known, record = self.model.built, self._record
-        with contextlib.suppress(Exception):  # Nothing here may disturb a training.
-            facts = facts_of(self.model, arguments)
-            first = record.facts or facts
-            record.facts = replace(first, layers=facts.layers, outputs=facts.outputs)
-        self._knows_layers = known
+    def _meet(self, model: keras.Model, batch: Any, values: Values) -> None:
+        """See the first batch, before it trains."""
+        self._looks.meet(model, self._record, batch, values)
+        self._tell("before training")
 
-    def _probes_first_batch(self) -> bool:
-        return isinstance(self.probe, str)
-
-    def _measure_activations(self) -> None:
-        session = self._session
-        batch = session.batch if session else None
-        if session is None or batch is None or batch is WANTED:
-            return
-        inputs, targets = batch, None
-        if self._probes_first_batch():
-            inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        try:
-            probe = ActivationProbe(self.model, inputs)
-            rows, outcomes = probe.measure(), probe.outcomes(targets)
-        except Exception as error:
-            warnings.warn(
-                f"GradientMonitor cannot probe the activations: {in_one_line(error)}. "
-                "Training goes on.",
-                stacklevel=2,
-            )
-            session.batch = None
-            return
-        self._record.add_activations(rows)
-        self._record.add_outcomes(outcomes)
-        if self._event_file:
+    def _look(self) -> None:
+        """Measure activations."""
+        rows = self._looks.end_epoch(self.model, self._record)
+        if rows and self._event_file:
             self._event_file.write_activations(self._next_step - 1, rows)
 
-
-def _check(model: keras.Model) -> None:
-    """Raise if there is nothing to observe; take the place back from an interrupted `fit`."""
-    if not getattr(model, "compiled", False):
-        raise invalid("model", "a compiled model", getattr(model, "name", model))
-    if model.built and not model.trainable_variables:
-        raise invalid("model", "a model with trainable weights", model.name)
-    model.make_train_function()
-    other = model.train_function
-    if isinstance(other, Session):
-        other.detach()
-        if other.fit is model.history:
-            raise ValueError(
-                "`callbacks` must hold one GradientMonitor. Received: two in one `fit`"
-            )
-
-
-def _iterations(model: keras.Model) -> int:
-    """Return how many updates the optimizer has counted."""
-    return int(keras.ops.convert_to_numpy(getattr(model.optimizer, "iterations", 0)))
+    def _tell(self, when: str) -> None:
+        if self.live:
+            self._news.tell(when, self._record, self._response.events)
 
 
 def session_class() -> type[Session]:

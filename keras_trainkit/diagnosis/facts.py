@@ -215,10 +215,11 @@ class TrialFacts:
         rows: integer. How many rows.
         kept_rows: bool. Whether each output has one row for each row of the input.
         leak: float. How far the outputs of rows move when the input of another row changes, in
-            parts of how far they differ at all; 0 if the rows are independent.
+            parts of how far they differ at all; 0 if the rows are independent, NaN if an output is
+            not finite.
         low, high: floats. The lowest and the highest output.
         spread: float. How far the outputs of the rows differ, in parts of the largest output; 0 if
-            all rows have the same.
+            all rows have the same, NaN if an output is not finite.
         signals: `SignalFacts` of the layers, in the order of their calls.
     """
 

@@ -103,6 +103,42 @@ MUTANTS = (
         "a unit is dead that is zero for one example",
         PROBE,
     ),
+    # What is looked at beside the gradients, and what is told of it.
+    Mutant(
+        "callbacks/_gradient_monitor/looks.py",
+        "not record.has_begun and ",
+        "",
+        "a network is tried that has trained before an interruption",
+        f"{PLACE}/test_looks.py",
+    ),
+    Mutant(
+        "callbacks/_gradient_monitor/looks.py",
+        "            if self._is_own:\n                _warn(error)",
+        "            _warn(error)",
+        "a model that cannot be called is a warning that nobody asked for",
+        f"{PLACE}/test_looks.py",
+    ),
+    Mutant(
+        "callbacks/_gradient_monitor/looks.py",
+        "contextlib.suppress(Exception), _silent(), isolated_pass(), process_state_kept()",
+        "contextlib.suppress(Exception), _silent()",
+        "a look moves the random numbers of the training",
+        f"{PLACE}/test_looks.py",
+    ),
+    Mutant(
+        "callbacks/_gradient_monitor/news.py",
+        "min(mildness, self._told.get(_key(finding), mildness))",
+        "mildness",
+        "a finding that was milder for a while is told again",
+        f"{PLACE}/test_news.py",
+    ),
+    Mutant(
+        "_untouched.py",
+        "            restore()\n",
+        "            pass\n",
+        "a generator in a layer goes on from what a look has drawn",
+        f"{PLACE}/test_looks.py",
+    ),
     # The record.
     Mutant(
         "callbacks/_gradient_monitor/record.py",
@@ -141,8 +177,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/gradient_monitor.py",
-        "self._first_step = self._next_step or _iterations(self.model)",
-        "self._first_step = _iterations(self.model)",
+        "self._first_step = self._next_step or iterations(self.model)",
+        "self._first_step = iterations(self.model)",
         "steps are counted anew where the optimizer's count falls behind",
         f"{PLACE}/test_gradient_monitor.py {PLACE}",
     ),

@@ -16,7 +16,7 @@ from keras_trainkit.callbacks._gradient_monitor.reductions import (
     careful_norms,
     groups_of,
 )
-from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
+from keras_trainkit.callbacks._gradient_monitor.session import Options, Session, Values
 
 Directions = dict[tuple[int, ...], Any]
 
@@ -82,6 +82,12 @@ class BackendSession(Session):
         """Return the next batch and arguments that still hold it."""
         batch = next(iterator)
         return batch, (state, itertools.chain([batch], iterator))
+
+    def held(self, state: Any, iterator: Iterator) -> Values:
+        """Return the model's variables with what is in the state."""
+        model = self.model
+        yield from zip(model.trainable_variables, state[0], strict=True)
+        yield from zip(model.non_trainable_variables, state[1], strict=True)
 
     def on_host(self, tables: Sequence[jax.Array]) -> Sequence[np.ndarray]:
         """Return tables in the host's memory, all of them in one transfer."""

@@ -112,6 +112,12 @@ def draws_by_itself(graph: tf.Graph) -> bool:
     return any("seed2" in has and (has["seed"].i or has["seed2"].i) for has in settings)
 
 
+def _can_be_given_again(spec: tf.TypeSpec) -> bool:
+    """Say whether `Dataset.from_generator` takes values of this kind."""
+    kinds = (tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec)
+    return isinstance(spec, kinds) and spec.dtype.is_numpy_compatible
+
+
 class BackendSession(Session):
     """Re-makes the train function around a step that writes its table into a private variable.
 
@@ -143,7 +149,9 @@ class BackendSession(Session):
 
     def peek(self, iterator: Any) -> tuple[Any, tuple]:
         """Return the next batch and arguments that still hold it."""
-        if self.model.distribute_strategy.num_replicas_in_sync > 1:
+        kinds = tf.nest.flatten(iterator.element_spec)
+        is_one = self.model.distribute_strategy.num_replicas_in_sync == 1
+        if not is_one or not all(map(_can_be_given_again, kinds)):
             return None, (iterator,)
         batches = list(itertools.islice(iterator, self.model.steps_per_execution))
         if not batches:

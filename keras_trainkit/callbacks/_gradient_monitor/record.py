@@ -107,6 +107,11 @@ class Record:
         self._activations: list[tuple[int, list[tuple[str, str, Sequence[float]]]]] = []
         self._outcomes: list[tuple[int, list[tuple[str, Sequence[float]]]]] = []
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a step in it."""
+        return bool(self._steps)
+
     def begin_epoch(self, epoch: int) -> None:
         """Count what follows to `epoch`."""
         self._epoch, self._sums, self._counts = epoch, np.zeros(4), np.zeros(4)

@@ -3,7 +3,7 @@
 import functools
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,13 @@ import numpy as np
 from keras_trainkit._keras_internals import has_been_traced
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
+from keras_trainkit._validation import invalid
 from keras_trainkit.callbacks._gradient_monitor.draws import warn_of_second_stream
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
 from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
 from keras_trainkit.callbacks._train_function import TrainFunction
+
+Values = Iterable[tuple[keras.Variable, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Session(TrainFunction):
 
     Attributes:
         draws: bool. Whether the step has such a stream. None until the first trace tells.
+        receive: function, or None. It is given the first batch that can be seen, before that
+            trains, and the values that the step takes for those of variables.
     """
 
     def __init__(self, model: keras.Model, options: Options) -> None:
@@ -52,7 +57,7 @@ class Session(TrainFunction):
             model, self.reductions(model), options.statistics, options.patterns
         )
         self.fit: Any = None
-        self.batch: Any = None
+        self.receive: Callable[[Any, Values], None] | None = None
         self.draws: bool | None = False
         self._observed: Callable = self.original
         self._has_begun = has_been_traced(self.original)
@@ -82,6 +87,10 @@ class Session(TrainFunction):
     def peek(self, *arguments: Any) -> tuple[Any, tuple]:
         """Return the next batch and arguments that still hold it, or None and the arguments."""
         return None, arguments
+
+    def held(self, *arguments: Any) -> Values:
+        """Return the variables that have their values in the arguments, with these."""
+        return ()
 
     def fetch(self) -> list[tuple[int, np.ndarray]]:
         """Return steps and statistics since the last `fetch`, `(1 + V, columns)` each."""
@@ -137,9 +146,8 @@ class Session(TrainFunction):
             self.detach()
             return self.original(*arguments)
         self._armed = False
-        if self.batch is WANTED:
-            batch, arguments = self.peek(*arguments)
-            self.batch = WANTED if batch is None else batch
+        if self.receive is not None:
+            arguments = self._show_batch(self.receive, arguments)
         if not self._wanted and self.draws is False:
             return self.original(*arguments)
         is_first, result = self.draws is None, self.run(*arguments)
@@ -147,6 +155,13 @@ class Session(TrainFunction):
             warn_of_second_stream()
         self._report_failure()
         return result
+
+    def _show_batch(self, receive: Callable[[Any, Values], None], arguments: tuple) -> tuple:
+        batch, arguments = self.peek(*arguments)
+        if batch is not None:
+            self.receive = None
+            receive(batch, self.held(*arguments))
+        return arguments
 
     def keep(self, table: Tensor | None) -> None:
         """Hold the statistics of the call's next step, if wanted, on the device until `fetch`."""
@@ -185,7 +200,6 @@ class Session(TrainFunction):
             self._warned = True
 
 
-WANTED = object()
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -200,3 +214,24 @@ def warn_unobserved(reason: str) -> None:
     """Say that nothing is recorded, and why."""
     message = f"GradientMonitor cannot observe this model: {reason}. Training goes on unobserved."
     warnings.warn(message, stacklevel=2)
+
+
+def check_model(model: keras.Model) -> None:
+    """Raise if there is nothing to observe; take the place back from an interrupted `fit`."""
+    if not getattr(model, "compiled", False):
+        raise invalid("model", "a compiled model", getattr(model, "name", model))
+    if model.built and not model.trainable_variables:
+        raise invalid("model", "a model with trainable weights", model.name)
+    model.make_train_function()
+    other = model.train_function
+    if isinstance(other, Session):
+        other.detach()
+        if other.fit is model.history:
+            raise ValueError(
+                "`callbacks` must hold one GradientMonitor. Received: two in one `fit`"
+            )
+
+
+def iterations(model: keras.Model) -> int:
+    """Return how many updates the optimizer has counted."""
+    return int(keras.ops.convert_to_numpy(getattr(model.optimizer, "iterations", 0)))

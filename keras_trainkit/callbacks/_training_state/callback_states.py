@@ -35,7 +35,7 @@ _MEANING = {
     *("monitor", "mode", "restore", "restore_best_weights", "smoothing"),
     *("statistics", "variables", "name"),
 }
-_INDIFFERENT = ("verbose", "directory", "log_dir", "filepath", "filename")
+_INDIFFERENT = ("verbose", "directory", "log_dir", "filepath", "filename", "probe", "live")
 # Arguments that older snapshots do not know, with what the callbacks did then.
 _ADDED = {"keras_trainkit.EarlyStopping": {"improvement": "first"}}
 _PACKAGES = ("keras", "keras_trainkit")
@@ -64,7 +64,10 @@ class Described:
     @classmethod
     def stored(cls, kind: str, settings: dict[str, Any] | None) -> "Described":
         """Return the description that a snapshot holds."""
-        return cls(kind, settings and {**_ADDED.get(kind, {}), **settings})
+        if settings is None:
+            return cls(kind, None)
+        known = {name: value for name, value in settings.items() if name not in _INDIFFERENT}
+        return cls(kind, {**_ADDED.get(kind, {}), **known})
 
     def equals(self, stored: "Described") -> bool:
         """Say whether a snapshot's is the same."""

@@ -1,7 +1,7 @@
 """What the layers of a model put out on one batch, seen between two training steps."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -26,6 +26,7 @@ KINDS = {
 }
 
 Row = Sequence[float]
+Values = Iterable[tuple[Any, Any]]
 
 
 class ActivationProbe:
@@ -52,15 +53,18 @@ class ActivationProbe:
         self.batch = batch
         self.outputs: Any = None
 
-    def measure(self) -> list[tuple[str, str, Row]]:
+    def measure(self, values: Values = ()) -> list[tuple[str, str, Row]]:
         """Return the path, the kind and the statistics of each layer, in the order of first calls.
 
         A path is that of the owner of the layer's first weight, or the layer's own if it has none;
         the second layer of a path gets `#2`.
+
+        Args:
+            values: pairs of a variable and its value, as of `untouched`. Defaults to `()`.
         """
         log: list[tuple[keras.Layer, Row]] = []
         layers = layers_of(self.model)
-        with untouched(self.model), ExitStack() as stack:
+        with untouched(self.model, values), ExitStack() as stack:
             for layer in _whole(layers):
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
             self.outputs = self.model(self.batch, training=False)

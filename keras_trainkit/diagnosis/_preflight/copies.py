@@ -36,6 +36,8 @@ def _copied(model: keras.Model) -> keras.Model:
     """
     kind = type(model)
     if kind.__init__.__module__.startswith("keras."):
+        if isinstance(model, keras.Sequential):  # Also of layers that nobody has registered.
+            return keras.models.clone_model(model)
         return kind.from_config(model.get_config())
     taken = inspect.signature(kind.__init__).parameters.values()
     given = {one.name for one in taken if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}

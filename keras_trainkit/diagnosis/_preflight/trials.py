@@ -1,6 +1,7 @@
 """What a network makes of a few rows before its first update."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from keras import tree
 
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
-from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row
+from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row, Values
 from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis.facts import SignalFacts, TrialFacts
@@ -17,14 +18,14 @@ from keras_trainkit.diagnosis.facts import SignalFacts, TrialFacts
 ROWS = 8
 
 
-def tried(model: keras.Model, inputs: Any) -> TrialFacts | None:
+def tried(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts | None:
     """Return the trial of a model, `None` where none can be made, whatever its code raises."""
     if inputs is None or not model.built:
         return None
-    return if_known(lambda: trial_of(model, inputs), None)
+    return if_known(lambda: trial_of(model, inputs, values), None)
 
 
-def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
+def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts | None:
     """Return what a built model makes of the first rows of its inputs, in inference mode.
 
     Whether rows are independent is seen by giving one of them the input of another: the outputs
@@ -32,7 +33,8 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
 
     Args:
         model: built `keras.Model`. It is left as it is.
-        inputs: NumPy arrays, nested as the model takes them, of at least 2 rows.
+        inputs: arrays or tensors, nested as the model takes them, of at least 2 rows.
+        values: pairs of a variable and its value, as of `untouched`. Defaults to `()`.
 
     Returns:
         `TrialFacts`, `None` for outputs that cannot be read, or if all rows are the same.
@@ -43,22 +45,28 @@ def trial_of(model: keras.Model, inputs: Any) -> TrialFacts | None:
         return None
     count = len(tree.flatten(rows)[0])
     probe = ActivationProbe(model, rows)
-    measured = probe.measure()
+    measured = probe.measure(values)
     outputs = _readable(probe.outputs)
     replaced = tree.map_structure(lambda array: _first_replaced(array, other), rows)
-    with untouched(model):
+    with untouched(model, values):
         changed = _readable(model(replaced, training=False))
     if not outputs or len(outputs) != len(changed):
         return None
-    return TrialFacts(
-        rows=count,
-        kept_rows=all(len(output) == count for output in outputs),
-        leak=max(_leak(*pair) for pair in zip(outputs, changed, strict=True)),
-        low=min(float(output.min()) for output in outputs),
-        high=max(float(output.max()) for output in outputs),
-        spread=max(map(_spread, outputs)),
-        signals=tuple(SignalFacts(path, *_signal(row)) for path, _, row in measured),
-    )
+    with np.errstate(all="ignore"):  # Outputs may be infinite.
+        return TrialFacts(
+            rows=count,
+            kept_rows=all(len(output) == count for output in outputs),
+            leak=_largest(map(_leak, outputs, changed)),
+            low=-_largest(-output.min() for output in outputs),
+            high=_largest(output.max() for output in outputs),
+            spread=_largest(map(_spread, outputs)),
+            signals=tuple(SignalFacts(path, *_signal(row)) for path, _, row in measured),
+        )
+
+
+def _largest(values: Iterable[float]) -> float:
+    """Return the largest value, NaN if one is."""
+    return float(np.max(list(values)))
 
 
 def _signal(row: Row) -> tuple[float, float, float]:
@@ -86,7 +94,7 @@ def _first_replaced(rows: np.ndarray, other: int) -> np.ndarray:
 
 def _spread(output: np.ndarray) -> float:
     largest = np.abs(output).max()
-    return float(np.ptp(output, axis=0).max() / largest) if largest > 0 else 0.0
+    return 0.0 if largest == 0 else float(np.ptp(output, axis=0).max() / largest)
 
 
 def _leak(before: np.ndarray, after: np.ndarray) -> float:
@@ -95,4 +103,4 @@ def _leak(before: np.ndarray, after: np.ndarray) -> float:
         return 1.0
     moved = np.abs(after[1:] - before[1:]).max(initial=0.0)
     scale = max(np.abs(after - before).max(), np.ptp(before, axis=0).max())
-    return float(moved / scale) if scale > 0 else 0.0
+    return 0.0 if scale == 0 else float(moved / scale)

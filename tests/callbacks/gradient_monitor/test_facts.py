@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.callbacks import GradientMonitor, TrainingState, gradient_monitor
+from keras_trainkit.callbacks._gradient_monitor import looks
 from keras_trainkit.diagnosis import Diagnosis, Facts, History, LayerFacts, PlanFacts
 from tests.callbacks.monitored import (
     Subclassed,
@@ -87,7 +88,7 @@ def test_facts_are_those_of_the_beginning_in_a_resumed_training(tmp_path, monkey
 
     first = train(6, Failing("on_epoch_end", ZeroDivisionError()))
     later = Facts(plan=PlanFacts(epochs=8))
-    monkeypatch.setattr(gradient_monitor, "facts_of", lambda *_: later)
+    monkeypatch.setattr(looks, "facts_of", lambda *_: later)
     resumed = train(8)
     assert repr(resumed.layers) == repr(first.layers)
     assert resumed.outputs == first.outputs != ()
@@ -113,7 +114,7 @@ def test_a_failure_disturbs_no_training(monkeypatch):
     def facts_of(*_):
         raise ValueError("a fault in the gathering")
 
-    monkeypatch.setattr(gradient_monitor, "facts_of", facts_of)
+    monkeypatch.setattr(looks, "facts_of", facts_of)
     monitor = trained()
     assert monitor.history.facts is None
     assert len(monitor.history.steps) == 1

@@ -150,10 +150,11 @@ def test_batch_ends_stay_asynchronous():
 
 
 def test_summary_and_plot_come_from_the_history():
-    monitor = GradientMonitor(every=1)
-    fit(compiled(softmax), [monitor], rows=16)
-    assert "out/kernel" in str(monitor.summary())
-    assert len(monitor.plot().axes) == 4
+    for probe, panels in (("first_batch", 6), (None, 4)):
+        monitor = GradientMonitor(every=1, probe=probe)
+        fit(compiled(softmax), [monitor], rows=16)
+        assert "out/kernel" in str(monitor.summary())
+        assert len(monitor.plot().axes) == panels
 
 
 @pytest.mark.parametrize("value", [0, 1.5, True, "often"])

@@ -122,8 +122,10 @@ def test_second_training_writes_a_file_of_its_own_and_goes_on_counting(tmp_path)
 def test_steps_that_are_not_sampled_write_nothing(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(RecordFile, "add", lambda file, step, values: written.append(step))
-    fit([GradientMonitor(5, "norms", log_dir=tmp_path / "none", fetch_every=1)])
-    assert written == [0, 5]
+    for probe, steps in ((None, [0, 5]), ("first_batch", [0, 3, 5, 7])):
+        fit([GradientMonitor(5, "norms", probe=probe, log_dir=tmp_path / "none", fetch_every=1)])
+        assert written == steps  # Activations stand at the last of each epoch.
+        written.clear()
 
 
 # Files.

@@ -260,3 +260,14 @@ def test_a_monitor_of_other_statistics_begins_its_record_anew(tmp_path):
     )
     assert callbacks[0].history.epochs[0] == 5
     forget_fits()
+
+
+@pytest.mark.short("torch")
+def test_what_a_monitor_looks_at_besides_is_no_edit_also_in_older_snapshots():
+    stored = CallbackStates([GradientMonitor(probe=None)]).get()
+    assert "probe" not in stored[0]["settings"]
+    stored[0]["settings"] |= {"probe": None}
+    live = CallbackStates([GradientMonitor(live=True)])
+    (pair,) = live.match(stored).pairs
+    assert pair.here == pair.there
+    assert live.match(stored).sentences() == []

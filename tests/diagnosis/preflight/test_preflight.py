@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keras_trainkit import diagnosis
 from keras_trainkit._backend import generator_state
@@ -98,6 +98,19 @@ def test_a_model_that_is_not_built_is_known_by_a_copy(make, seen):
     assert case.facts.optimizer.kind == "SGD"
     assert not model.built
     assert not model.weights
+
+
+class Unregistered(layers.Layer):
+    def call(self, x):
+        return x - ops.mean(x, axis=0)
+
+
+@pytest.mark.short("torch")
+def test_a_stack_of_layers_that_nobody_registered_is_copied():
+    model = compiled(lambda: keras.Sequential([Unregistered(), layers.Dense(3, "softmax")]))
+    found = diagnosis.preflight(model, X, Y)
+    assert "dependent_examples" in [finding.name for finding in found]
+    assert not model.built
 
 
 @pytest.mark.short("torch")
