@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+_ADDED = ("arguments", "reached", "place", "key", "loss_code", "metrics_code", "compiled")
+
 
 @dataclass(frozen=True)
 class ArrayFacts:
@@ -81,6 +83,10 @@ class LayerFacts:
         l1, l2: floats. The strengths of its kernel's regularizer.
         rate: float. Of a dropout layer; NaN for others.
         momentum: float. Of a layer with moving statistics; NaN for others.
+        arguments: dict of argument to code. What its constructor was given other than defaults,
+            those without a default in front; empty if it is not known.
+        reached: string. The code that reaches it from `model`, `""` if it is not known.
+        place: string. How a script calls its class: `"keras.layers.Dense"`, `""` if not known.
     """
 
     path: str
@@ -97,6 +103,9 @@ class LayerFacts:
     l2: float = 0.0
     rate: float = math.nan
     momentum: float = math.nan
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    reached: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,9 @@ class OutputFacts:
             that compares outputs with targets for equality.
         target: `ArrayFacts` of its target, `None` if there is none or it is not known.
         validation_target: `ArrayFacts`, or `None`.
+        key: string. By what `compile` and `fit` call it where they were given dicts, else `""`.
+        loss_code: string. The loss as code, `""` if it is not known.
+        metrics_code: strings. The metrics as code, in their order.
     """
 
     layer: str
@@ -129,6 +141,9 @@ class OutputFacts:
     metrics: tuple[str, ...] = ()
     target: ArrayFacts | None = None
     validation_target: ArrayFacts | None = None
+    key: str = ""
+    loss_code: str = ""
+    metrics_code: tuple[str, ...] = ()
 
     @property
     def units(self) -> int | None:
@@ -148,6 +163,9 @@ class OptimizerFacts:
         weight_decay: float. 0 for none.
         clips: bool. Whether it clips gradients.
         adaptive: bool. Whether a step's length is the rate's, whatever the gradient's scale is.
+        arguments: dict of argument to code. What its constructor was given other than defaults;
+            empty if it is not known.
+        place: string. How a script calls its class, `""` if it is not known.
     """
 
     kind: str
@@ -157,6 +175,8 @@ class OptimizerFacts:
     weight_decay: float = 0.0
     clips: bool = False
     adaptive: bool = False
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,6 +243,8 @@ class Facts:
         trial: `TrialFacts`, `None` where none was made.
         unknown: strings. Paths of the model and the layers whose `call` the user wrote: what they
             compute between the layers is not known.
+        compiled: dict of argument to code. What `compile` was given other than defaults, beside
+            optimizer, loss and metrics.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -233,6 +255,7 @@ class Facts:
     plan: PlanFacts = PlanFacts()
     trial: TrialFacts | None = None
     unknown: tuple[str, ...] = ()
+    compiled: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -254,6 +277,7 @@ class Facts:
             plan=_of(PlanFacts, facts["plan"]),
             trial=_optional(TrialFacts, facts["trial"]),
             unknown=tuple(facts["unknown"]),
+            compiled=facts.get("compiled", {}),
         )
 
 
@@ -268,6 +292,7 @@ def _optional(kind: type, facts: Mapping[str, Any] | None) -> Any:
 
 def _of(kind: type, facts: Mapping[str, Any]) -> Any:
     known = {each.name for each in fields(kind)}
-    if set(facts) != known:
+    # What was added since a file was written is not known of its training.
+    if not known - set(_ADDED) <= set(facts) <= known:
         raise ValueError(f"the facts of {kind.__name__} are {sorted(facts)!s:.200}")
     return kind(**facts)

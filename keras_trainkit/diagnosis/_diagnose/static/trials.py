@@ -10,10 +10,10 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 # Fewer layers than these pass a signal on with any usual weights.
 FEW_LAYERS = 3
-_APART = Remedy(
+_LOOK = Remedy(
     "let each layer work within the rows: `Reshape` and `Flatten` keep the first axis, which "
     "`keras.ops.reshape`, `transpose`, sums and softmaxes over axis 0 do not",
-    "x = keras.layers.Reshape(shape_without_the_batch_axis)(x)",
+    "for layer in model.layers:\n    print(layer.name, layer.output.shape)",
 )
 
 
@@ -30,7 +30,7 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
             "examples of the batch are mixed.",
             where="x",
             evidence=(Evidence("rows of the input", trial.rows),),
-            remedies=(_APART,),
+            remedies=_apart(case),
         )
     elif trial.leak > case.limits.leak:
         yield Finding(
@@ -40,7 +40,7 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
             "before training and without batch normalization's part in it.",
             where="x",
             evidence=(beside(case, "change by another row", trial.leak, "leak"),),
-            remedies=(_APART,),
+            remedies=_apart(case),
         )
 
 
@@ -66,8 +66,13 @@ def lost_signal(case: Case) -> Iterator[Finding]:
         f"{trial.rows} rows. No gradient will reach the first layers.",
         where=bounded[0].path,
         evidence=(beside(case, "difference of the outputs", trial.spread, "lost_signal"),),
-        remedies=(remedies.RELU, remedies.NORMALIZE),
+        remedies=remedies.bent(case),
     )
+
+
+def _apart(case: Case) -> tuple[Remedy, ...]:
+    text = "take out {layer}, which mixes the rows, or let it work within them"
+    return (*remedies.without(case, text), _LOOK)
 
 
 RULES: tuple[Rule, ...] = (dependent_examples, lost_signal)
