@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static import names
@@ -106,10 +107,10 @@ def wider(case: Case) -> Remedies:
     layers = [layer for layer in hidden(case.facts) if _length(layer)]
     if not layers or not is_plain_chain(case.facts):
         return (Remedy("one more layer", 'keras.layers.Dense(256, activation="relu")'),)
-    parts = [
-        changed_layer(layer, "", **{_length(layer): max(_WIDE, _WIDER * (layer.units or 1))})
-        for layer in layers
-    ]
+    parts = []
+    for layer in layers:
+        config: dict[str, Any] = {_length(layer): max(_WIDE, _WIDER * (layer.units or 1))}
+        parts.append(changed_layer(layer, "", **config))
     return (together("a larger network", parts),)
 
 
@@ -171,8 +172,8 @@ def epochs(case: Case, factor: int) -> Remedies:
     return (fitted_with(case.facts, "train longer", epochs=factor * planned),) if planned else ()
 
 
-def _drawn(layer: LayerFacts) -> dict[str, str]:
-    config = {}
+def _drawn(layer: LayerFacts) -> dict[str, Any]:
+    config: dict[str, Any] = {}
     if layer.fan_in and layer.kind != "Embedding" and layer.initializer in _BLIND:
         is_relu = layer.activation in names.RELUS
         config["kernel_initializer"] = "he_normal" if is_relu else "glorot_uniform"

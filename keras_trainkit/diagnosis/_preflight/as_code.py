@@ -153,8 +153,7 @@ def _of_sequence(values: Sequence[Any]) -> str:
 
 def _of_float(value: float) -> str:
     """Return the shortest number that is the same in float32, as variables hold it."""
-    shortest = str(np.float32(value))
-    return shortest.removesuffix(".0") if np.isfinite(value) else f'float("{value}")'
+    return str(np.float32(value)) if np.isfinite(value) else f'float("{value}")'
 
 
 def _of_callable(value: Any) -> str:

@@ -123,7 +123,8 @@ def _with_config(layer: keras.Layer, change: Change) -> keras.Layer:
     kind = getattr(keras.layers, change["class"]) if "class" in change else type(layer)
     if kind is type(layer):
         return kind.from_config({**layer.get_config(), **change.get("config", {})})
-    return kind(name=layer.name, dtype=layer.dtype_policy, **change["config"])
+    # Keras cannot save a layer without `get_config` that was given a policy.
+    return kind(name=layer.name, dtype=layer.dtype_policy.name, **change["config"])
 
 
 def _copy_weights(layer: keras.Layer, clone: keras.Layer, config: Mapping[str, Any]) -> None:

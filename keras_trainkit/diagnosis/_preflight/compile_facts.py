@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,6 +20,8 @@ from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 Keyed = Sequence[tuple[Any, ArrayFacts]]
 # A model that has its own may use what it was compiled with in other ways than Keras does.
 _STEPS = ("train_step", "compute_loss", "make_train_function")
+# Keras has replaced "auto" for `jit_compile` by what it has chosen.
+_TOLD = ("optimizer", "loss", "metrics", "jit_compile")
 
 
 def output_facts(
@@ -51,14 +54,16 @@ def output_facts(
             shape=head.shape,
             metrics=_metrics_of(given, i, names),
             key=_key_of(given, names[i]),
-            metrics_code=tuple(
-                if_known(lambda metric=metric: code_of(metric), "") for metric in metrics
-            ),
+            metrics_code=if_known(partial(_codes, metrics), ()),
             target=target,
             validation_target=_target_of(validation_targets, i, names, losses),
         )
         found.append(_with_loss(facts, losses[i], has_own_step))
     return tuple(found)
+
+
+def _codes(things: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(map(code_of, things))
 
 
 def _with_loss(facts: OutputFacts, given: Any, has_own_step: bool) -> OutputFacts:
@@ -137,9 +142,7 @@ def other_arguments(model: keras.Model) -> dict[str, str]:
     return {
         name: code_of(value)
         for name, value in given.items()
-        if name not in ("optimizer", "loss", "metrics")
-        and name in defaults
-        and value != defaults[name].default
+        if name not in _TOLD and name in defaults and value != defaults[name].default
     }
 
 

@@ -22,6 +22,7 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
 # Fewer updates, or epochs, say nothing yet.
 _SOME_UPDATES, _SOME_EPOCHS = 20, 3
+_LOOK = Remedy("look whether the rows and the targets belong together", "print(x[:5], y[:5])")
 
 
 def no_learning(case: Case) -> Iterator[Finding]:
@@ -212,7 +213,7 @@ def _of_nothing_learned(case: Case) -> tuple[Remedy, ...]:
         *(remedies.wider(case) if remedies.is_narrow(case) else ()),
         *remedies.measured(case),
         *remedies.scaled_inputs(case),
-        Remedy("look whether the rows and the targets belong together", "print(x[:5], y[:5])"),
+        _LOOK,
     )
 
 
@@ -221,7 +222,8 @@ def _of_no_loss(case: Case) -> tuple[Remedy, ...]:
     if "loss_weights" in facts.compiled:
         return (compiled_with(facts, "a loss that counts", loss_weights=None),)
     tasks = [(output, task_of(output, facts, case.limits)) for output in facts.outputs]
-    return tuple(remedy for output, task in tasks for remedy in fitting_head(output, task, facts))
+    fitting = (remedy for output, task in tasks for remedy in fitting_head(output, task, facts))
+    return (*fitting, _LOOK)
 
 
 def _of_numbers(case: Case) -> Iterator[Remedy]:

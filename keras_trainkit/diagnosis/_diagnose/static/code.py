@@ -40,6 +40,8 @@ def layer_code(layer: LayerFacts, config: Mapping[str, Any], kind: str = "") -> 
     if set(config) == {"trainable"} and layer.reached:
         return f"{layer.reached}.trainable = {config['trainable']}"
     new = _literals(config)
+    if kind == "Activation":
+        return f"keras.layers.Activation({new['activation']})"
     if kind:
         return call(f"keras.layers.{kind}", new)
     place = layer.place or f"keras.layers.{layer.kind}"
@@ -120,7 +122,13 @@ def literal(value: Any) -> str:
         return call(place, _literals(value["config"]))
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    return _float(value) if isinstance(value, float) else repr(value)
+
+
+def _float(value: float) -> str:
+    """Return six digits; Keras takes no integers for rates."""
+    digits = f"{value:g}"
+    return f"{digits}.0" if digits.lstrip("-").isdigit() else digits
 
 
 def _guessed(layer: LayerFacts) -> dict[str, str]:
@@ -128,6 +136,8 @@ def _guessed(layer: LayerFacts) -> dict[str, str]:
     given: dict[str, str] = {}
     if layer.units and layer.kind in (*names.DENSE, *names.RECURRENT):
         given["units"] = str(layer.units)
+    if layer.units and layer.kind == "Embedding":
+        given |= {"input_dim": str(layer.parameters // layer.units), "output_dim": str(layer.units)}
     if layer.kind in names.DENSE and layer.activation:
         given["activation"] = literal(layer.activation)
     return given

@@ -7,9 +7,11 @@ from typing import Any
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.code import (
     Code,
+    call,
     compile_code,
     fit_code,
     layer_code,
+    literal,
     optimizer_code,
 )
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
@@ -107,14 +109,19 @@ def together(text: str, parts: Sequence[Remedy]) -> Remedy:
         return Remedy(text, parts[0].code, parts[0].change)
     changes = [part.change for part in parts]
     whole = {"kind": "several", "changes": changes} if all(changes) else None
-    return Remedy(text, "\n".join(_told(part) for part in parts), whole)
+    are_several = sum(map(_is_layer, parts)) > 1
+    told = [_with_path(part) if are_several and _is_layer(part) else part.code for part in parts]
+    return Remedy(text, "\n".join(told), whole)
 
 
-def _told(part: Remedy) -> str:
-    """Return the code of one of several remedies, with the layer that it is for."""
+def _is_layer(part: Remedy) -> bool:
+    """Say whether the code is the constructor of a layer."""
     change = part.change or {}
-    is_constructor = change.get("kind") == "layer" and part.code.startswith("keras")
-    return f"{part.code}  # {change['path']}" if is_constructor else part.code
+    return change.get("kind") == "layer" and part.code.startswith("keras")
+
+
+def _with_path(part: Remedy) -> str:
+    return f"{part.code}  # {part.change['path']}" if part.change else part.code
 
 
 def compiled_with(facts: Facts, text: str, **arguments: Any) -> Remedy:
@@ -154,7 +161,8 @@ def _layer_parts(output: OutputFacts, head: Head, facts: Facts) -> list[Remedy]:
     needs_activation = spelled(output.activation) != head.activation
     if not layers:
         needed = needs_units or needs_activation
-        code = f'keras.layers.Dense({head.units}, activation="{head.activation}")'
+        arguments = {"units": str(head.units), "activation": literal(head.activation)}
+        code = call("keras.layers.Dense", arguments)
         return [Remedy("the output", code)] if needed else []
     kernel, *activating = layers
     config: Change = {}

@@ -112,11 +112,7 @@ def batches_of_ordered_rows(case: Case) -> Iterator[Finding]:
                 "unshuffled_split",
                 where="shuffle",
                 evidence=(Evidence("classes in blocks", len(output.target.classes)),),
-                remedies=(
-                    fitted_with(
-                        case.facts, "let `fit` shuffle, as it does by itself", shuffle=True
-                    ),
-                ),
+                remedies=(fitted_with(case.facts, "let `fit` shuffle", shuffle=True),),
             )
 
 

@@ -307,4 +307,6 @@ def test_class_imbalance_is_worth_a_note():
     y = (np.arange(ROWS) % 20 == 0) * 1
     finding = one(bits(y))
     assert (finding.name, finding.severity) == ("class_imbalance", "info")
-    assert finding.remedies[0].code == "model.fit(x, y, class_weight={0: 0.526, 1: 10.0})"
+    assert finding.remedies[0].code == (
+        "model.fit(x, y, batch_size=20, epochs=50, class_weight={0: 0.526, 1: 10.0})"
+    )
