@@ -12,7 +12,6 @@ mended if its score reaches the goal that its healthy twin reaches.
 """
 
 import argparse
-import contextlib
 import hashlib
 import re
 import warnings
@@ -97,10 +96,12 @@ def examined(case: Case, seed: int, remedies: Sequence[Remedy]) -> tuple[float, 
     model, x, y = (script.names[name] for name in ("model", "x", "y"))
     known = ("batch_size", "epochs", "validation_split", "shuffle", "validation_data")
     arguments = {name: each for name, each in script.all_arguments().items() if name in known}
-    before, monitor, score = preflight(model, x, y, **arguments), GradientMonitor(), -1.0
-    with contextlib.suppress(ValueError, RuntimeError):
-        score = script.score(script.fit([monitor]))
-    return score, first(before, monitor.diagnosis if score > -1 else before)
+    before, monitor = preflight(model, x, y, **arguments), GradientMonitor()
+    try:
+        score, after = script.score(script.fit([monitor])), monitor.diagnosis
+    except (ValueError, RuntimeError):  # PyTorch refuses some targets: preflight has the word.
+        score, after = -1.0, Diagnosis()
+    return score, first(before, after)
 
 
 def first(before: Diagnosis, after: Diagnosis) -> Finding | None:

@@ -9,6 +9,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static import names
 from keras_trainkit.diagnosis._diagnose.static.code import Code, fit_code
 from keras_trainkit.diagnosis._diagnose.static.data_code import is_scaled, normalization
+from keras_trainkit.diagnosis._diagnose.static.rates import effective_rate
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
     changed_layer,
     compiled_with,
@@ -25,7 +26,9 @@ from keras_trainkit.diagnosis.finding import Remedy
 Remedies = tuple[Remedy, ...]
 # Initializers that know nothing of how many inputs a unit has.
 _BLIND = ("RandomNormal", "RandomUniform", "TruncatedNormal", "Constant", "Zeros", "Ones")
-_BENT = ("relu", "he_normal")
+_BENT, _SELF_NORMALIZING = ("relu", "he_normal"), ("selu", "lecun_normal")
+# From so many hidden layers on a network is deep, and the rate of gradient descent that it bears.
+_DEEP, _BORNE = 8, 0.1
 # So many units a layer has at least, and so many times its own, that is to learn more.
 _WIDE, _WIDER = 64, 4
 NORMALIZE = Remedy(
@@ -43,12 +46,13 @@ def scaled_rate(case: Case, factor: float) -> Remedies:
     optimizer = case.facts.optimizer
     rate = optimizer.learning_rate if optimizer else math.nan
     if optimizer is None or not math.isfinite(rate):
-        return ()
+        return (measured_rate(case.facts),)
     if optimizer.scheduled:
         return (compiled_with(case.facts, "a rate that stays", learning_rate=rate),)
     new = float(f"{rate * factor:.1g}")
     text = f"a {'lower' if factor < 1 else 'higher'} learning rate"
-    return measured_rate(case.facts), compiled_with(case.facts, text, learning_rate=new)
+    other = compiled_with(case.facts, text, learning_rate=new)
+    return measured_rate(case.facts, new), other
 
 
 def measured(case: Case) -> Remedies:
@@ -56,15 +60,18 @@ def measured(case: Case) -> Remedies:
     return scaled_rate(case, 1.0)[:1]
 
 
-def clipped(case: Case) -> Remedy:
-    """Return the remedy of clipped gradients."""
-    return compiled_with(case.facts, "clip the gradients", optimizer={"global_clipnorm": 1.0})
+def clipped(case: Case) -> Remedies:
+    """Return the remedy of clipped gradients, where it is known how to compile the model."""
+    arguments = {"global_clipnorm": 1.0}
+    text = "clip the gradients"
+    return (compiled_with(case.facts, text, optimizer=arguments),) if case.facts.outputs else ()
 
 
-def equal_steps(case: Case) -> Remedy:
+def equal_steps(case: Case) -> Remedies:
     """Return the remedy of an optimizer whose steps do not depend on the size of gradients."""
     arguments = {"class": "Adam", "learning_rate": 0.001}
-    return compiled_with(case.facts, "steps of equal length", **arguments)
+    text = "steps of equal length"
+    return (compiled_with(case.facts, text, **arguments),) if case.facts.outputs else ()
 
 
 def scaled_inputs(case: Case) -> Remedies:
@@ -82,7 +89,8 @@ def redrawn(case: Case) -> Remedies:
         for layer in case.facts.layers
         if (config := _drawn(layer))
     ]
-    return (together("weights drawn to fit the layers, and biases of 0", parts),) if parts else ()
+    text = "weights drawn to fit the layers, and biases of 0"
+    return (together(text, [*parts, *_careful(case)]),) if parts else ()
 
 
 def leaky(case: Case) -> Remedies:
@@ -97,9 +105,23 @@ def leaky(case: Case) -> Remedies:
 
 def bent(case: Case) -> Remedies:
     """Return the remedy of activations, or recurrences, that pass gradients on."""
-    parts = [part for layer in hidden(case.facts) for part in _passing(layer)]
+    layers = hidden(case.facts)
+    activation = _SELF_NORMALIZING if len(layers) >= _DEEP else _BENT
+    parts = [part for layer in layers for part in _passing(layer, *activation)]
     text = "activations that pass gradients on, with weights that fit them"
-    return (*((together(text, parts),) if parts else redrawn(case)), NORMALIZE)
+    remedy = (together(text, [*parts, *_careful(case)]),) if parts else redrawn(case)
+    return (*remedy, NORMALIZE)
+
+
+def gated(case: Case) -> Remedies:
+    """Return the remedy of recurrences that remember, in place of simple ones."""
+    parts = [
+        part
+        for layer in hidden(case.facts)
+        if layer.kind == "SimpleRNN"
+        for part in _passing(layer, *_BENT)
+    ]
+    return (together("a recurrence that remembers", parts),) if parts else ()
 
 
 def wider(case: Case) -> Remedies:
@@ -184,13 +206,23 @@ def _drawn(layer: LayerFacts) -> dict[str, Any]:
     return config
 
 
-def _passing(layer: LayerFacts) -> Iterator[Remedy]:
+def _careful(case: Case) -> Remedies:
+    """Return the remedy of a rate that deep networks bear, for gradient descent at a higher one."""
+    optimizer = case.facts.optimizer
+    if optimizer is None or optimizer.adaptive or optimizer.scheduled:
+        return ()
+    if len(hidden(case.facts)) < _DEEP or not effective_rate(optimizer) > _BORNE:
+        return ()
+    rate = float(f"{_BORNE * (1 - optimizer.momentum):.1g}")
+    return (compiled_with(case.facts, "", learning_rate=rate),)
+
+
+def _passing(layer: LayerFacts, activation: str, initializer: str) -> Iterator[Remedy]:
     if layer.kind == "SimpleRNN" and layer.arguments:
         sequences = layer.arguments.get("return_sequences") == "True"
         rest = {"return_sequences": True} if sequences else {}
         yield changed_layer(layer, "", "LSTM", units=layer.units, **rest)
     elif layer.activation in names.BOUNDS and _has_activation(layer):
-        activation, initializer = _BENT
         yield changed_layer(layer, "", activation=activation, kernel_initializer=initializer)
 
 

@@ -261,6 +261,17 @@ def test_a_recurrence_gives_way_to_one_with_gates():
     assert remedy.code == "keras.layers.LSTM(12, return_sequences=True)"
 
 
+def test_a_deep_network_gets_a_rate_that_it_bears():
+    sgd = OptimizerFacts("SGD", 0.1, momentum=0.9)
+    remedy, _ = remedies.bent(_case(bits(hidden=("sigmoid",) * 8, optimizer=sgd)))
+    *layers, compiled = remedy.code.splitlines()
+    assert layers[0] == (
+        'keras.layers.Dense(16, activation="selu", kernel_initializer="lecun_normal")  # dense_0'
+    )
+    assert (len(layers), "learning_rate=0.01, momentum=0.9" in compiled) == (8, True)
+    assert "compile" not in remedies.bent(_case(bits(hidden=("sigmoid",) * 8)))[0].code
+
+
 def test_keras_loss_in_place_of_the_users():
     facts = training("relu", "Own", BITS, own_loss=True, metrics=("accuracy",))
     (remedy,) = remedies.known_loss(_case(facts))

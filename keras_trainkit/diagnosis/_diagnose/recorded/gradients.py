@@ -78,7 +78,7 @@ def exploding_gradient(case: Case) -> Iterator[Finding]:
         remedies=(
             *remedies.redrawn(case),
             *remedies.scaled_rate(case, 0.1),
-            remedies.clipped(case),
+            *remedies.clipped(case),
             *remedies.scaled_inputs(case),
         ),
     )
@@ -161,7 +161,7 @@ def imbalanced_updates(case: Case) -> Iterator[Finding]:
                 where=course.layers[i],
                 evidence=(beside(case, "update ratio / the median", share, "imbalance"),),
                 remedies=(
-                    remedies.equal_steps(case),
+                    *remedies.equal_steps(case),
                     remedies.NORMALIZE,
                 ),
             )
@@ -261,7 +261,7 @@ def _of_cause(case: Case, cause: str) -> tuple[Remedy, ...]:
         *remedies.known_loss(case),
         *remedies.without(case, text),
         *remedies.scaled_rate(case, 0.1),
-        remedies.clipped(case),
+        *remedies.clipped(case),
     )
 
 

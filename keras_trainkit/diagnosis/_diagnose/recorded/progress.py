@@ -209,6 +209,7 @@ def _of_nothing_learned(case: Case) -> tuple[Remedy, ...]:
     text = "take out {layer}, if what it does is not what you meant"
     return (
         *remedies.without(case, text),
+        *remedies.gated(case),
         *remedies.redrawn(case),
         *(remedies.wider(case) if remedies.is_narrow(case) else ()),
         *remedies.measured(case),

@@ -44,7 +44,7 @@ def too_high(case: Case) -> Iterator[Finding]:
             remedies=(
                 *remedies.redrawn(case),
                 *remedies.scaled_rate(case, 0.1),
-                remedies.clipped(case),
+                *remedies.clipped(case),
             ),
         )
 

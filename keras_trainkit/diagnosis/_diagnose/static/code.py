@@ -59,13 +59,12 @@ def optimizer_code(optimizer: OptimizerFacts | None, arguments: Mapping[str, Any
     return call(place, {**given, **_literals(arguments)})
 
 
-def compile_code(facts: Facts, arguments: Mapping[str, Any], optimizer: str = "") -> str:
+def compile_code(facts: Facts, arguments: Mapping[str, Any]) -> str:
     """Return the call of `compile` with other arguments.
 
     Args:
         facts: `Facts`.
         arguments: what is changed, as in `Remedy.change`.
-        optimizer: string. The code of the optimizer. Defaults to `""`: by the arguments.
     """
     place = arguments.get("output", 0)
     losses = [_loss_code(output) for output in facts.outputs]
@@ -74,12 +73,12 @@ def compile_code(facts: Facts, arguments: Mapping[str, Any], optimizer: str = ""
         losses[place] = literal(arguments["loss"])
     if "metrics" in arguments:
         metrics[place] = literal(list(arguments["metrics"]))
+    numbers = numbers_of(arguments)
     if "class" in arguments:
-        optimizer = call(f"keras.optimizers.{arguments['class']}", _literals(numbers_of(arguments)))
-    parts = [
-        optimizer or optimizer_code(facts.optimizer, numbers_of(arguments)),
-        f"loss={_of_outputs(facts.outputs, losses)}",
-    ]
+        optimizer = call(f"keras.optimizers.{arguments['class']}", _literals(numbers))
+    else:
+        optimizer = optimizer_code(facts.optimizer, numbers)
+    parts = [optimizer, f"loss={_of_outputs(facts.outputs, losses)}"]
     if any(each != "[]" for each in metrics):
         parts.append(f"metrics={_of_outputs(facts.outputs, metrics)}")
     others = {n: code for n, code in facts.compiled.items() if n not in arguments}

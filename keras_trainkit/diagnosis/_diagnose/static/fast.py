@@ -127,7 +127,7 @@ def _high(
         where="learning_rate",
         evidence=(evidence,),
         remedies=(
-            measured_rate(case.facts),
+            measured_rate(case.facts, usual),
             compiled_with(case.facts, "a lower rate", learning_rate=usual),
             _clipped(case, usual),
         ),

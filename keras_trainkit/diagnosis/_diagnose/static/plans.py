@@ -29,6 +29,8 @@ _LARGE = 1_000_000
 _KEPT = 0.01
 # What Keras takes by itself.
 USUAL_BATCH = 32
+# Times the lowest usual rate that a remedy names.
+_USUALLY = 30
 # Times the shortest way that a remedy aims at.
 _ENOUGH = 10
 
@@ -149,7 +151,7 @@ def _moved(case: Case, optimizer: OptimizerFacts) -> tuple[float, str]:
 def _low(
     case: Case, optimizer: OptimizerFacts, told: str, evidence: tuple[Evidence, ...]
 ) -> Finding:
-    usual = float(f"{10 * lowest_usual(case, optimizer):.1g}")
+    usual = float(f"{_USUALLY * lowest_usual(case, optimizer):.1g}")
     return Finding(
         "learning_rate_too_low",
         "warning",
@@ -157,7 +159,7 @@ def _low(
         where="learning_rate",
         evidence=evidence,
         remedies=(
-            measured_rate(case.facts),
+            measured_rate(case.facts, usual),
             compiled_with(case.facts, "a usual rate", learning_rate=usual),
         ),
     )

@@ -1,18 +1,17 @@
 """Remedies of networks, losses and rates: the code and the change, of the same numbers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.code import (
-    Code,
     call,
     compile_code,
     fit_code,
     layer_code,
     literal,
-    optimizer_code,
 )
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.structure import head_of
@@ -142,15 +141,23 @@ def fitted_with(facts: Facts, text: str, **arguments: Any) -> Remedy:
     return Remedy(text, fit_code(facts, arguments), {"kind": "fit", **arguments})
 
 
-def measured_rate(facts: Facts, text: str = "measure which learning rate fits") -> Remedy:
-    """Return the remedy of a rate that need not be guessed."""
+def measured_rate(facts: Facts, otherwise: float = math.nan) -> Remedy:
+    """Return the remedy of a rate that need not be guessed.
+
+    Args:
+        facts: `Facts`.
+        otherwise: float. The rate where the losses scatter too much to tell. Defaults to NaN: none.
+    """
     size = facts.plan.batch_size
     given = ", ".join(["model", "x", "y", *([f"batch_size={size}"] if size else [])])
-    optimizer = optimizer_code(facts.optimizer, {"learning_rate": Code("found.suggestion")})
+    rate = "found.suggestion"
+    if not math.isnan(otherwise):
+        rate = f"{rate} if {rate} > 0 else {literal(otherwise)}"
     return Remedy(
-        text,
+        "measure which learning rate fits",
         "from keras_trainkit.callbacks import find_learning_rate\n"
-        f"found = find_learning_rate({given})\n{compile_code(facts, {}, optimizer)}",
+        f"found = find_learning_rate({given})\n"
+        f"model.optimizer.learning_rate = {rate}",
     )
 
 
