@@ -1,7 +1,8 @@
 """Remedies of networks, losses and rates: the code and the change, of the same numbers."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,19 +109,23 @@ def together(text: str, parts: Sequence[Remedy]) -> Remedy:
         return Remedy(text, parts[0].code, parts[0].change)
     changes = [part.change for part in parts]
     whole = {"kind": "several", "changes": changes} if all(changes) else None
+    return Remedy(text, "\n".join(_told(parts)), whole)
+
+
+def _told(parts: Sequence[Remedy]) -> Iterator[str]:
+    """Yield the code of each part, once for layers that get the same, with their paths."""
     are_several = sum(map(_is_layer, parts)) > 1
-    told = [_with_path(part) if are_several and _is_layer(part) else part.code for part in parts]
-    return Remedy(text, "\n".join(told), whole)
+    for code, same in itertools.groupby(parts, key=lambda part: part.code):
+        alike = list(same)
+        paths = [part.change["path"] for part in alike if part.change and _is_layer(part)]
+        several = f"{paths[0]} to {paths[-1]}: {len(paths)} layers" if len(paths) > 1 else ""
+        yield f"# {several or paths[0]}\n{code}" if paths and are_several else code
 
 
 def _is_layer(part: Remedy) -> bool:
     """Say whether the code is the constructor of a layer."""
     change = part.change or {}
     return change.get("kind") == "layer" and part.code.startswith("keras")
-
-
-def _with_path(part: Remedy) -> str:
-    return f"{part.code}  # {part.change['path']}" if part.change else part.code
 
 
 def compiled_with(facts: Facts, text: str, **arguments: Any) -> Remedy:

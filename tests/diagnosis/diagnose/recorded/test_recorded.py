@@ -63,8 +63,7 @@ def test_an_explosion_that_leaves_the_net_dead_is_named_where_it_begins():
     verdict, *_, remedy = text[text.index("Verdict: ") :].splitlines()
     assert verdict.startswith("Verdict: learning rate too high")
     assert remedy == (
-        "    model.optimizer.learning_rate = "
-        "found.suggestion if found.suggestion > 0 else 0.001"
+        "    model.optimizer.learning_rate = found.suggestion if found.suggestion > 0 else 0.001"
     )
 
 

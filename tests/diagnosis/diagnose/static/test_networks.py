@@ -46,8 +46,8 @@ def normalized(momentum=0.99, shape=(16,), **changes):
 def test_no_nonlinearity():
     finding = one(bits(hidden=("linear", "linear")))
     assert (finding.name, finding.severity) == ("no_nonlinearity", "warning")
-    assert finding.remedies[0].code == "\n".join(
-        f'keras.layers.Dense(16, activation="relu")  # dense_{i}' for i in range(2)
+    assert finding.remedies[0].code == (
+        '# dense_0 to dense_1: 2 layers\nkeras.layers.Dense(16, activation="relu")'
     )
     paths = [change["path"] for change in finding.remedies[0].change["changes"]]
     assert paths == ["dense_0", "dense_1"]
@@ -168,8 +168,9 @@ def test_deep_sigmoids():
     slow = OptimizerFacts("SGD", 0.1)
     finding = one(bits(hidden=("sigmoid",) * 6, optimizer=slow))
     assert (finding.name, finding.severity) == ("vanishing_gradient", "warning")
-    assert finding.remedies[0].code.splitlines()[0] == (
-        'keras.layers.Dense(16, activation="relu", kernel_initializer="he_normal")  # dense_0'
+    assert finding.remedies[0].code == (
+        "# dense_0 to dense_5: 6 layers\n"
+        'keras.layers.Dense(16, activation="relu", kernel_initializer="he_normal")'
     )
     assert alarms(bits(hidden=("sigmoid",) * 6)) == set()
     assert not diagnosed(bits(hidden=("sigmoid",) * 3, optimizer=slow))
