@@ -141,5 +141,8 @@ def _is_recoded(before: np.ndarray, after: np.ndarray) -> bool:
     """Say whether targets are of the same rows, each value of them always the same other one."""
     if len(before) != len(after):
         return False
-    pairs = np.concatenate([np.reshape(each, (len(each), -1)) for each in (before, after)], axis=1)
-    return len(np.unique(pairs, axis=0)) == len(np.unique(before, axis=0))
+    old, new = (np.reshape(each, (len(each), -1)) for each in (before, after))
+    values = len(np.unique(old, axis=0))
+    if values == len(old):  # Numbers, none of which is there twice.
+        return bool((np.argsort(old, axis=0) == np.argsort(new, axis=0)).all())
+    return len(np.unique(np.concatenate([old, new], axis=1), axis=0)) == values
