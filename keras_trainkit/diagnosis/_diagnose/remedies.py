@@ -29,6 +29,8 @@ _BLIND = ("RandomNormal", "RandomUniform", "TruncatedNormal", "Constant", "Zeros
 _BENT, _SELF_NORMALIZING = ("relu", "he_normal"), ("selu", "lecun_normal")
 # From so many hidden layers on a network is deep, and the rate of gradient descent that it bears.
 _DEEP, _BORNE = 8, 0.1
+# Layers that are told the length of what is below.
+_SHAPED = ("Reshape", "Permute", "RepeatVector")
 # So many units a layer has at least, and so many times its own, that is to learn more.
 _WIDE, _WIDER = 64, 4
 NORMALIZE = Remedy(
@@ -127,7 +129,8 @@ def gated(case: Case) -> Remedies:
 def wider(case: Case) -> Remedies:
     """Return the remedy of more units, in all hidden layers of a network without branches."""
     layers = [layer for layer in hidden(case.facts) if _length(layer)]
-    if not layers or not is_plain_chain(case.facts):
+    shapes = any(layer.kind in _SHAPED for layer in case.facts.layers)
+    if not layers or shapes or not is_plain_chain(case.facts):
         return (Remedy("one more layer", 'keras.layers.Dense(256, activation="relu")'),)
     parts = []
     for layer in layers:
@@ -152,10 +155,15 @@ def without(case: Case, text: str) -> Remedies:
     own = [i for i, layer in enumerate(facts.layers) if layer.path in facts.unknown]
     if len(own) != 1 or not is_plain_chain(replace(facts, unknown=())) or len(facts.inputs) > 1:
         return ()
-    layer, (x,) = facts.layers[own[0]], facts.inputs or (None,)
-    above = facts.layers[own[0] - 1].shape if own[0] else x.shape[1:] if x else ()
-    kind = "Identity" if layer.shape == above else _pooling(above, layer.shape)
-    return (changed_layer(layer, text.format(layer=layer.path), kind),) if kind else ()
+    layer, before = facts.layers[own[0]], facts.layers[own[0] - 1] if own[0] else None
+    shape = before.shape if before else facts.inputs[0].shape[1:] if facts.inputs else ()
+    text = text.format(layer=layer.path)
+    if layer.shape != shape:
+        kind = _pooling(shape, layer.shape)
+        return (changed_layer(layer, text, kind),) if kind else ()
+    if before and before.fan_in and before.activation == "linear":  # It is its activation.
+        return (changed_layer(layer, text, "Activation", activation="relu"),)
+    return (changed_layer(layer, text, "Identity"),)
 
 
 def known_loss(case: Case) -> Remedies:

@@ -249,6 +249,14 @@ def test_the_only_layer_of_the_users_is_taken_out():
     assert remedies.without(_case(bits()), "take out {layer}") == ()
 
 
+def test_a_layer_that_serves_as_an_activation_gives_way_to_one():
+    own = LayerFacts("own", "Own", 16, shape=(16,))
+    layers = (dense("d", 16, 8, "linear"), own, dense("head", 1, 16, "sigmoid"))
+    facts = dataclasses.replace(bits(layers=layers), unknown=("own",))
+    (remedy,) = remedies.without(_case(facts), "")
+    assert remedy.code == 'keras.layers.Activation("relu")'
+
+
 def test_a_schedule_gives_way_to_a_rate_that_stays():
     facts = bits(optimizer=adam(0.01, scheduled=True, arguments={"learning_rate": "f()"}))
     (remedy,) = remedies.scaled_rate(_case(facts), 0.1)
@@ -287,3 +295,6 @@ def test_a_wider_network():
     (remedy,) = remedies.wider(_case(bits(layers=mlp(1, "sigmoid", width=2))))
     assert isinstance(remedy, Remedy)
     assert remedy.code == 'keras.layers.Dense(64, activation="relu")'
+    shaped = (*mlp(1, "sigmoid", width=2), LayerFacts("shaped", "Reshape", 1, shape=(1,)))
+    (remedy,) = remedies.wider(_case(bits(layers=shaped)))
+    assert remedy.change is None

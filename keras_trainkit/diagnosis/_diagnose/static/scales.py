@@ -18,6 +18,8 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 _PASSING = (*names.SHAPING, *names.DROPPING)
 # Pixels of 8 bits.
 _PIXELS = 255
+# So many columns a flat image has, and one that is not told by its range.
+_FEW_PIXELS, _MANY_PIXELS = 16, 100
 # Targets up to this many times larger than 1 count as scaled.
 _SCALED = 3
 
@@ -108,9 +110,10 @@ def _raw(case: Case, x: ArrayFacts, largest: float) -> Finding:
 
 
 def _is_pixels(x: ArrayFacts) -> bool:
-    return (
-        x.whole and x.low >= 0 and 1 < x.high <= _PIXELS and (len(x.shape) > 2 or x.columns > 100)
-    )
+    """Say whether these are pixels; those of resized images are no whole numbers."""
+    is_exact = (x.low, x.high) == (0, _PIXELS)
+    is_image = len(x.shape) > 2 or x.columns > (_FEW_PIXELS if is_exact else _MANY_PIXELS)
+    return is_image and (is_exact or (x.whole and x.low >= 0 and 1 < x.high <= _PIXELS))
 
 
 def _pixels(case: Case, x: ArrayFacts) -> tuple[Remedy, ...]:
