@@ -74,7 +74,8 @@ def name_of(kind: type) -> str:
     Raises:
         ValueError: if Keras and this package have no such class.
     """
-    for each in kind.__mro__ if inspect.isclass(kind) else (kind,):
+    is_ours = kind.__module__.partition(".")[0] in _ROOMS
+    for each in inspect.getmro(kind) if is_ours and inspect.isclass(kind) else (kind,):
         place = _public_place(each.__module__, each.__name__)
         if place and each.__name__ == kind.__name__:
             return place

@@ -91,5 +91,7 @@ def test_arguments_stand_in_the_order_of_the_constructor():
 
 def test_what_the_user_wrote_is_called_by_its_name():
     assert made_by(Gate()) == "Gate"
-    with pytest.raises(ValueError, match="`kind` must be of Keras or of this package"):
-        arguments_of(Gate())
+    dense = type("Dense", (layers.Dense,), {"__module__": __name__})
+    for thing in (Gate(), dense(3)):
+        with pytest.raises(ValueError, match="`kind` must be of Keras or of this package"):
+            arguments_of(thing)
