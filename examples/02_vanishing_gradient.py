@@ -70,8 +70,8 @@ def main() -> None:
     failed = train(model, "As given", above)
     failed.diagnosis.to_html(arguments.folder / "diagnosis.html", "Ten sigmoid layers")
 
-    mended = deep_network(activation="relu", kernel_initializer="he_normal")  # as was printed
-    train(mended, "Mended as printed", below)
+    remedy = failed.diagnosis[0].remedies[0]
+    train(remedy.apply(model), "Mended as printed", below)
     figure.savefig(arguments.folder / "gradient_by_depth.png", dpi=120)
     print(f"\nReport and plot: {arguments.folder.resolve()}")
 

@@ -81,6 +81,10 @@ class LayerFacts:
         l1, l2: floats. The strengths of its kernel's regularizer.
         rate: float. Of a dropout layer; NaN for others.
         momentum: float. Of a layer with moving statistics; NaN for others.
+        arguments: dict of argument to code. What its constructor was given other than defaults,
+            those without a default in front; empty if it is not known.
+        reached: string. The code that reaches it from `model`, `""` if it is not known.
+        place: string. How a script calls its class: `"keras.layers.Dense"`, `""` if not known.
     """
 
     path: str
@@ -97,6 +101,9 @@ class LayerFacts:
     l2: float = 0.0
     rate: float = math.nan
     momentum: float = math.nan
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    reached: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,9 @@ class OutputFacts:
         target: `ArrayFacts` of its target, `None` if there is none or it is not known.
         validation_target: `ArrayFacts`, or `None`.
         weight: float. What its loss is multiplied with.
+        key: string. By what `compile` and `fit` call it where they were given dicts, else `""`.
+        loss_code: string. The loss as code, `""` if it is not known.
+        metrics_code: strings. The metrics as code, in their order.
     """
 
     layer: str
@@ -131,6 +141,9 @@ class OutputFacts:
     target: ArrayFacts | None = None
     validation_target: ArrayFacts | None = None
     weight: float = 1.0
+    key: str = ""
+    loss_code: str = ""
+    metrics_code: tuple[str, ...] = ()
 
     @property
     def units(self) -> int | None:
@@ -150,6 +163,9 @@ class OptimizerFacts:
         weight_decay: float. 0 for none.
         clips: bool. Whether it clips gradients.
         adaptive: bool. Whether a step's length is the rate's, whatever the gradient's scale is.
+        arguments: dict of argument to code. What its constructor was given other than defaults;
+            empty if it is not known.
+        place: string. How a script calls its class, `""` if it is not known.
     """
 
     kind: str
@@ -159,6 +175,8 @@ class OptimizerFacts:
     weight_decay: float = 0.0
     clips: bool = False
     adaptive: bool = False
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,6 +264,8 @@ class Facts:
         trial: `TrialFacts`, `None` where none was made.
         unknown: strings. Paths of the model and the layers whose `call` the user wrote: what they
             compute between the layers is not known.
+        compiled: dict of argument to code. What `compile` was given other than defaults, beside
+            optimizer, loss and metrics.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -256,6 +276,7 @@ class Facts:
     plan: PlanFacts = PlanFacts()
     trial: TrialFacts | None = None
     unknown: tuple[str, ...] = ()
+    compiled: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -277,6 +298,7 @@ class Facts:
             plan=_of(PlanFacts, facts["plan"]),
             trial=_trial(facts["trial"]),
             unknown=tuple(facts["unknown"]),
+            compiled=facts.get("compiled", {}),
         )
 
 

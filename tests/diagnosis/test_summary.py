@@ -226,6 +226,6 @@ def test_the_verdict_names_what_is_wrong_and_the_next_step():
     lines = summarize(record).verdict
     assert lines[0].startswith("Verdict: learning rate too high. One of the first steps changed")
     assert "Next: measure which learning rate fits:" in lines
-    assert lines[-1] == "    print(find_learning_rate(model, x, y))"
+    assert lines[-1] == "    model.optimizer.learning_rate = found.suggestion"
     assert str(summarize(record)).endswith("\n".join(lines))
     assert summarize(record).in_full().endswith("\n".join(lines))

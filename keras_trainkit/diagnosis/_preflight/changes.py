@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_trainkit._keras_internals import compiled_with, layers_of, models_in
 from keras_trainkit._patching import patched
+from keras_trainkit.diagnosis._diagnose.static.code import CLIPPING, numbers_of
 from keras_trainkit.diagnosis._preflight.layer_tree import paths_of
 
 Change = Mapping[str, Any]
@@ -26,9 +27,10 @@ def changed(model: keras.Model, change: Change) -> keras.Model:
     Args:
         model: `keras.Sequential` or functional model.
         change: dict, as in `Remedy.change`: of `kind` `"layer"`, its `path` and `config`, and
-            perhaps the `class` that replaces the layer's; of `kind` `"compile"`, `loss`, `output`
-            (its index, of several), `metrics`, `learning_rate`, `optimizer` (a dict of its
-            arguments); of `kind` `"several"`, a list of `changes`.
+            perhaps the `class` that replaces the layer's; of `kind` `"compile"`, `loss` and
+            `metrics` of one output (of several, that of index `output`, which dicts call `key`),
+            `loss_weights`, `learning_rate`, `optimizer` (a dict of its arguments) and perhaps the
+            `class` that replaces the optimizer's; of `kind` `"several"`, a list of `changes`.
 
     Raises:
         ValueError: if the model cannot be cloned, has no such layer, or the change is of another
@@ -121,7 +123,8 @@ def _with_config(layer: keras.Layer, change: Change) -> keras.Layer:
     kind = getattr(keras.layers, change["class"]) if "class" in change else type(layer)
     if kind is type(layer):
         return kind.from_config({**layer.get_config(), **change.get("config", {})})
-    return kind(name=layer.name, dtype=layer.dtype_policy, **change["config"])
+    # Keras cannot save a layer without `get_config` that was given a policy.
+    return kind(name=layer.name, dtype=layer.dtype_policy.name, **change["config"])
 
 
 def _copy_weights(layer: keras.Layer, clone: keras.Layer, config: Mapping[str, Any]) -> None:
@@ -140,27 +143,29 @@ def _compiled(arguments: Mapping[str, Any], change: Change, model: keras.Model) 
     """Return the arguments of `compile` with those that a change names."""
     new = dict(arguments)
     if "loss" in change:
-        new["loss"] = _with_loss(new["loss"], change, model)
+        new["loss"] = _for_output(new.get("loss"), change["loss"], change, model)
     if "metrics" in change:
-        new["metrics"] = list(change["metrics"])
-    numbers = dict(change.get("optimizer", {}))
-    if "learning_rate" in change:
-        numbers["learning_rate"] = change["learning_rate"]
-    if numbers:
+        new["metrics"] = _for_output(new.get("metrics"), list(change["metrics"]), change, model)
+    if "loss_weights" in change:
+        new["loss_weights"] = change["loss_weights"]
+    if "class" in change:
+        new["optimizer"] = getattr(keras.optimizers, change["class"])(**numbers_of(change))
+    elif numbers := numbers_of(change):
         new["optimizer"] = _with_numbers(new["optimizer"], numbers)
     return new
 
 
-def _with_loss(loss: Any, change: Change, model: keras.Model) -> Any:
-    """Return the losses with another one for one output."""
+def _for_output(given: Any, new: Any, change: Change, model: keras.Model) -> Any:
+    """Return the losses, or metrics, of all outputs with those of one replaced."""
     outputs = len(model.outputs)
     if outputs == 1:
-        return change["loss"]
-    if isinstance(loss, Mapping):
-        return {**loss, model.output_names[change["output"]]: change["loss"]}
-    losses = list(loss) if isinstance(loss, list | tuple) else [loss] * outputs
-    losses[change["output"]] = change["loss"]
-    return losses
+        return new
+    place = change["output"]
+    if isinstance(given, Mapping):
+        return {**given, change.get("key") or model.output_names[place]: new}
+    each = list(given) if isinstance(given, list | tuple) and given else [given] * outputs
+    each[place] = new
+    return each
 
 
 def _with_numbers(optimizer: keras.Optimizer, numbers: Mapping[str, Any]) -> keras.Optimizer:
@@ -169,9 +174,8 @@ def _with_numbers(optimizer: keras.Optimizer, numbers: Mapping[str, Any]) -> ker
     Of the three kinds of clipping one is allowed: a new one takes the place of the old.
     """
     config = optimizer.get_config()
-    clipping = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in numbers]
-    if clipping:
-        config.update(clipnorm=None, clipvalue=None, global_clipnorm=None)
+    if any(name in numbers for name in CLIPPING):
+        config.update(dict.fromkeys(CLIPPING))
     return type(optimizer).from_config({**config, **numbers})
 
 

@@ -1,13 +1,17 @@
 """Facts of what a model is compiled with: each output with its loss, metrics and targets."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
 
 from keras_trainkit._keras_internals import compiled_with
+from keras_trainkit.diagnosis._preflight.as_code import code_of
 from keras_trainkit.diagnosis._preflight.heads import Head
+from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis._preflight.layer_tree import path_of_layer
 from keras_trainkit.diagnosis._preflight.losses import chosen_crossentropy, named
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
@@ -16,6 +20,8 @@ from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 Keyed = Sequence[tuple[Any, ArrayFacts]]
 # A model that has its own may use what it was compiled with in other ways than Keras does.
 _STEPS = ("train_step", "compute_loss", "make_train_function")
+# Keras has replaced "auto" for `jit_compile` by what it has chosen.
+_TOLD = ("optimizer", "loss", "metrics", "jit_compile")
 
 
 def output_facts(
@@ -40,12 +46,15 @@ def output_facts(
     has_own_step = _has_own_step(model)
     found = []
     for i, head in enumerate(heads):
+        metrics = _given_metrics(given, i, names, ("metrics",))
         target = _target_of(targets, i, names, losses)
         facts = OutputFacts(
             layer=_path(head, paths),
             activation=head.activation,
             shape=head.shape,
             metrics=_metrics_of(given, i, names),
+            key=_key_of(given, names[i]),
+            metrics_code=if_known(partial(_codes, metrics), ()),
             target=target,
             validation_target=_target_of(validation_targets, i, names, losses),
             weight=_weight(given.get("loss_weights"), i, names),
@@ -54,11 +63,17 @@ def output_facts(
     return tuple(found)
 
 
+def _codes(things: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(map(code_of, things))
+
+
 def _with_loss(facts: OutputFacts, given: Any, has_own_step: bool) -> OutputFacts:
-    loss = named(given[0] if isinstance(given, list | tuple) and given else given)
+    given = given[0] if isinstance(given, list | tuple) and given else given
+    loss = named(given)
     name = _crossentropy(facts) if loss.name == "crossentropy" else loss.name
     is_own = bool(name) and (loss.is_own or has_own_step)
-    return replace(facts, loss=name, from_logits=loss.from_logits, own_loss=is_own)
+    code = "" if given is None else if_known(lambda: code_of(given), "")
+    return replace(facts, loss=name, from_logits=loss.from_logits, own_loss=is_own, loss_code=code)
 
 
 def _crossentropy(facts: OutputFacts) -> str:
@@ -105,13 +120,38 @@ def _of_output(given: Any, index: int, names: Sequence[set[Any]]) -> Any:
 
 
 def _metrics_of(given: Mapping[str, Any], index: int, names: Sequence[set[Any]]) -> tuple[str, ...]:
-    found: list[str] = []
-    for argument in ("metrics", "weighted_metrics"):
+    metrics = _given_metrics(given, index, names, ("metrics", "weighted_metrics"))
+    return tuple(dict.fromkeys(named(metric).name for metric in metrics))
+
+
+def _given_metrics(
+    given: Mapping[str, Any], index: int, names: Sequence[set[Any]], arguments: Sequence[str]
+) -> list[Any]:
+    """Return the metrics of one output as they were given."""
+    found: list[Any] = []
+    for argument in arguments:
         metrics = given.get(argument)
         mine = metrics if len(names) == 1 else _of_output(metrics, index, names)
         leaves = keras.tree.flatten(mine) if isinstance(mine, list | tuple | dict) else [mine]
-        found += [named(metric).name for metric in leaves if metric is not None]
-    return tuple(dict.fromkeys(found))
+        found += [metric for metric in leaves if metric is not None]
+    return found
+
+
+def _key_of(given: Mapping[str, Any], names: set[Any]) -> str:
+    """Return by what a loss or a metric of an output was given in a dict, else ""."""
+    dicts = [given[name] for name in ("loss", "metrics") if isinstance(given.get(name), dict)]
+    return next((key for each in dicts for key in each if key in names), "")
+
+
+def other_arguments(model: keras.Model) -> dict[str, str]:
+    """Return what `compile` was given, beside optimizer, loss and metrics, as code."""
+    defaults = inspect.signature(keras.Model.compile).parameters
+    given = compiled_with(model)
+    return {
+        name: code_of(value)
+        for name, value in given.items()
+        if name not in _TOLD and name in defaults and value != defaults[name].default
+    }
 
 
 def _target_of(

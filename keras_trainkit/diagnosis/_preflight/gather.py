@@ -8,10 +8,19 @@ from typing import Any
 import keras
 
 from keras_trainkit.diagnosis._preflight.array_facts import array_facts, unseen_facts
-from keras_trainkit.diagnosis._preflight.compile_facts import Keyed, output_facts
+from keras_trainkit.diagnosis._preflight.compile_facts import (
+    Keyed,
+    other_arguments,
+    output_facts,
+)
 from keras_trainkit.diagnosis._preflight.heads import Head, has_graph, heads_of
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known, layer_facts
-from keras_trainkit.diagnosis._preflight.layer_tree import innermost, paths_of, unknown_inside
+from keras_trainkit.diagnosis._preflight.layer_tree import (
+    innermost,
+    paths_of,
+    reached_in,
+    unknown_inside,
+)
 from keras_trainkit.diagnosis._preflight.leaves import leaves_of
 from keras_trainkit.diagnosis._preflight.optimizer_facts import optimizer_facts
 from keras_trainkit.diagnosis._preflight.plan_facts import plan_facts
@@ -47,16 +56,19 @@ def facts_of(
     heads: list[Head] = if_known(lambda: heads_of(built, traced), [])
     layers: list[Any] = if_known(lambda: _layers(built, traced), [])
     paths: dict[int, str] = if_known(lambda: paths_of(layers), {})
+    reached: dict[int, str] = if_known(lambda: reached_in(built), {})
+    shapes = traced.shapes if traced else {}
     seen = (*inputs, *targets)
     is_sampled = training.is_sample or any(_is_partial(facts) for _, facts in seen)
     return Facts(
-        layers=if_known(lambda: layer_facts(layers, paths, traced.shapes if traced else {}), ()),
+        layers=if_known(lambda: layer_facts(layers, paths, shapes, reached), ()),
         outputs=if_known(lambda: output_facts(model, heads, paths, targets, their_targets), ()),
         optimizer=if_known(lambda: optimizer_facts(model, arguments), None),
         inputs=tuple(facts for _, facts in inputs),
         validation_inputs=tuple(facts for _, facts in held_out),
         plan=if_known(lambda: plan_facts(arguments, training, is_sampled), PlanFacts()),
         unknown=if_known(lambda: tuple(unknown_inside(built)), ("",)),
+        compiled=if_known(lambda: other_arguments(model), {}),
     )
 
 

@@ -3,11 +3,13 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import keras
 
 from keras_trainkit.diagnosis._preflight.activations import activation_of, of_operation
+from keras_trainkit.diagnosis._preflight.as_code import arguments_of, name_of
 from keras_trainkit.diagnosis.facts import LayerFacts
 
 Shape = tuple[int | None, ...]
@@ -23,7 +25,10 @@ _KERNELS = (
 
 
 def layer_facts(
-    layers: Sequence[Any], paths: Mapping[int, str], shapes: Mapping[int, Shape]
+    layers: Sequence[Any],
+    paths: Mapping[int, str],
+    shapes: Mapping[int, Shape],
+    reached: Mapping[int, str],
 ) -> tuple[LayerFacts, ...]:
     """Return the facts of layers and operations.
 
@@ -32,9 +37,13 @@ def layer_facts(
         paths: what to call them, by `id(layer)`.
         shapes: output shapes without the batch axis, by `id(layer)`, where the layers themselves
             do not know them.
+        reached: the code that reaches them, by `id(layer)`, where it is known.
     """
     return tuple(
-        _of_layer(layer, paths[id(layer)], shapes.get(id(layer)) or shape_of(layer))
+        replace(
+            _of_layer(layer, paths[id(layer)], shapes.get(id(layer)) or shape_of(layer)),
+            reached=reached.get(id(layer), ""),
+        )
         for layer in layers
     )
 
@@ -73,6 +82,8 @@ def _of_layer(layer: Any, path: str, shape: Shape) -> LayerFacts:
         **_of_kernel(_holder_of_kernel(layer)),
         rate=_number(layer, "rate" if "Dropout" in type(layer).__name__ else ""),
         momentum=_number(layer, "momentum" if "Normalization" in type(layer).__name__ else ""),
+        arguments=if_known(lambda: arguments_of(layer), {}),
+        place=if_known(lambda: name_of(type(layer)), ""),
     )
 
 

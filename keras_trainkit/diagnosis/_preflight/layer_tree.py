@@ -85,6 +85,16 @@ def path_of_layer(layer: Any) -> str:
     return layer_of(weights[0].path) if weights else getattr(layer, "path", None) or layer.name
 
 
+def reached_in(model: keras.Model, name: str = "model") -> dict[int, str]:
+    """Return the code that reaches each layer of a model, and of models inside, by `id(layer)`."""
+    found: dict[int, str] = {}
+    for layer in model.layers:
+        code = f'{name}.get_layer("{layer.name}")'
+        inside = reached_in(layer, code) if isinstance(layer, keras.Model) else {}
+        found |= {id(layer): code, **inside}
+    return found
+
+
 def paths_of(layers: Sequence[Any]) -> dict[int, str]:
     """Return the paths of layers by `id(layer)`; the second of the same path gets `#2`."""
     paths = [path_of_layer(layer) for layer in layers]

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 
 from keras_trainkit._keras_internals import given_learning_rate, wrapped_optimizers
+from keras_trainkit.diagnosis._preflight.as_code import arguments_of, name_of
+from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis.facts import OptimizerFacts
 
 # Rules that divide by the size of the gradients; heirs count as what they inherit from.
@@ -44,6 +46,8 @@ def optimizer_facts(
         weight_decay=_number(optimizer, "weight_decay"),
         clips=any(getattr(optimizer, name, None) is not None for name in _CLIPS),
         adaptive=any(kind.__name__ in _ADAPTIVE for kind in type(optimizer).__mro__),
+        arguments=if_known(lambda: arguments_of(optimizer), {}),
+        place=if_known(lambda: name_of(type(optimizer)), ""),
     )
 
 

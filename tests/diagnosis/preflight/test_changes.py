@@ -4,7 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+import keras_trainkit
 from keras_trainkit.diagnosis import Remedy
+from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with
+from keras_trainkit.diagnosis._preflight.gather import facts_of
 from keras_trainkit.optimizers import NAG
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
@@ -184,3 +187,82 @@ def test_raises_for_what_cannot_be_changed(make, change, message):
 def test_raises_without_a_change():
     with pytest.raises(ValueError, match="only the person who wrote the script"):
         applied(None, compiled(sequential()))
+
+
+def several_outputs():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, [keras.layers.Dense(1, name=name)(inputs) for name in "ab"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, [None, ["accuracy"]]),
+        ([["mae"], ["mse"]], [["mae"], ["accuracy"]]),
+        ({"a": ["mae"]}, {"a": ["mae"], "b": ["accuracy"]}),
+    ],
+)
+def test_metrics_of_one_of_several_outputs(given, expected):
+    model = compiled(several_outputs(), metrics=given)
+    change = {"kind": "compile", "loss": "binary_crossentropy", "metrics": ["accuracy"]}
+    new = applied({**change, "output": 1}, model)
+    assert dict(new.get_compile_config())["metrics"] == expected
+    logs = new.fit(X, [Y, Y], verbose=0).history
+    assert "b_accuracy" in logs
+    assert ("a_mae" in logs) is (given is not None)
+
+
+def test_weights_of_losses_and_another_optimizer():
+    model = compiled(sequential(), loss_weights=[0.0], optimizer=keras.optimizers.SGD(0.5))
+    new = applied({"kind": "compile", "loss_weights": None}, model)
+    assert new.fit(X, Y, verbose=0).history["loss"][0] > 0
+    adam = applied({"kind": "compile", "class": "Adam", "learning_rate": 0.01}, model)
+    assert type(adam.optimizer).__name__ == "Adam"
+    assert float(adam.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def test_a_layer_in_place_of_another_can_be_saved(tmp_path):
+    layers = [keras.Input((4,)), keras.layers.ReLU(name="act"), keras.layers.Dense(1)]
+    model = compiled(keras.Sequential(layers))
+    change = {"kind": "layer", "path": "act", "class": "Identity", "config": {}}
+    new = applied(change, model)
+    assert isinstance(new.get_layer("act"), keras.layers.Identity)
+    new.fit(X, Y, verbose=0)
+    new.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), new.predict(X, verbose=0), rtol=1e-6)
+
+
+REMEDIES = {
+    "a rate": lambda facts: compiled_with(facts, "", learning_rate=0.01),
+    "clipping": lambda facts: compiled_with(facts, "", optimizer={"global_clipnorm": 1.0}),
+    "a loss": lambda facts: compiled_with(facts, "", loss="mean_absolute_error", output=1),
+    "a metric": lambda facts: compiled_with(facts, "", metrics=["mean_absolute_error"], output=1),
+    "no weights": lambda facts: compiled_with(facts, "", loss_weights=None),
+    "Adam": lambda facts: compiled_with(facts, "", **{"class": "Adam", "learning_rate": 0.001}),
+}
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("name", REMEDIES)
+def test_what_is_printed_is_what_is_applied(name, named):
+    model, optimizer = several_outputs(), NAG(0.1, momentum=0.8, clipnorm=2.0)
+    arguments = {"loss": {"a": "mse", "b": keras.losses.Huber()}, "metrics": {"a": ["mae"]}}
+    if not named:
+        arguments = {"loss": ["mse", keras.losses.Huber()], "metrics": [["mae"], []]}
+    compiled(model, optimizer=optimizer, loss_weights=[1.0, 0.5], **arguments)
+    remedy = REMEDIES[name](facts_of(model, {}))
+    new = remedy.apply(model)
+    exec(remedy.code, {"keras": keras, "keras_trainkit": keras_trainkit, "model": model})
+    mine, printed = (_plain(each) for each in (new, model))
+    assert mine == printed
+
+
+def _plain(model):
+    facts = facts_of(model, {})
+    return (
+        facts.optimizer.place,
+        facts.optimizer.arguments,
+        [(out.loss, out.metrics) for out in facts.outputs],
+        facts.compiled,
+    )

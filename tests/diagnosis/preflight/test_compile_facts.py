@@ -270,3 +270,18 @@ def test_a_function_or_callback_that_gives_the_rate_is_not_asked():
         found = optimizer_of(keras.optimizers.SGD(0.1), callbacks=[callback])
         assert math.isnan(found.learning_rate)
         assert found.scheduled
+
+
+def test_what_was_compiled_as_code():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, [keras.layers.Dense(1, name=name)(inputs) for name in "ab"])
+    losses = {"a": "mse", "b": keras.losses.BinaryCrossentropy(from_logits=True)}
+    metrics = {"b": ["accuracy", keras.metrics.AUC()]}
+    model.compile(keras.optimizers.SGD(0.1), losses, metrics=metrics, loss_weights=[1.0, 0.5])
+    facts = facts_of(model, {})
+    a, b = facts.outputs
+    assert (a.key, a.loss_code, a.metrics_code) == ("a", '"mse"', ())
+    assert b.loss_code == "keras.losses.BinaryCrossentropy(from_logits=True)"
+    assert b.metrics_code == ('"accuracy"', "keras.metrics.AUC()")
+    assert facts.compiled == {"loss_weights": "[1.0, 0.5]"}
+    assert facts.optimizer.arguments == {"learning_rate": "0.1"}

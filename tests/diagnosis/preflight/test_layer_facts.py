@@ -219,3 +219,15 @@ def test_frozen_layers_say_so():
     model = sequential()
     model.layers[1].trainable = False
     assert [layer.trainable for layer in of(model)] == [True, False, True, True, True, True]
+
+
+def test_arguments_and_the_way_to_a_layer():
+    first = keras.layers.Dense(5, "relu", name="first")
+    inner = keras.Sequential([keras.Input((4,)), first], name="inner")
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Dense(1, kernel_regularizer="l1", name="last")(inner(inputs))
+    first, last = facts_of(keras.Model(inputs, outputs), {}).layers
+    assert first.arguments == {"units": "5", "activation": '"relu"'}
+    assert first.reached == 'model.get_layer("inner").get_layer("first")'
+    assert (last.place, last.reached) == ("keras.layers.Dense", 'model.get_layer("last")')
+    assert last.arguments["kernel_regularizer"] == "keras.regularizers.L1()"

@@ -36,7 +36,11 @@ def dead_units(case: Case) -> Iterator[Finding]:
         + (", and no gradient comes to the layers below." if full else "."),
         where=name,
         evidence=(beside(case, "dead units", share, "dead_share"),),
-        remedies=(remedies.HE, remedies.LEAKY, *remedies.scaled_rate(case, 0.1)),
+        remedies=(
+            *remedies.redrawn(case),
+            *remedies.scaled_rate(case, 0.1),
+            *remedies.leaky(case),
+        ),
     )
 
 
@@ -62,7 +66,11 @@ def saturated_units(case: Case) -> Iterator[Finding]:
                 where=layer,
                 when=f"epoch {probe.epochs[-1] + 1}",
                 evidence=(beside(case, "saturated outputs", share, "saturated_share"),),
-                remedies=(remedies.SCALE, remedies.NORMALIZE, remedies.RELU),
+                remedies=(
+                    *remedies.scaled_inputs(case),
+                    *remedies.redrawn(case),
+                    *remedies.bent(case),
+                ),
             )
             return
 

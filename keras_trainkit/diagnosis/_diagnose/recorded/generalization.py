@@ -10,9 +10,13 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.progress import updates
 from keras_trainkit.diagnosis._diagnose.recorded.works import inferred_skill, log, skill
+from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
+from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers, fitted_with
 from keras_trainkit.diagnosis.finding import Finding, Remedy
 
 _SMALL_BATCH = 8
+# The momentum of moving statistics that a remedy names.
+_SOON = 0.9
 
 
 def overfitting(case: Case) -> Iterator[Finding]:
@@ -42,7 +46,10 @@ def overfitting(case: Case) -> Iterator[Finding]:
         where="validation_data",
         when=f"epochs {best + 1}-{loss.size}",
         evidence=tuple(evidence),
-        remedies=(remedies.STOP, remedies.DROPOUT),
+        remedies=(
+            remedies.stopped(case),
+            Remedy("regularize, behind the largest hidden layers", "keras.layers.Dropout(0.5)"),
+        ),
     )
 
 
@@ -68,7 +75,7 @@ def batch_norm_gap(case: Case) -> Iterator[Finding]:
             beside(case, "skill in training above inference", training - seen, "skill_gap"),
             beside(case, "share of the first moving statistics", left, "behind"),
         ),
-        remedies=(_faster(), remedies.epochs(case, 5)),
+        remedies=(*_faster(case), *remedies.epochs(case, 5)),
     )
     if 0 < (case.facts.plan.batch_size or 0) < _SMALL_BATCH:
         yield Finding(
@@ -76,20 +83,14 @@ def batch_norm_gap(case: Case) -> Iterator[Finding]:
             "warning",
             "Batches are too small for statistics that batch normalization can use.",
             where="batch_size",
-            remedies=(
-                Remedy(
-                    "larger batches",
-                    "model.fit(x, y, batch_size=32)",
-                    {"kind": "fit", "batch_size": 32},
-                ),
-            ),
+            remedies=(fitted_with(case.facts, "larger batches", batch_size=USUAL_BATCH),),
         )
 
 
-def _faster() -> Remedy:
-    return Remedy(
-        "moving statistics that follow sooner", "keras.layers.BatchNormalization(momentum=0.9)"
-    )
+def _faster(case: Case) -> tuple[Remedy, ...]:
+    slow = [layer for layer in case.facts.layers if layer.momentum > _SOON]
+    text = "moving statistics that follow sooner"
+    return (changed_layers(slow, text, momentum=_SOON),) if slow else ()
 
 
 RULES: tuple[Rule, ...] = (overfitting, batch_norm_gap)

@@ -10,7 +10,8 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import learns, log, severity
-from keras_trainkit.diagnosis._diagnose.static.structure import listed
+from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer
+from keras_trainkit.diagnosis._diagnose.static.structure import layer_named, listed
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 from keras_trainkit.diagnosis.history import layer_of
 
@@ -42,7 +43,7 @@ def non_finite(case: Case) -> Iterator[Finding]:
             f"The loss is not finite since epoch {epoch}.",
             where="loss",
             when=f"epoch {epoch}",
-            remedies=(remedies.LOOK, *remedies.scaled_rate(case, 0.1)),
+            remedies=(*_of_cause(case, "weights"), remedies.watched(case)),
         )
     elif events:
         yield Finding(
@@ -74,7 +75,12 @@ def exploding_gradient(case: Case) -> Iterator[Finding]:
         where=layer,
         when=f"step {step}",
         evidence=(Evidence("growth of the gradient", float(finite.max() / first), JUMP),),
-        remedies=(*remedies.scaled_rate(case, 0.1), remedies.CLIP, remedies.SCALE),
+        remedies=(
+            *remedies.redrawn(case),
+            *remedies.scaled_rate(case, 0.1),
+            *remedies.clipped(case),
+            *remedies.scaled_inputs(case),
+        ),
     )
 
 
@@ -108,7 +114,7 @@ def _vanishing(case: Case, course: Course, layer: int, share: float) -> Finding:
         f"{share:.1e} of that near the output.",
         where=name,
         evidence=(beside(case, "share of the gradient", share, "vanishing_depth"),),
-        remedies=(remedies.RELU, remedies.NORMALIZE),
+        remedies=remedies.bent(case),
     )
 
 
@@ -141,12 +147,7 @@ def _without_steps(
         where=paths[0],
         when=f"steps 0-{int(course.history.steps[-1])}",
         evidence=(Evidence("layers", len(paths), 0),),
-        remedies=(
-            Remedy(
-                "connect it to the loss, or take it out",
-                "layer.trainable = False  # if that is what you want",
-            ),
-        ),
+        remedies=_reached(case, paths[0]),
     )
 
 
@@ -169,7 +170,7 @@ def imbalanced_updates(case: Case) -> Iterator[Finding]:
                 where=course.layers[i],
                 evidence=(beside(case, "update ratio / the median", share, "imbalance"),),
                 remedies=(
-                    Remedy("steps of equal length", "keras.optimizers.Adam(1e-3)"),
+                    *remedies.equal_steps(case),
                     remedies.NORMALIZE,
                 ),
             )
@@ -188,7 +189,7 @@ def symmetric_weights(case: Case) -> Iterator[Finding]:
             severity(case),
             f"All units of {name} are alike and stay so: they began with the same weights.",
             where=name,
-            remedies=(remedies.HE,),
+            remedies=remedies.redrawn(case),
         )
         return
 
@@ -263,15 +264,24 @@ def _ending(course: Course) -> str:
 
 def _of_cause(case: Case, cause: str) -> tuple[Remedy, ...]:
     if cause == "data":
-        return (Remedy("take out or fill the missing values", "x = np.nan_to_num(x)"),)
-    if cause == "weights":
-        return (*remedies.scaled_rate(case, 0.1), remedies.CLIP)
+        return (Remedy("fill the missing values", "x = np.nan_to_num(x, posinf=0, neginf=0)"),)
+    text = "take out {layer}, or keep its inputs where its slope is finite"
     return (
-        Remedy(
-            "a loss that takes logits", "loss=keras.losses.BinaryCrossentropy(from_logits=True)"
-        ),
+        *remedies.known_loss(case),
+        *remedies.without(case, text),
         *remedies.scaled_rate(case, 0.1),
+        *remedies.clipped(case),
     )
+
+
+def _reached(case: Case, path: str) -> tuple[Remedy, ...]:
+    """Return the remedies for a layer that no gradient reaches, or that is not trained."""
+    layer = layer_named(path, case.facts)
+    if layer is not None and not layer.trainable:
+        return (changed_layer(layer, "let it learn", trainable=True),)
+    text = "take out {layer}, which lets no gradient through"
+    look = "print([weight.path for weight in model.trainable_weights])"
+    return (*remedies.without(case, text), Remedy("connect it to the loss, or take it out", look))
 
 
 def _median(values: np.ndarray) -> float:

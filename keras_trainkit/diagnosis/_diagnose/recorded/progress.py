@@ -9,8 +9,16 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log
+from keras_trainkit.diagnosis._diagnose.static.names import SQUARED_LOSSES
+from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
+from keras_trainkit.diagnosis._diagnose.static.repairs import (
+    compiled_with,
+    fitted_with,
+    fitting_head,
+    place_of,
+)
 from keras_trainkit.diagnosis._diagnose.static.structure import hidden
-from keras_trainkit.diagnosis._diagnose.static.tasks import is_reconstruction
+from keras_trainkit.diagnosis._diagnose.static.tasks import is_reconstruction, task_of
 from keras_trainkit.diagnosis.facts import LayerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -20,6 +28,7 @@ _SOME_UPDATES, _SOME_EPOCHS = 20, 3
 _NARROW = 2
 # The share of the whole fall in the last third of the epochs, from which a loss falls evenly.
 _EVENLY = 0.25
+_LOOK = Remedy("look whether the rows and the targets belong together", "print(x[:5], y[:5])")
 
 
 def no_learning(case: Case) -> Iterator[Finding]:
@@ -44,7 +53,7 @@ def no_learning(case: Case) -> Iterator[Finding]:
         text,
         when=_epochs(loss),
         evidence=tuple(evidence),
-        remedies=(remedies.FIND, remedies.SCALE),
+        remedies=_of_nothing_learned(case),
     )
 
 
@@ -71,7 +80,12 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
             beside(case, "updates", updates(case), "few_updates"),
             Evidence("fall of the loss in the last third", third, still),
         ),
-        remedies=(remedies.epochs(case, 10 if few else 3), *_smaller_batches(case, few)),
+        remedies=(
+            *_steady(case),
+            *remedies.epochs(case, 10 if few else 3),
+            *_smaller_batches(case, few),
+            *remedies.measured(case),
+        ),
     )
 
 
@@ -97,7 +111,7 @@ def underfitting(case: Case) -> Iterator[Finding]:
         where=narrow.path if narrow is not None else "",
         when=_epochs(loss),
         evidence=tuple(evidence),
-        remedies=(remedies.WIDER, remedies.FIND),
+        remedies=(*remedies.wider(case), *remedies.measured(case)),
     )
 
 
@@ -148,7 +162,7 @@ def constant_predictions(case: Case) -> Iterator[Finding]:
                 evidence=(
                     beside(case, "spread / that of targets", spread / scale, "constant_spread"),
                 ),
-                remedies=(remedies.FIND, remedies.SCALE),
+                remedies=_of_nothing_learned(case),
             )
 
 
@@ -167,12 +181,7 @@ def wrong_loss(case: Case) -> Iterator[Finding]:
             where="loss",
             when=_epochs(loss),
             evidence=(Evidence("loss", float(loss[-1])),),
-            remedies=(
-                Remedy(
-                    "a loss that fits the head: one unit for two classes",
-                    'keras.layers.Dense(1, activation="sigmoid"), loss="binary_crossentropy"',
-                ),
-            ),
+            remedies=_of_no_loss(case),
         )
     elif loss[-1] < 0 and any("crossentropy" in name for name in names):
         yield Finding(
@@ -186,7 +195,7 @@ def wrong_loss(case: Case) -> Iterator[Finding]:
                 Evidence("loss", float(loss[-1]), 0.0, "cross-entropy of probabilities is >= 0"),
             ),
             remedies=(
-                Remedy("a loss of regression for targets that are numbers", 'loss="mse"'),
+                *_of_numbers(case),
                 Remedy("classes counted from 0 for targets that are classes", "y = y - y.min()"),
             ),
         )
@@ -215,8 +224,42 @@ def _smaller_batches(case: Case, few: bool) -> tuple[Remedy, ...]:
     size = case.facts.plan.batch_size
     if not (few and size and size > 32):
         return ()
-    change = {"kind": "fit", "batch_size": 32}
-    return (Remedy("more updates in an epoch", "model.fit(x, y, batch_size=32)", change),)
+    return (fitted_with(case.facts, "more updates in an epoch", batch_size=USUAL_BATCH),)
+
+
+def _steady(case: Case) -> tuple[Remedy, ...]:
+    """Return the remedy of a rate that stays in place of a schedule that has ended."""
+    optimizer = case.facts.optimizer
+    return remedies.scaled_rate(case, 1.0) if optimizer and optimizer.scheduled else ()
+
+
+def _of_nothing_learned(case: Case) -> tuple[Remedy, ...]:
+    text = "take out {layer}, if what it does is not what you meant"
+    return (
+        *remedies.without(case, text),
+        *remedies.gated(case),
+        *remedies.redrawn(case),
+        *(remedies.wider(case) if remedies.is_narrow(case) else ()),
+        *remedies.measured(case),
+        *remedies.scaled_inputs(case),
+        _LOOK,
+    )
+
+
+def _of_no_loss(case: Case) -> tuple[Remedy, ...]:
+    facts = case.facts
+    if "loss_weights" in facts.compiled:
+        return (compiled_with(facts, "a loss that counts", loss_weights=None),)
+    tasks = [(output, task_of(output, facts, case.limits)) for output in facts.outputs]
+    fitting = (remedy for output, task in tasks for remedy in fitting_head(output, task, facts))
+    return (*fitting, _LOOK)
+
+
+def _of_numbers(case: Case) -> Iterator[Remedy]:
+    for output in case.facts.outputs:
+        if "crossentropy" in output.loss:
+            text, place = "a loss of regression for numbers", place_of(output, case.facts)
+            yield compiled_with(case.facts, text, loss=SQUARED_LOSSES[0], **place)
 
 
 def _epochs(loss: np.ndarray) -> str:

@@ -41,7 +41,11 @@ def too_high(case: Case) -> Iterator[Finding]:
                 Evidence("longest update ratio at first", longest, _REPLACED),
                 Evidence("growth of the weights", grown, _GROWN),
             ),
-            remedies=(*remedies.scaled_rate(case, 0.1), remedies.CLIP),
+            remedies=(
+                *remedies.redrawn(case),
+                *remedies.scaled_rate(case, 0.1),
+                *remedies.clipped(case),
+            ),
         )
 
 

@@ -1,9 +1,11 @@
 """Rules on the values of inputs and targets."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
-from keras_trainkit.diagnosis._diagnose.static.data_code import for_all
+from keras_trainkit.diagnosis._diagnose.static.data_code import for_all, of_validation
+from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer
 from keras_trainkit.diagnosis.facts import ArrayFacts, LayerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -58,10 +60,7 @@ def tokens(case: Case) -> Iterator[Finding]:
             where=embedding.path,
             evidence=(Evidence("largest token", x.high, words - 1, "the layer's input_dim"),),
             remedies=(
-                Remedy(
-                    "an embedding of all tokens",
-                    f"keras.layers.Embedding({int(x.high) + 1}, {embedding.units})",
-                ),
+                changed_layer(embedding, "an embedding of all tokens", input_dim=int(x.high) + 1),
             ),
         )
 
@@ -80,15 +79,23 @@ def _nonfinite(array: ArrayFacts, severity: str) -> Iterator[Finding]:
         "loss and all gradients NaN, or is passed over silently.",
         where=name,
         evidence=(Evidence("values that are not finite", array.nonfinite, 0),),
-        remedies=(
-            Remedy(
-                "leave those rows out",
-                f"finite = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)\n"
-                "x, y = x[finite], y[finite]",
-            ),
-            Remedy("or replace them", f"{name} = np.nan_to_num({name}, posinf=0, neginf=0)"),
-        ),
+        remedies=_finite(name),
     )
+
+
+def _finite(name: str) -> tuple[Remedy, ...]:
+    """Return the remedies of values that are not finite in an array."""
+    is_validation = name.startswith("validation ")
+    array = of_validation(name.removeprefix("validation ")) if is_validation else name
+    filled = Remedy("replace them", f"{array} = np.nan_to_num({array}, posinf=0, neginf=0)")
+    if "[" in array:
+        return (filled,)
+    x, y = ("x_val", "y_val") if is_validation else ("x", "y")
+    code = (
+        f"finite = np.isfinite({array}).reshape(len({array}), -1).all(axis=1)\n"
+        f"{x}, {y} = {x}[finite], {y}[finite]"
+    )
+    return Remedy("leave those rows out", code), replace(filled, text="or replace them")
 
 
 def _embedding_at_front(case: Case) -> LayerFacts | None:

@@ -13,7 +13,7 @@ from keras_trainkit.diagnosis._diagnose.static.rates import (
     effective_rate,
     lowest_usual,
 )
-from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with
+from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
 from keras_trainkit.diagnosis._diagnose.static.structure import hidden, with_kernels
 from keras_trainkit.diagnosis.facts import OptimizerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
@@ -127,6 +127,7 @@ def _high(
         where="learning_rate",
         evidence=(evidence,),
         remedies=(
+            measured_rate(case.facts, usual),
             compiled_with(case.facts, "a lower rate", learning_rate=usual),
             _clipped(case, usual),
         ),

@@ -8,6 +8,7 @@ from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.data_code import for_all
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
+from keras_trainkit.diagnosis._diagnose.static.repairs import fitted_with
 from keras_trainkit.diagnosis._diagnose.static.tasks import Task
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
@@ -80,7 +81,7 @@ def imbalance(case: Case) -> Iterator[Finding]:
                 "class_imbalance",
                 where=target.name,
                 evidence=(beside(case, "share of the largest class", share, "majority_share"),),
-                remedies=(_weights(target),),
+                remedies=(_weights(case, target),),
             )
 
 
@@ -139,11 +140,11 @@ def _shown(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
 
 
-def _weights(target: ArrayFacts) -> Remedy:
+def _weights(case: Case, target: ArrayFacts) -> Remedy:
     count = len(target.classes)
     weights = {int(label): round(1 / (count * share), 3) for label, share in target.classes.items()}
-    shown = dict(sorted(weights.items())) if count <= 10 else "..."
-    return Remedy("weigh the rare classes more", f"model.fit(x, y, class_weight={shown})")
+    arguments = {"class_weight": dict(sorted(weights.items()))}
+    return fitted_with(case.facts, "weigh the rare classes more", **arguments)
 
 
 def _is_complete(target: ArrayFacts) -> bool:

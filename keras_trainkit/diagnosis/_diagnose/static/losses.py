@@ -8,13 +8,13 @@ from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
-    compile_code,
     compiled_with,
     fitting_head,
+    place_of,
 )
 from keras_trainkit.diagnosis._diagnose.static.tasks import Task
 from keras_trainkit.diagnosis.facts import OutputFacts
-from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+from keras_trainkit.diagnosis.finding import Evidence, Finding
 
 
 def always_zero(case: Case) -> Iterator[Finding]:
@@ -44,7 +44,7 @@ def of_no_weight(case: Case) -> Iterator[Finding]:
             "loss_always_zero",
             where="loss_weights",
             evidence=(Evidence("weight of the loss", 0.0),),
-            remedies=(Remedy("without `loss_weights`", compile_code(case.facts, {})),),
+            remedies=(compiled_with(case.facts, "without `loss_weights`", loss_weights=None),),
         )
 
 
@@ -146,14 +146,15 @@ def accuracy_of_numbers(case: Case) -> Iterator[Finding]:
         metric = unfit[0]
         fitting = "mean_absolute_error" if task.kind == tasks.REGRESSION else "accuracy"
         text = f"{metric} does not measure these targets: it says little of how well they are met."
-        remedy = compiled_with(case.facts, "a metric that does", metrics=[fitting])
+        place = place_of(output, case.facts)
+        remedy = compiled_with(case.facts, "a metric that does", metrics=[fitting], **place)
         yield Finding(
             "wrong_loss",
             "warning",
             text,
             "metric_does_not_fit",
             where="metrics",
-            remedies=(remedy,) if len(case.facts.outputs) == 1 else (),
+            remedies=(remedy,),
         )
 
 
@@ -196,9 +197,7 @@ def _severity_of_distances(case: Case, output: OutputFacts, task: Task) -> str:
 
 
 def _undefined(case: Case, output: OutputFacts, severity: str, text: str, low: float) -> Finding:
-    arguments: dict[str, Any] = {"loss": names.SQUARED_LOSSES[0]}
-    if len(case.facts.outputs) > 1:
-        arguments["output"] = case.facts.outputs.index(output)
+    arguments = {"loss": names.SQUARED_LOSSES[0], **place_of(output, case.facts)}
     return Finding(
         "wrong_loss",
         severity,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
+from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers
@@ -142,14 +143,7 @@ def deep_sigmoids(case: Case) -> Iterator[Finding]:
                 case.limits.source("vanishing_share"),
             ),
         ),
-        remedies=(
-            changed_layers(
-                layers,
-                "an activation that passes gradients on, with weights that fit it",
-                activation="relu",
-                kernel_initializer="he_normal",
-            ),
-        ),
+        remedies=remedies.bent(case),
     )
 
 

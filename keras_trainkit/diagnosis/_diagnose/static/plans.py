@@ -7,7 +7,14 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names
 from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual, way
-from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers, compiled_with
+from keras_trainkit.diagnosis._diagnose.static.repairs import (
+    changed_layer,
+    changed_layers,
+    compiled_with,
+    fitted_with,
+    measured_rate,
+    together,
+)
 from keras_trainkit.diagnosis._diagnose.static.structure import (
     is_partly_frozen,
     parameters,
@@ -20,6 +27,10 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 _LARGE = 1_000_000
 # What moving statistics may keep of their initial values where a remedy chooses their momentum.
 _KEPT = 0.01
+# What Keras takes by itself.
+USUAL_BATCH = 32
+# Times the lowest usual rate that a remedy names.
+_USUALLY = 30
 # Times the shortest way that a remedy aims at.
 _ENOUGH = 10
 
@@ -74,12 +85,8 @@ def small_normalized_batch(case: Case) -> Iterator[Finding]:
         where="batch_size",
         evidence=(beside(case, "rows in a batch", size, "normalized_batch"),),
         remedies=(
-            Remedy(
-                "larger batches",
-                "model.fit(x, y, batch_size=32)",
-                {"kind": "fit", "batch_size": 32},
-            ),
-            Remedy("or normalize each row by itself", "keras.layers.LayerNormalization()"),
+            fitted_with(case.facts, "larger batches", batch_size=USUAL_BATCH),
+            _by_row(layers),
         ),
     )
 
@@ -118,11 +125,12 @@ _NAMES = {
     "short_way": "way of a weight beside its first size",
     "short_descent": "learning rate times updates",
 }
-_FIND = Remedy(
-    "or measure which rate fits",
-    "from keras_trainkit.callbacks import find_learning_rate\n"
-    "print(find_learning_rate(model, x, y))",
-)
+
+
+def _by_row(layers: list[LayerFacts]) -> Remedy:
+    """Return the remedy of another normalization."""
+    parts = [changed_layer(layer, "", "LayerNormalization") for layer in layers]
+    return together("or normalize each row by itself", parts)
 
 
 def _moving(case: Case) -> list[LayerFacts]:
@@ -143,14 +151,17 @@ def _moved(case: Case, optimizer: OptimizerFacts) -> tuple[float, str]:
 def _low(
     case: Case, optimizer: OptimizerFacts, told: str, evidence: tuple[Evidence, ...]
 ) -> Finding:
-    usual = float(f"{10 * lowest_usual(case, optimizer):.1g}")
+    usual = float(f"{_USUALLY * lowest_usual(case, optimizer):.1g}")
     return Finding(
         "learning_rate_too_low",
         "warning",
         f"The learning rate is too low: {told}.",
         where="learning_rate",
         evidence=evidence,
-        remedies=(compiled_with(case.facts, "a usual rate", learning_rate=usual), _FIND),
+        remedies=(
+            measured_rate(case.facts, usual),
+            compiled_with(case.facts, "a usual rate", learning_rate=usual),
+        ),
     )
 
 
@@ -161,17 +172,10 @@ def _few(case: Case, optimizer: OptimizerFacts, evidence: Evidence) -> Finding:
     usual = max(10 * lowest_usual(case, optimizer), optimizer.learning_rate)
     updates = plan.updates or 0
     epochs = (plan.epochs or 1) * missing
-    remedies = [
-        Remedy(
-            "train longer",
-            f"model.fit(x, y, epochs={epochs})",
-            {"kind": "fit", "epochs": epochs},
-        )
-    ]
-    if plan.batch_size and plan.rows and plan.batch_size > 32:
-        change = {"kind": "fit", "batch_size": 32, "epochs": epochs}
-        code = f"model.fit(x, y, batch_size=32, epochs={epochs})"
-        remedies.append(Remedy("or in smaller batches too", code, change))
+    remedies = [fitted_with(case.facts, "train longer", epochs=epochs)]
+    if plan.batch_size and plan.rows and plan.batch_size > USUAL_BATCH:
+        arguments = {"batch_size": USUAL_BATCH, "epochs": epochs}
+        remedies.append(fitted_with(case.facts, "or in smaller batches too", **arguments))
     return Finding(
         "slow_convergence",
         "warning",

@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
-from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers, compiled_with
+from keras_trainkit.diagnosis._diagnose.static.repairs import (
+    changed_layer,
+    changed_layers,
+    compiled_with,
+    together,
+)
 from keras_trainkit.diagnosis.facts import LayerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -97,13 +103,12 @@ def _milder(layers: list[LayerFacts]) -> Remedy:
         "config": {"l2": _MILD_PENALTY},
         "module": "keras.regularizers",
     }
-    text = "a mild penalty"
-    code = "\n".join(
-        f"{layer.path}: kernel_regularizer=keras.regularizers.L2({_MILD_PENALTY:g})"
-        for layer in layers
-    )
-    changed = changed_layers(layers, text, kernel_regularizer=regularizer)
-    return Remedy(text, code, changed.change)
+    parts = []
+    for layer in layers:
+        given = [name for name in layer.arguments if name.endswith("_regularizer")]
+        config: dict[str, Any] = dict.fromkeys(given or ["kernel_regularizer"], regularizer)
+        parts.append(changed_layer(layer, "", **config))
+    return together("a mild penalty", parts)
 
 
 def _penalty(layer: LayerFacts) -> float:

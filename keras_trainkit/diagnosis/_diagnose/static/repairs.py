@@ -1,20 +1,26 @@
 """Remedies of networks, losses and rates: the code and the change, of the same numbers."""
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
+from keras_trainkit.diagnosis._diagnose.static.code import (
+    call,
+    compile_code,
+    fit_code,
+    layer_code,
+    literal,
+)
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.structure import head_of
 from keras_trainkit.diagnosis._diagnose.static.tasks import Task
-from keras_trainkit.diagnosis.facts import Facts, LayerFacts, OptimizerFacts, OutputFacts
+from keras_trainkit.diagnosis.facts import Facts, LayerFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Remedy
 
 Change = dict[str, Any]
-# Optimizers of this package that Keras has not.
-_OURS = ("NAG",)
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,21 @@ def head_loss(output: OutputFacts, head: Head) -> str:
     return loss if output.own_loss or loss in head.fitting else head.loss
 
 
-def changed_layer(layer: LayerFacts, text: str, **config: Any) -> Remedy:
-    """Return the remedy of other arguments for one layer."""
+def changed_layer(layer: LayerFacts, text: str, kind: str = "", **config: Any) -> Remedy:
+    """Return the remedy of other arguments for one layer.
+
+    Args:
+        layer: `LayerFacts`.
+        text: string. What to do.
+        kind: string. The class of Keras that takes its place. Defaults to `""`: its own.
+        config: the arguments that differ; with a class, all that it gets.
+    """
     change: Change = {"kind": "layer", "path": layer.path, "config": config}
     if layer.kind in names.ACTIVATION_LAYERS:
-        change["class"] = "Activation"
-    return Remedy(text, layer_code(layer, config), change)
+        kind = "Activation"
+    if kind:
+        change["class"] = kind
+    return Remedy(text, layer_code(layer, config, kind), change)
 
 
 def changed_layers(layers: Sequence[LayerFacts], text: str, **config: Any) -> Remedy:
@@ -94,7 +109,23 @@ def together(text: str, parts: Sequence[Remedy]) -> Remedy:
         return Remedy(text, parts[0].code, parts[0].change)
     changes = [part.change for part in parts]
     whole = {"kind": "several", "changes": changes} if all(changes) else None
-    return Remedy(text, "\n".join(part.code for part in parts), whole)
+    return Remedy(text, "\n".join(_told(parts)), whole)
+
+
+def _told(parts: Sequence[Remedy]) -> Iterator[str]:
+    """Yield the code of each part, once for layers that get the same, with their paths."""
+    are_several = sum(map(_is_layer, parts)) > 1
+    for code, same in itertools.groupby(parts, key=lambda part: part.code):
+        alike = list(same)
+        paths = [part.change["path"] for part in alike if part.change and _is_layer(part)]
+        several = f"{paths[0]} to {paths[-1]}: {len(paths)} layers" if len(paths) > 1 else ""
+        yield f"# {several or paths[0]}\n{code}" if paths and are_several else code
+
+
+def _is_layer(part: Remedy) -> bool:
+    """Say whether the code is the constructor of a layer."""
+    change = part.change or {}
+    return change.get("kind") == "layer" and part.code.startswith("keras")
 
 
 def compiled_with(facts: Facts, text: str, **arguments: Any) -> Remedy:
@@ -103,60 +134,36 @@ def compiled_with(facts: Facts, text: str, **arguments: Any) -> Remedy:
     Args:
         facts: `Facts`.
         text: string. What to do.
-        arguments: `loss`, `output` (its index), `metrics`, `learning_rate`, or `optimizer`, a dict
-            of an optimizer's arguments.
+        arguments: `loss` and `metrics`, both of the output of index `output`; `learning_rate`;
+            `optimizer`, a dict of an optimizer's arguments; `loss_weights`.
     """
     change: Change = {"kind": "compile", **arguments}
     return Remedy(text, compile_code(facts, arguments), change)
 
 
-def layer_code(layer: LayerFacts, config: Mapping[str, Any]) -> str:
-    """Return the constructor of a layer with other arguments."""
-    if layer.kind in names.ACTIVATION_LAYERS:
-        return f'keras.layers.Activation("{config["activation"]}")'
-    first: list[str] = []
-    rest = {name: value for name, value in config.items() if name not in ("units", "filters")}
-    if layer.kind in names.DENSE:
-        first = [str(config.get("units", layer.units))]
-        if "activation" not in rest and layer.activation not in ("", "linear"):
-            rest = {"activation": layer.activation, **rest}
-    elif layer.kind in (*names.CONVOLUTIONS, *names.RECURRENT):
-        first = [str(config.get("filters", config.get("units", layer.units))), "..."]
-    if first and rest.get("activation") == "linear":
-        del rest["activation"]
-    arguments = [*first, *(f"{name}={_literal(value)}" for name, value in rest.items())]
-    return f"keras.layers.{layer.kind}({', '.join(arguments)})"
+def fitted_with(facts: Facts, text: str, **arguments: Any) -> Remedy:
+    """Return the remedy of other arguments of `fit`."""
+    return Remedy(text, fit_code(facts, arguments), {"kind": "fit", **arguments})
 
 
-def optimizer_code(optimizer: OptimizerFacts | None, arguments: Mapping[str, Any]) -> str:
-    """Return the constructor of the optimizer with other arguments."""
-    if optimizer is None:
-        return '"adam"'
-    numbers: Change = {} if optimizer.scheduled else {"learning_rate": optimizer.learning_rate}
-    if optimizer.momentum and not optimizer.adaptive:
-        numbers["momentum"] = optimizer.momentum
-    numbers = {k: v for k, v in {**numbers, **arguments}.items() if not _is_nan(v)}
-    listed = ", ".join(f"{name}={_literal(value)}" for name, value in numbers.items())
-    package = "keras_trainkit" if optimizer.kind in _OURS else "keras"
-    return f"{package}.optimizers.{optimizer.kind}({listed})"
+def measured_rate(facts: Facts, otherwise: float = math.nan) -> Remedy:
+    """Return the remedy of a rate that need not be guessed.
 
-
-def compile_code(facts: Facts, arguments: Mapping[str, Any]) -> str:
-    """Return the call of `compile` with other arguments."""
-    numbers = dict(arguments.get("optimizer", {}))
-    if "learning_rate" in arguments:
-        numbers["learning_rate"] = arguments["learning_rate"]
-    losses = [_loss_code(output) for output in facts.outputs]
-    if "loss" in arguments:
-        losses[arguments.get("output", 0)] = _literal(arguments["loss"])
-    loss = losses[0] if len(losses) == 1 else f"[{', '.join(losses)}]"
-    parts = [optimizer_code(facts.optimizer, numbers), f"loss={loss}"]
-    metrics = arguments.get("metrics")
-    if metrics is None and len(facts.outputs) == 1 and facts.outputs[0].metrics:
-        metrics = [spelled(metric) for metric in facts.outputs[0].metrics]
-    if metrics:
-        parts.append(f"metrics={_literal(list(metrics))}")
-    return f"model.compile({', '.join(parts)})"
+    Args:
+        facts: `Facts`.
+        otherwise: float. The rate where the losses scatter too much to tell. Defaults to NaN: none.
+    """
+    size = facts.plan.batch_size
+    given = ", ".join(["model", "x", "y", *([f"batch_size={size}"] if size else [])])
+    rate = "found.suggestion"
+    if not math.isnan(otherwise):
+        rate = f"{rate} if {rate} > 0 else {literal(otherwise)}"
+    return Remedy(
+        "measure which learning rate fits",
+        "from keras_trainkit.callbacks import find_learning_rate\n"
+        f"found = find_learning_rate({given})\n"
+        f"model.optimizer.learning_rate = {rate}",
+    )
 
 
 def _layer_parts(output: OutputFacts, head: Head, facts: Facts) -> list[Remedy]:
@@ -166,7 +173,8 @@ def _layer_parts(output: OutputFacts, head: Head, facts: Facts) -> list[Remedy]:
     needs_activation = spelled(output.activation) != head.activation
     if not layers:
         needed = needs_units or needs_activation
-        code = f'keras.layers.Dense({head.units}, activation="{head.activation}")'
+        arguments = {"units": str(head.units), "activation": literal(head.activation)}
+        code = call("keras.layers.Dense", arguments)
         return [Remedy("the output", code)] if needed else []
     kernel, *activating = layers
     config: Change = {}
@@ -187,17 +195,21 @@ def _compile_part(output: OutputFacts, head: Head, facts: Facts) -> Remedy | Non
     """Return the remedy that gives an output the loss of a head, `None` where the loss fits."""
     loss = head_loss(output, head)
     arguments: Change = {}
-    needs_loss = loss != spelled(output.loss) or output.from_logits
-    if needs_loss and not output.own_loss:
+    if (loss != spelled(output.loss) or output.from_logits) and not output.own_loss:
         arguments["loss"] = loss
-        if len(facts.outputs) > 1:
-            arguments["output"] = facts.outputs.index(output)
-    if len(facts.outputs) == 1 and metrics_fit_not(output, head, bool(arguments)):
+    if metrics_fit_not(output, head, bool(arguments)):
         arguments["metrics"] = [head.metric]
-        arguments.setdefault("loss", loss)
-    if "loss" in arguments and output.own_loss:
-        del arguments["loss"]
-    return compiled_with(facts, "the loss", **arguments) if arguments else None
+    if not arguments:
+        return None
+    return compiled_with(facts, "the loss", **arguments, **place_of(output, facts))
+
+
+def place_of(output: OutputFacts, facts: Facts) -> Change:
+    """Return which of several outputs it is, as a change says it."""
+    if len(facts.outputs) == 1:
+        return {}
+    key = {"key": output.key} if output.key else {}
+    return {"output": facts.outputs.index(output), **key}
 
 
 def metrics_fit_not(output: OutputFacts, head: Head, changes_loss: bool) -> bool:
@@ -207,28 +219,5 @@ def metrics_fit_not(output: OutputFacts, head: Head, changes_loss: bool) -> bool
     return bool(accuracies) and (is_regression or (changes_loss and accuracies != ["accuracy"]))
 
 
-def _loss_code(output: OutputFacts) -> str:
-    """Return the loss as it is: by its name, as an object for logits, as the user's own."""
-    if output.own_loss or not output.loss:
-        return output.loss or "None"
-    name = spelled(output.loss)
-    if not output.from_logits:
-        return _literal(name)
-    return f"keras.losses.{''.join(part.title() for part in name.split('_'))}(from_logits=True)"
-
-
 def _called(activation: str) -> str:
     return "no activation" if activation == "linear" else activation
-
-
-def _literal(value: Any) -> str:
-    """Return a value as code, with the quotes that formatters choose."""
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)

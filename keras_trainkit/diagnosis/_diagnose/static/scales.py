@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
-from keras_trainkit.diagnosis._diagnose.static.data_code import for_all
+from keras_trainkit.diagnosis._diagnose.static.data_code import for_all, normalization
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.rates import effective_rate, way
@@ -18,6 +18,8 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 _PASSING = (*names.SHAPING, *names.DROPPING)
 # Pixels of 8 bits.
 _PIXELS = 255
+# So many columns a flat image has, and one that is not told by its range.
+_FEW_PIXELS, _MANY_PIXELS = 16, 100
 # Targets up to this many times larger than 1 count as scaled.
 _SCALED = 3
 
@@ -36,7 +38,7 @@ def raw_inputs(case: Case) -> Iterator[Finding]:
                 "inputs hardly count.",
                 where=x.name,
                 evidence=(beside(case, "largest value of the input", most, "tiny_scale"),),
-                remedies=(_normalization(case, x),),
+                remedies=(normalization(case, x),),
             )
 
 
@@ -103,14 +105,15 @@ def _raw(case: Case, x: ArrayFacts, largest: float) -> Finding:
         f"around 1: units saturate or die, and rates that fit are tiny.{blown}",
         where=x.name,
         evidence=(beside(case, "largest root mean square of a column", largest, "raw_scale"),),
-        remedies=_pixels(case, x) if _is_pixels(x) else (_normalization(case, x),),
+        remedies=_pixels(case, x) if _is_pixels(x) else (normalization(case, x),),
     )
 
 
 def _is_pixels(x: ArrayFacts) -> bool:
-    return (
-        x.whole and x.low >= 0 and 1 < x.high <= _PIXELS and (len(x.shape) > 2 or x.columns > 100)
-    )
+    """Say whether these are pixels; those of resized images are no whole numbers."""
+    is_exact = (x.low, x.high) == (0, _PIXELS)
+    is_image = len(x.shape) > 2 or x.columns > (_FEW_PIXELS if is_exact else _MANY_PIXELS)
+    return is_image and (is_exact or (x.whole and x.low >= 0 and 1 < x.high <= _PIXELS))
 
 
 def _pixels(case: Case, x: ArrayFacts) -> tuple[Remedy, ...]:
@@ -119,12 +122,6 @@ def _pixels(case: Case, x: ArrayFacts) -> tuple[Remedy, ...]:
         Remedy("scale the pixels, those of validation data too", code),
         Remedy("or scale in the network, as its first layer", "keras.layers.Rescaling(1 / 255)"),
     )
-
-
-def _normalization(case: Case, x: ArrayFacts) -> Remedy:
-    before = "normalization = keras.layers.Normalization()\nnormalization.adapt({a})"
-    code = for_all(case, x, "{a} = keras.ops.convert_to_numpy(normalization({a}))", before)
-    return Remedy("normalize each column, or put the same layer first in the network", code)
 
 
 def _beyond_reach(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterator[Finding]:
@@ -200,6 +197,7 @@ def _unnormalized(
 ) -> Finding:
     before = "y_mean, y_std = {a}.mean(axis=0), {a}.std(axis=0)"
     code = for_all(case, target, "{a} = ({a} - y_mean) / y_std", before)
+    code += "\n# predicted = model.predict(x) * y_std + y_mean"
     return Finding(
         "unnormalized_input",
         severity,
@@ -207,7 +205,5 @@ def _unnormalized(
         "unnormalized_target",
         where=target.name,
         evidence=(evidence,),
-        remedies=(
-            Remedy("scale the targets; predictions are `predicted * y_std + y_mean` then", code),
-        ),
+        remedies=(Remedy("scale the targets, and what is predicted back", code),),
     )

@@ -1,14 +1,12 @@
 """Rules over the way of the signal through the network before its first update."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.static import names
-from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers
 from keras_trainkit.diagnosis._diagnose.static.structure import head_of, hidden, is_plain_chain
-from keras_trainkit.diagnosis.facts import LayerFacts, SignalFacts
+from keras_trainkit.diagnosis.facts import SignalFacts
 from keras_trainkit.diagnosis.finding import Finding, Remedy
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
@@ -36,7 +34,7 @@ def dead_from_the_start(case: Case) -> Iterator[Finding]:
         f"{first.layer} are 0 for each of {_rows(case)} rows: no gradient passes them.",
         where=first.layer,
         evidence=(beside(case, "dead units before training", first.dead, "dead_at_first"),),
-        remedies=(_usual_weights(case, [first.layer], bias_initializer="zeros"), remedies.LEAKY),
+        remedies=(*remedies.redrawn(case), *remedies.leaky(case)),
     )
 
 
@@ -60,7 +58,7 @@ def saturated_from_the_start(case: Case) -> Iterator[Finding]:
             evidence=(
                 beside(case, "saturated outputs before training", share, "saturated_at_first"),
             ),
-            remedies=(_usual_weights(case, [first]), remedies.SCALE),
+            remedies=(*remedies.redrawn(case), *remedies.scaled_inputs(case)),
         )
 
 
@@ -81,7 +79,7 @@ def growing_signal(case: Case) -> Iterator[Finding]:
             "large_initial_weights",
             where=sizes[0].layer,
             evidence=(beside(case, "growth of the signal", most.size / begin, "grown_signal"),),
-            remedies=(_usual_weights(case, [s.layer for s in sizes]), remedies.NORMALIZE),
+            remedies=(*remedies.redrawn(case), remedies.NORMALIZE),
         )
     elif last.size < case.limits.faded_signal * begin:
         yield Finding(
@@ -93,7 +91,7 @@ def growing_signal(case: Case) -> Iterator[Finding]:
             evidence=(
                 beside(case, "what is left of the signal", last.size / begin, "faded_signal"),
             ),
-            remedies=(_usual_weights(case, [s.layer for s in sizes]), remedies.NORMALIZE),
+            remedies=(*remedies.redrawn(case), remedies.NORMALIZE),
         )
 
 
@@ -119,7 +117,7 @@ def lost_signal(case: Case) -> Iterator[Finding]:
             f"{trial.rows} rows. No gradient will reach the first layers.",
             where=bounded[0].path,
             evidence=evidence,
-            remedies=(remedies.RELU, remedies.NORMALIZE),
+            remedies=remedies.bent(case),
         )
     elif hidden(case.facts):
         yield Finding(
@@ -162,22 +160,3 @@ def _input_size(case: Case) -> float:
     if begins_anew:
         return 1.0
     return max(1.0, inputs[0].scales[2]) if len(inputs) == 1 else float("nan")
-
-
-def _usual_weights(case: Case, paths: Sequence[str], **config: str) -> Remedy:
-    """Return the remedy of weights that keep the size of a signal."""
-    layers = list(dict.fromkeys(kernel for path in paths for kernel in _kernel_of(case, path)))
-    has_relus = any(layer.activation in names.RELUS for layer in case.facts.layers)
-    return changed_layers(
-        layers,
-        "weights that keep the size of the signal",
-        kernel_initializer="he_normal" if has_relus else "glorot_uniform",
-        **config,
-    )
-
-
-def _kernel_of(case: Case, path: str) -> Sequence[LayerFacts]:
-    """Return the layer with a kernel that a path names, or else the last one before it."""
-    places = [i for i, layer in enumerate(case.facts.layers) if layer.path == path]
-    before = case.facts.layers[: places[0] + 1] if places else ()
-    return [layer for layer in before if layer.initializer][-1:]

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
+from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
-_APART = Remedy(
+_LOOK = Remedy(
     "let each layer work within the rows: `Reshape` and `Flatten` keep the first axis, which "
     "`keras.ops.reshape`, `transpose`, sums and softmaxes over axis 0 do not",
-    "x = keras.layers.Reshape(shape_without_the_batch_axis)(x)",
+    "for layer in model.layers:\n    print(layer.name, layer.output.shape)",
 )
 
 
@@ -26,7 +27,7 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
             "examples of the batch are mixed.",
             where="x",
             evidence=(Evidence("rows of the input", trial.rows),),
-            remedies=(_APART,),
+            remedies=_apart(case),
         )
     elif trial.leak > case.limits.leak:
         yield Finding(
@@ -36,8 +37,13 @@ def dependent_examples(case: Case) -> Iterator[Finding]:
             "before training and without batch normalization's part in it.",
             where="x",
             evidence=(beside(case, "change by another row", trial.leak, "leak"),),
-            remedies=(_APART,),
+            remedies=_apart(case),
         )
+
+
+def _apart(case: Case) -> tuple[Remedy, ...]:
+    text = "take out {layer}, which mixes the rows, or let it work within them"
+    return (*remedies.without(case, text), _LOOK)
 
 
 RULES: tuple[Rule, ...] = (dependent_examples,)

@@ -7,6 +7,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import tasks
 from keras_trainkit.diagnosis._diagnose.static.data_code import of_validation
+from keras_trainkit.diagnosis._diagnose.static.repairs import fitted_with
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -111,13 +112,7 @@ def batches_of_ordered_rows(case: Case) -> Iterator[Finding]:
                 "unshuffled_split",
                 where="shuffle",
                 evidence=(Evidence("classes in blocks", len(output.target.classes)),),
-                remedies=(
-                    Remedy(
-                        "let `fit` shuffle, as it does by itself",
-                        "model.fit(x, y, shuffle=True)",
-                        {"kind": "fit", "shuffle": True},
-                    ),
-                ),
+                remedies=(fitted_with(case.facts, "let `fit` shuffle", shuffle=True),),
             )
 
 

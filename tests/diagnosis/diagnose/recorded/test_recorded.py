@@ -62,7 +62,9 @@ def test_an_explosion_that_leaves_the_net_dead_is_named_where_it_begins():
     assert "dead since step 2" in line
     verdict, *_, remedy = text[text.index("Verdict: ") :].splitlines()
     assert verdict.startswith("Verdict: learning rate too high")
-    assert remedy == "    keras.optimizers.SGD(learning_rate=0.001)"
+    assert remedy == (
+        "    model.optimizer.learning_rate = found.suggestion if found.suggestion > 0 else 0.001"
+    )
 
 
 def images():

@@ -12,8 +12,10 @@ CHANCE, GOOD = {"accuracy": np.full(6, 0.5)}, {"accuracy": np.full(6, 0.98)}
 def test_steps_that_replace_the_weights_are_too_long():
     finding = found(rules.too_high, case(columns={"update_norm": 1.0}, **CHANCE))
     assert finding.severity == "error"
-    assert finding.remedies[0].code == "keras.optimizers.SGD(learning_rate=0.001)"
-    assert finding.remedies[0].change == {"kind": "compile", "learning_rate": 0.001}
+    measured, lower, _ = finding.remedies
+    assert measured.code.splitlines()[1] == "found = find_learning_rate(model, x, y, batch_size=32)"
+    assert lower.code.startswith("model.compile(keras.optimizers.SGD(learning_rate=0.001), loss=")
+    assert lower.change == {"kind": "compile", "learning_rate": 0.001}
 
 
 def test_weights_that_grow_tenfold_were_moved_too_far():
@@ -38,7 +40,7 @@ def test_long_steps_that_do_no_harm_are_not(given):
 def test_weights_that_stay_where_they_began_need_a_higher_rate():
     finding = found(rules.too_low, case(columns={"update_norm": 2e-6}, **CHANCE))
     assert finding.severity == "error"
-    assert finding.remedies[0].change == {"kind": "compile", "learning_rate": 1.0}
+    assert finding.remedies[1].change == {"kind": "compile", "learning_rate": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -307,4 +307,14 @@ def test_class_imbalance_is_worth_a_note():
     y = (np.arange(ROWS) % 20 == 0) * 1
     finding = one(bits(y))
     assert (finding.name, finding.severity) == ("class_imbalance", "info")
-    assert finding.remedies[0].code == "model.fit(x, y, class_weight={0: 0.526, 1: 10.0})"
+    assert finding.remedies[0].code == (
+        "model.fit(x, y, batch_size=20, epochs=50, class_weight={0: 0.526, 1: 10.0})"
+    )
+
+
+def test_pixels_of_resized_images_are_divided_too():
+    flat = np.interp(X, (X.min(), X.max()), (0, 255))
+    x = np.concatenate([flat, flat, flat], axis=1)
+    layers = (dense("d", 16, 24), dense("head", 1, 16, "sigmoid"))
+    assert one(bits(x=x, layers=layers)).remedies[0].code == "x = x / 255"
+    assert "Normalization" in one(bits(x=x - 1, layers=layers)).remedies[0].code

@@ -152,7 +152,7 @@ FAULTS = {
         (
             "bounded_output_for_unbounded_target",
             "error",
-            'keras.layers.Dense(1, activation="linear")',
+            "keras.layers.Dense(1)",
         ),
     ),
     "squared error of classes": (
@@ -291,7 +291,7 @@ def test_of_several_outputs_the_loss_of_one_is_changed():
     facts = Facts(
         layers=(*mlp(1, "sigmoid"), dense("other", 5, 16, "softmax")),
         outputs=(first, type(second)(**{**vars(second), "layer": "other"})),
-        optimizer=OptimizerFacts("NAG", 0.01, momentum=0.9),
+        optimizer=OptimizerFacts("NAG", 0.01, momentum=0.9, place="keras_trainkit.optimizers.NAG"),
         inputs=(array("x", X),),
     )
     remedy = one(facts).remedies[0]
