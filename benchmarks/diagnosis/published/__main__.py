@@ -47,6 +47,7 @@ def threads(chosen: Programs) -> None:
 
 def counterfactual(chosen: Programs, seed: int) -> bool:
     """Print a line for each and return whether all behave."""
+    print(f"{'':95} {'as given':17} {'mended':17}  goal seconds")
     good = sum([check(each.case, [seed]) for each in chosen])
     print(f"{good} of {len(chosen)} programs fail as given and train when mended")
     return good == len(chosen)
