@@ -53,7 +53,7 @@ def shades(seed: int, rows: int = 700, size: int = 16) -> Split:
     return split(images.clip(0, 1), y, seed)
 
 
-def exclusive_or(seed: int, rows: int = 1500) -> Split:
+def exclusive_or(seed: int, rows: int = 800) -> Split:
     """Return pairs of 0 and 1, over and over, and whether they differ."""
     x = np.random.default_rng(seed).integers(2, size=(rows, 2))
     return split(x.astype("float32"), x[:, 0] ^ x[:, 1], seed)
