@@ -239,6 +239,8 @@ class TrialFacts:
         spread: float. How far the outputs of the rows differ, in parts of the largest output; 0 if
             all rows have the same, NaN if an output is not finite.
         signals: `SignalFacts` of the layers, in the order of their calls.
+        broadcasts: bool. Whether a loss class of the user's compares each row with all rows, since
+            targets have another shape than outputs; `None` where that is not known.
     """
 
     rows: int
@@ -248,6 +250,7 @@ class TrialFacts:
     high: float = math.nan
     spread: float = math.nan
     signals: tuple[SignalFacts, ...] = ()
+    broadcasts: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_trainkit._backend import isolated_pass
-from keras_trainkit._keras_internals import process_state_kept
+from keras_trainkit._keras_internals import compiled_with, process_state_kept
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._preflight.copies import built_copy
 from keras_trainkit.diagnosis._preflight.gather import facts_of, looked_at
@@ -15,7 +15,7 @@ from keras_trainkit.diagnosis._preflight.sources import Data
 from keras_trainkit.diagnosis._preflight.trials import tried
 from keras_trainkit.diagnosis.diagnose import STATIC, examined
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
-from keras_trainkit.diagnosis.facts import ArrayFacts, Facts
+from keras_trainkit.diagnosis.facts import ArrayFacts, Facts, TrialFacts
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
 
@@ -68,9 +68,15 @@ def preflight(
     with isolated_pass(), process_state_kept():
         data = looked_at(arguments, draws=True)
         built = built_copy(model, data[0].x)
-        facts = replace(facts_of(model, arguments, data, built), trial=tried(built, data[0].x))
+        facts = replace(
+            facts_of(model, arguments, data, built), trial=_trial(model, built, data[0])
+        )
     found = examined(Case(facts, thresholds or Thresholds()), STATIC)
     return replace(found, notes=(*found.notes, *_notes(facts, data)))
+
+
+def _trial(model: keras.Model, built: keras.Model, data: Data) -> TrialFacts | None:
+    return tried(built, data.x, targets=data.y, loss=compiled_with(model).get("loss"))
 
 
 def _notes(facts: Facts, data: tuple[Data, Data]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import keras
 
 from keras_trainkit._backend import isolated_pass
 from keras_trainkit._fit import running_fit
-from keras_trainkit._keras_internals import layers_of, process_state_kept
+from keras_trainkit._keras_internals import compiled_with, layers_of, process_state_kept
 from keras_trainkit.callbacks._gradient_monitor.record import Record
 from keras_trainkit.callbacks._gradient_monitor.session import Values, in_one_line
 from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row
@@ -75,7 +75,9 @@ class Looks:
         if not record.has_begun and record.facts is not None and record.facts.trial is None:
             with _harmless():
                 built = copy or built_copy(model, inputs)
-                record.facts = replace(record.facts, trial=tried(built, inputs, values))
+                loss = compiled_with(model).get("loss")
+                trial = tried(built, inputs, values, targets, loss)
+                record.facts = replace(record.facts, trial=trial)
 
     def end_epoch(self, model: keras.Model, record: Record) -> list[tuple[str, str, Row]]:
         """Keep what the layers and the network put out; return the layers' rows."""

@@ -12,20 +12,25 @@ from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
 from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row, Values
 from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
+from keras_trainkit.diagnosis._preflight.broadcasts import broadcasts
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis.facts import SignalFacts, TrialFacts
 
 ROWS = 8
 
 
-def tried(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts | None:
+def tried(
+    model: keras.Model, inputs: Any, values: Values = (), targets: Any = None, loss: Any = None
+) -> TrialFacts | None:
     """Return the trial of a model, `None` where none can be made, whatever its code raises."""
     if inputs is None or not model.built:
         return None
-    return if_known(lambda: trial_of(model, inputs, values), None)
+    return if_known(lambda: trial_of(model, inputs, values, targets, loss), None)
 
 
-def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts | None:
+def trial_of(
+    model: keras.Model, inputs: Any, values: Values = (), targets: Any = None, loss: Any = None
+) -> TrialFacts | None:
     """Return what a built model makes of the first rows of its inputs, in inference mode.
 
     Whether rows are independent is seen by giving one of them the input of another: the outputs
@@ -35,6 +40,8 @@ def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts
         model: built `keras.Model`. It is left as it is.
         inputs: arrays or tensors, nested as the model takes them, of at least 2 rows.
         values: pairs of a variable and its value, as of `untouched`. Defaults to `()`.
+        targets: those of the inputs. Defaults to `None`: not known.
+        loss: what the model is compiled with. Defaults to `None`.
 
     Returns:
         `TrialFacts`, `None` for outputs that cannot be read, or if all rows are the same.
@@ -61,6 +68,7 @@ def trial_of(model: keras.Model, inputs: Any, values: Values = ()) -> TrialFacts
             high=_largest(output.max() for output in outputs),
             spread=_largest(map(_spread, outputs)),
             signals=tuple(SignalFacts(path, *_signal(row)) for path, _, row in measured),
+            broadcasts=if_known(lambda: broadcasts(loss, probe.outputs, targets), None),
         )
 
 

@@ -36,6 +36,9 @@ def coding(case: Case) -> Iterator[Finding]:
 
 def broadcast(case: Case) -> Iterator[Finding]:
     """A loss class of one's own that gets (N,) beside (N, 1)."""
+    trial = case.facts.trial
+    if trial is not None and trial.broadcasts is False:
+        return
     for output in case.facts.outputs:
         target = output.target
         # Keras wraps functions, and brings what they get to the same shape.
@@ -124,7 +127,7 @@ def _broadcast(case: Case, output: OutputFacts, target: ArrayFacts) -> Finding:
     code = for_all(case, target, f"{{a}} = {{a}}[..., {index}]")
     return Finding(
         "bad_data",
-        "warning",
+        "error" if case.facts.trial and case.facts.trial.broadcasts else "warning",
         f"The targets have the shape {_shown(target.shape[1:])} and the output "
         f"{_shown(output.shape)}. Where {output.loss} subtracts one from the other, each row is "
         "compared with all rows of the batch.",

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_trainkit.diagnosis import Facts, Thresholds, TrialFacts
+from keras_trainkit.callbacks import GradientMonitor
+from keras_trainkit.diagnosis import Facts, Thresholds, TrialFacts, preflight
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static import trials
 from keras_trainkit.diagnosis._preflight.trials import trial_of
@@ -77,6 +78,38 @@ def test_the_size_of_each_layers_output_is_heard_in_order():
     for i in range(3):
         np.testing.assert_allclose(sizes[f"double_{i}"], size * 2 ** (i + 1), rtol=1e-5)
     assert not np.isfinite(sizes["beyond"])
+
+
+class Subtracting(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return ops.square(y_true - y_pred)
+
+
+class Shaping(Subtracting):
+    def call(self, y_true, y_pred):
+        return super().call(ops.reshape(y_true, ops.shape(y_pred)), y_pred)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "expected"),
+    [
+        (Subtracting(), (20,), True),
+        (Shaping(), (20,), False),
+        (Subtracting(), (20, 1), None),
+        (keras.losses.MeanSquaredError(), (20,), None),
+        ("mse", (20,), None),
+    ],
+)
+def test_a_loss_that_compares_each_row_with_all_is_seen(loss, shape, expected):
+    model = keras.Sequential([keras.Input((6, 4)), layers.Flatten(), layers.Dense(1)])
+    y = np.arange(20, dtype="float32").reshape(shape)
+    assert trial_of(model, X, targets=y, loss=loss).broadcasts is expected
+    model.compile("adam", loss)
+    named = [f.name for f in preflight(model, X, y, epochs=100)]
+    assert ("label_shape_broadcast" in named) is bool(expected)
+    monitor = GradientMonitor()
+    model.fit(X, y, verbose=0, callbacks=[monitor])
+    assert monitor.history.facts.trial.broadcasts is expected
 
 
 @pytest.mark.parametrize("size", [np.inf, np.nan])
