@@ -1,12 +1,16 @@
 """All guides."""
 
-from benchmarks.diagnosis.guides import images, series, several, tables, text
+from benchmarks.diagnosis.guides import (
+    dense_outputs,
+    first_steps,
+    images,
+    series,
+    several,
+    tables,
+    text,
+    transfer,
+)
 from benchmarks.diagnosis.guides.guide import Guide
 
-GUIDES: tuple[Guide, ...] = (
-    *images.GUIDES,
-    *text.GUIDES,
-    *series.GUIDES,
-    *tables.GUIDES,
-    *several.GUIDES,
-)
+KINDS = (first_steps, images, transfer, text, dense_outputs, series, tables, several)
+GUIDES: tuple[Guide, ...] = tuple(guide for kind in KINDS for guide in kind.GUIDES)
