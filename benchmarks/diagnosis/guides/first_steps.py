@@ -96,6 +96,28 @@ def _images() -> np.ndarray:
     return datasets.digits(0, flat=False).x
 
 
+def _encoder() -> keras.Model:
+    image = keras.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, activation="relu", strides=2, padding="same")(image)
+    x = layers.Conv2D(32, 3, activation="relu", padding="same")(x)
+    x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
+    mean = layers.Dense(models.LATENT, name="z_mean")(x)
+    log_deviation = layers.Dense(models.LATENT, name="z_log_deviation")(x)
+    deviation = keras.ops.exp(log_deviation)
+    z = models.Sampling()([mean, deviation])
+    return keras.Model(image, [mean, log_deviation, deviation, z])
+
+
+def _decoder() -> keras.Model:
+    drawn = keras.Input((models.LATENT,))
+    x = layers.Dense(4 * 4 * 32, activation="relu")(drawn)
+    x = layers.Reshape((4, 4, 32))(x)
+    x = layers.Conv2DTranspose(32, 3, activation="relu", strides=2, padding="same")(x)
+    x = layers.Conv2DTranspose(16, 3, activation="relu", padding="same")(x)
+    outputs = layers.Conv2DTranspose(1, 3, activation="sigmoid", padding="same")(x)
+    return keras.Model(drawn, outputs)
+
+
 def _vae() -> Training:
     """Return "Variational autoencoder"."""
     images = _images()
@@ -104,7 +126,9 @@ def _vae() -> Training:
         shown = np.asarray(model.decoder.predict(model.encoder.predict(images, verbose=0)[0]))
         return float(1 - np.mean((shown - images) ** 2) / np.var(images - images.mean(0)))
 
-    return Training(models.vae(), {"x": images, "epochs": 30, "batch_size": 64}, score)
+    model = models.VAE(_encoder(), _decoder())
+    model.compile(optimizer=keras.optimizers.Adam())
+    return Training(model, {"x": images, "epochs": 60, "batch_size": 32}, score)
 
 
 def _wgan() -> Training:
