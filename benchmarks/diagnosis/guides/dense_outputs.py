@@ -29,7 +29,10 @@ def _normalized(layer: layers.Layer, x: Any) -> Any:
 
 
 def _u_net() -> Training:
-    """Return "Image segmentation with a U-Net-like architecture": raw pixels, as there."""
+    """Return "Image segmentation with a U-Net-like architecture": raw pixels, as there.
+
+    The pixels stand in a row at the end: on PyTorch, Keras 3.15 cannot train images of labels.
+    """
     x_all, y_all = _shapes()
     image = keras.Input((32, 32, 3))
     x = layers.Conv2D(16, 3, strides=2, padding="same")(image)
@@ -46,10 +49,12 @@ def _u_net() -> Training:
         x = layers.UpSampling2D(2)(x)
         residual = layers.Conv2D(filters, 1, padding="same")(layers.UpSampling2D(2)(previous))
         previous = x = layers.add([x, residual])
-    model = keras.Model(image, layers.Conv2D(3, 3, activation="softmax", padding="same")(x))
+    x = layers.Conv2D(3, 3, activation="softmax", padding="same")(x)
+    model = keras.Model(image, layers.Reshape((-1, 3))(x))
     model.compile(optimizer=keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy")
-    fit = {"x": x_all[:320], "y": y_all[:320, ..., None], "epochs": 15, "batch_size": 8}
-    fit["validation_data"] = (x_all[320:], y_all[320:, ..., None])
+    y_all = y_all.reshape(len(y_all), -1)
+    fit = {"x": x_all[:320], "y": y_all[:320], "epochs": 15, "batch_size": 8}
+    fit["validation_data"] = (x_all[320:], y_all[320:])
     return Training(model, fit, accuracy(x_all[320:], y_all[320:]))
 
 

@@ -177,7 +177,7 @@ def _siamese() -> Training:
     model.compile(loss=contrastive, optimizer="RMSprop", metrics=["accuracy"])
     x_train, y_train = _pairs(data.x, data.y, 0)
     x_test, y_test = _pairs(data.x_test, data.y_test, 1)
-    fit = {"x": x_train, "y": y_train, "batch_size": 16, "epochs": 6}
+    fit = {"x": x_train, "y": y_train, "batch_size": 16, "epochs": 20}
     fit["validation_data"] = (x_test, y_test)
     return Training(model, fit, accuracy(x_test, y_test))
 
