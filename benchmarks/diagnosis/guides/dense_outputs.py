@@ -85,7 +85,7 @@ def _addition() -> Training:
     )
     model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     cut = 9 * len(x) // 10
-    fit = {"x": x[:cut], "y": y[:cut], "batch_size": 32, "epochs": 30}
+    fit = {"x": x[:cut], "y": y[:cut], "batch_size": 32, "epochs": 40}
     fit["validation_data"] = (x[cut:], y[cut:])
     return Training(model, fit, accuracy(x[cut:], y[cut:].argmax(-1)))
 

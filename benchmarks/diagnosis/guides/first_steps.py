@@ -128,7 +128,7 @@ def _vae() -> Training:
 
     model = models.VAE(_encoder(), _decoder())
     model.compile(optimizer=keras.optimizers.Adam())
-    return Training(model, {"x": images, "epochs": 60, "batch_size": 32}, score)
+    return Training(model, {"x": images, "epochs": 40, "batch_size": 32}, score)
 
 
 def _wgan() -> Training:

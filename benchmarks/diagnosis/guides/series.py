@@ -68,7 +68,7 @@ def _transformer() -> Training:
         metrics=["sparse_categorical_accuracy"],
     )
     watched = [callbacks.EarlyStopping(patience=10, restore_best_weights=True)]
-    fit = {"batch_size": 32, "epochs": 60, "callbacks": watched, "validation_split": 0.2}
+    fit = {"batch_size": 32, "epochs": 25, "callbacks": watched, "validation_split": 0.2}
     return _fitted(model, data, **fit)
 
 
