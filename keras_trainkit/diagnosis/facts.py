@@ -85,6 +85,7 @@ class LayerFacts:
             those without a default in front; empty if it is not known.
         reached: string. The code that reaches it from `model`, `""` if it is not known.
         place: string. How a script calls its class: `"keras.layers.Dense"`, `""` if not known.
+        learned: bool. Whether its offsets show that it was trained before.
     """
 
     path: str
@@ -104,6 +105,7 @@ class LayerFacts:
     arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
     reached: str = ""
     place: str = ""
+    learned: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ class PlanFacts:
         shuffle: bool.
         split: float. `validation_split`; 0 for none.
         sampled: bool. Whether the data was looked at in a sample, not in full.
+        weighted: bool. Whether the rows or classes were given weights, which scale the loss.
     """
 
     rows: int | None = None
@@ -200,6 +203,7 @@ class PlanFacts:
     shuffle: bool = True
     split: float = 0.0
     sampled: bool = False
+    weighted: bool = False
 
     @property
     def updates(self) -> int | None:
@@ -323,8 +327,8 @@ def _optional(kind: type, facts: Mapping[str, Any] | None) -> Any:
 
 def _of(kind: type, facts: Mapping[str, Any]) -> Any:
     """Return an object of what a file holds; older files lack what has a default since."""
-    known = {each.name: each.default is MISSING for each in fields(kind)}
-    needed = {name for name, is_needed in known.items() if is_needed}
-    if not needed <= set(facts) <= set(known):
+    known = {each.name for each in fields(kind)}
+    needed = {f.name for f in fields(kind) if f.default is f.default_factory is MISSING}
+    if not needed <= set(facts) <= known:
         raise ValueError(f"the facts of {kind.__name__} are {sorted(facts)!s:.200}")
     return kind(**facts)

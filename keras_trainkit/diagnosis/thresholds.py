@@ -56,7 +56,7 @@ class Thresholds:
         majority_share: float > 0. The share of the largest class. Defaults to `0.9`.
         short_way: float > 0. How far an adaptive optimizer can move a weight, learning rate times
             updates, beside the size that weights of the widest layer begin with. Defaults to
-            `0.5`.
+            `0.3`.
         short_descent: float > 0. Learning rate times updates of gradient descent, divided by
             1 - momentum. Defaults to `0.5`.
         lowest_rate: float > 0. The lowest usual learning rate of Adam; that of gradient descent is
@@ -137,7 +137,7 @@ class Thresholds:
     unseen_share: float = _limit(0.05, _MEASURED)
     rows_in_order: float = _limit(20, _MEASURED)
     majority_share: float = _limit(0.9, _MEASURED)
-    short_way: float = _limit(0.5, _MEASURED)
+    short_way: float = _limit(0.3, _MEASURED)
     short_descent: float = _limit(0.5, _MEASURED)
     lowest_rate: float = _limit(1e-4, _MEASURED)
     first_step: float = _limit(0.5, _MEASURED)

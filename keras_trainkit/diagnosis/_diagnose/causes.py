@@ -29,7 +29,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "large_initial_weights": (*_BLOWN, *_RATE, *_HEAD),
     "learning_rate_too_high": (*_BLOWN, *_FLAT, "imbalanced_updates", "vanishing_gradient"),
     "exploding_gradient": (*_BLOWN, *_FLAT, "vanishing_gradient"),
-    "dead_units": ("vanishing_gradient", "frozen_layer", *_FLAT),
+    "dead_units": ("vanishing_gradient", "frozen_layer", "imbalanced_updates", *_FLAT),
     "saturated_units": ("vanishing_gradient", *_FLAT),
     "frozen_layer": _FLAT,
     "vanishing_gradient": ("imbalanced_updates", *_FLAT),

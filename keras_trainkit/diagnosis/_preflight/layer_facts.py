@@ -80,6 +80,7 @@ def _of_layer(layer: Any, path: str, shape: Shape) -> LayerFacts:
         parameters=if_known(lambda: layer.count_params() if layer.built else 0, 0),
         trainable=bool(getattr(layer, "trainable", True)),
         **_of_kernel(_holder_of_kernel(layer)),
+        learned=if_known(lambda: _has_learned(layer), False),
         rate=_number(layer, "rate" if "Dropout" in type(layer).__name__ else ""),
         momentum=_number(layer, "momentum" if "Normalization" in type(layer).__name__ else ""),
         arguments=if_known(lambda: arguments_of(layer), {}),
@@ -116,6 +117,15 @@ def _of_kernel(layer: Any) -> dict[str, Any]:
         "l1": if_known(lambda: float(getattr(regularizer, "l1", 0.0)), 0.0),
         "l2": if_known(lambda: float(getattr(regularizer, "l2", 0.0)), 0.0),
     }
+
+
+def _has_learned(layer: Any) -> bool:
+    """Say whether offsets that begin as zeros are others: the weights were trained before."""
+    zeros = getattr(layer, "bias_initializer", None) or getattr(layer, "beta_initializer", None)
+    offsets = [getattr(layer, name, None) for name in ("bias", "beta")]
+    known = [offset for offset in offsets if offset is not None]
+    is_zero = isinstance(zeros, keras.initializers.Zeros)
+    return is_zero and any(bool(keras.ops.convert_to_numpy(offset).any()) for offset in known)
 
 
 def _fan_in(layer: Any, shape: tuple[int, ...]) -> int:

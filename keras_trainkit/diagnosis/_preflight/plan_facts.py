@@ -9,6 +9,7 @@ from keras_trainkit.diagnosis.facts import PlanFacts
 
 # What `fit` takes where it is not told.
 _BATCH_SIZE = 32
+_WEIGHTS = ("class_weight", "sample_weight")
 
 
 def plan_facts(arguments: Mapping[str, Any], data: Data, is_sampled: bool) -> PlanFacts:
@@ -32,6 +33,7 @@ def plan_facts(arguments: Mapping[str, Any], data: Data, is_sampled: bool) -> Pl
         shuffle=bool(shuffle),
         split=float(arguments.get("validation_split") or 0.0),
         sampled=is_sampled,
+        weighted=any(arguments.get(name) is not None for name in _WEIGHTS),
     )
 
 

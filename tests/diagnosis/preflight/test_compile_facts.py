@@ -112,6 +112,14 @@ def test_crossentropy_is_the_one_that_keras_takes(units, target, loss):
         model.fit(X, target, verbose=0)
 
 
+@pytest.mark.parametrize("given", [0.0, [0.0], {"output": 0.0}])
+def test_the_weight_of_a_loss_in_all_forms(given):
+    head = layers.Dense(1, name="output")
+    model = compiled(lambda: keras.Sequential([keras.Input((8,)), head]), loss_weights=given)
+    assert outputs_of(model)[0].weight == 0.0
+    assert outputs_of(compiled())[0].weight == 1.0
+
+
 def test_metrics_of_all_forms():
     metrics = ["acc", "mse", keras.metrics.AUC(), own_loss]
     (found,) = outputs_of(compiled(metrics=metrics, weighted_metrics=["mae"]))

@@ -231,3 +231,14 @@ def test_arguments_and_the_way_to_a_layer():
     assert first.reached == 'model.get_layer("inner").get_layer("first")'
     assert (last.place, last.reached) == ("keras.layers.Dense", 'model.get_layer("last")')
     assert last.arguments["kernel_regularizer"] == "keras.regularizers.L1()"
+
+
+def test_weights_that_were_trained_before_show_by_their_offsets():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.BatchNormalization()])
+    assert [facts.learned for facts in facts_of(model, {}).layers] == [False, False]
+    model.layers[0].bias.assign([0.0, 0.1, 0.0, 0.0])
+    assert [facts.learned for facts in facts_of(model, {}).layers] == [True, False]
+    model.layers[1].beta.assign([0.0, 0.1, 0.0, 0.0])
+    assert [facts.learned for facts in facts_of(model, {}).layers] == [True, True]
+    odd = keras.Sequential([keras.Input((3,)), layers.Dense(4, bias_initializer="ones")])
+    assert not facts_of(odd, {}).layers[0].learned

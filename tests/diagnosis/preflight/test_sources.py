@@ -20,6 +20,14 @@ def plan(x, y=None, **arguments):
     return facts(x, y, **arguments).plan
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, False), ({"class_weight": {0: 1.0}}, True), ({"sample_weight": np.ones(len(Y))}, True)],
+)
+def test_plan_says_whether_weights_scale_the_loss(given, expected):
+    assert plan(X, Y, **given).weighted is expected
+
+
 def test_plan_of_arrays():
     found = plan(X, Y, epochs=5)
     assert (found.rows, found.batch_size, found.steps, found.updates) == (12, 32, 1, 5)

@@ -34,7 +34,9 @@ def overfitting(case: Case) -> Iterator[Finding]:
     rises = rise >= case.limits.overfitted and went_on
     if not wide and not rises:
         return
+    # Weights scale the loss on training data alone.
     unknown = math.isnan(gap) and rise >= case.limits.overfitted**2
+    unknown = unknown and not case.facts.plan.weighted
     evidence = [beside(case, "validation loss / its lowest", rise, "overfitted")]
     if not math.isnan(gap):
         evidence.append(beside(case, "skill on training data above validation", gap, "skill_gap"))

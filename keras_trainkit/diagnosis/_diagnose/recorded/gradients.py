@@ -9,7 +9,12 @@ from keras_trainkit.diagnosis._course import DEAD_STEPS, JUMP, Course
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.recorded.works import learns, log, severity
+from keras_trainkit.diagnosis._diagnose.recorded.works import (
+    best_skill,
+    learns,
+    log,
+    severity,
+)
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer
 from keras_trainkit.diagnosis._diagnose.static.structure import layer_named, listed
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
@@ -142,7 +147,7 @@ def _without_steps(
     paths = [course.layers[i] for i in layers]
     yield Finding(
         "frozen_layer",
-        "error" if severity(case) == "error" else "warning",
+        severity(case) if math.isnan(best_skill(case)) or not learns(case) else "warning",
         f"{why} {listed(paths)}.",
         where=paths[0],
         when=f"steps 0-{int(course.history.steps[-1])}",

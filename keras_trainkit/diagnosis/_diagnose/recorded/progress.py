@@ -46,7 +46,8 @@ def no_learning(case: Case) -> Iterator[Finding]:
     text = "The loss stays where it was: nothing is learned."
     if not math.isnan(known):
         evidence.append(beside(case, "skill", known, "no_skill"))
-        text = "After all epochs the network is no better than a constant answer."
+        done = "all" if is_finished(case) else loss.size
+        text = f"After {done} epochs the network is no better than a constant answer."
     yield Finding(
         "no_learning",
         "error",

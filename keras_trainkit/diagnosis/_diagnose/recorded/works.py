@@ -180,6 +180,8 @@ def _logged(case: Case, output: OutputFacts, prefix: str, name: str) -> np.ndarr
 
 
 def _loss(case: Case, output: OutputFacts, prefix: str) -> np.ndarray:
+    if case.facts.plan.weighted and not prefix:
+        return np.empty(0)  # Scaled by the weights, it says nothing of the skill.
     if len(case.facts.outputs) == 1:
         return log(case, f"{prefix}loss")
     return log(case, f"{prefix}{output.layer.rpartition('/')[2]}_loss")

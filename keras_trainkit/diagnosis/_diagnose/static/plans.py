@@ -43,7 +43,8 @@ def short_way(case: Case) -> Iterator[Finding]:
     if optimizer.learning_rate == 0:
         yield _low(case, optimizer, "the rate is 0", (Evidence("learning rate", 0),))
         return
-    if is_partly_frozen(case.facts) or parameters(case.facts) > _LARGE:
+    learned = any(layer.learned for layer in case.facts.layers)
+    if learned or is_partly_frozen(case.facts) or parameters(case.facts) > _LARGE:
         return
     usual = 10 * lowest_usual(case, optimizer)
     moved, limit = _moved(case, optimizer)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis import Activations
+from keras_trainkit.diagnosis import Activations, Facts
 from keras_trainkit.diagnosis._diagnose.recorded import activations as rules
 from tests.diagnosis.trainings import STEPS, case, found
 
@@ -29,6 +29,13 @@ def probe(kind, column, values):
 def test_dead_units_count_by_what_is_learned(dead, logs, expected):
     finding = found(rules.dead_units, case(activations=probe("relu", 3, dead), **logs))
     assert (finding.severity, finding.where) == expected
+
+
+@pytest.mark.parametrize(("dead", "expected"), [(0.7, "info"), (1.0, "warning")])
+def test_some_dead_units_are_an_info_where_only_a_falling_loss_is_known(dead, expected):
+    probed = probe("relu", 3, [0.1, dead, 0.1])
+    given = case(Facts(), loss=np.linspace(1.0, 0.7, 6), activations=probed)
+    assert found(rules.dead_units, given).severity == expected
 
 
 def test_few_dead_units_are_none():

@@ -22,6 +22,14 @@ def test_training_data_learned_by_heart_is_found():
     assert unknown.severity == "info"
 
 
+def test_a_loss_that_weights_scale_is_not_compared_with_that_of_validation():
+    facts = classifier()
+    weighted = dataclasses.replace(facts, plan=dataclasses.replace(facts.plan, weighted=True))
+    logs = {"loss": 1e-6 * FALLING, "val_loss": RISING}
+    assert found(rules.overfitting, case(facts, **logs)).severity == "warning"
+    assert found(rules.overfitting, case(weighted, **logs)).severity == "info"
+
+
 @pytest.mark.parametrize(
     ("loss", "val_loss", "logs"),
     [

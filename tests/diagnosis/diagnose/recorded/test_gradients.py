@@ -86,6 +86,13 @@ def test_a_layer_that_no_gradient_reaches_is_frozen():
     assert finding.text.startswith("No gradient ever reaches")
 
 
+def test_layers_without_a_gradient_are_one_finding():
+    table, moves = np.ones((STEPS, 6)), np.ones((STEPS, 6))
+    table[:, :4], moves[:, :4] = 0.0, 0.0
+    finding = found(rules.frozen_layer, case(columns={"norm": table, "update_norm": moves}))
+    assert "model/dense_0 and model/dense_1" in finding.text
+
+
 def test_a_layer_that_never_moves_is_frozen_and_one_below_dead_units_is_not():
     moves = np.full((STEPS, 6), 0.002)
     moves[:, 0:2] = 0.0

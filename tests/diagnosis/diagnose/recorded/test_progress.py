@@ -106,3 +106,26 @@ def test_updates_are_counted_from_the_plan_where_it_is_known():
         classifier(), plan=dataclasses.replace(classifier().plan, steps=None)
     )
     assert rules.updates(case(unplanned)) == 60
+
+
+def narrow(units=1):
+    facts = classifier()
+    layers = [dataclasses.replace(layer, fan_in=8, units=8) for layer in facts.layers]
+    layers[1] = dataclasses.replace(layers[1], units=units)
+    return dataclasses.replace(facts, layers=tuple(layers))
+
+
+def test_a_bottleneck_underfits_rather_than_learns_nothing():
+    resting = {"loss": [0.7, 0.69, 0.69, 0.69, 0.69, 0.69], "accuracy": np.full(6, 0.51)}
+    finding = found(rules.underfitting, case(narrow(), **resting))
+    assert (finding.where, "through 1 unit." in finding.text) == ("model/dense_1", True)
+    assert not found(rules.no_learning, case(narrow(), **resting))
+    assert not found(rules.underfitting, case(narrow(8), **resting))
+    assert found(rules.no_learning, case(narrow(8), **resting))
+
+
+def test_a_loss_that_falls_evenly_to_the_end_has_not_arrived():
+    even = {"loss": np.linspace(1.0, 0.9, 12), "accuracy": np.linspace(0.5, 0.6, 12)}
+    assert found(rules.slow_convergence, case(**even)).severity == "warning"
+    resting = {"loss": [1.0, *np.linspace(0.9, 0.89, 11)], "accuracy": even["accuracy"]}
+    assert not found(rules.slow_convergence, case(**resting))

@@ -300,3 +300,9 @@ def test_of_several_outputs_the_loss_of_one_is_changed():
         "model.compile(keras_trainkit.optimizers.NAG(learning_rate=0.01, momentum=0.9), "
         f'loss=["{BINARY}", "{SPARSE}"])'
     )
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, ["loss_always_zero"]), (0.5, [])])
+def test_a_loss_of_no_weight_teaches_nothing(weight, expected):
+    found = diagnosed(training("sigmoid", "binary_crossentropy", BITS, weight=weight))
+    assert [finding.name for finding in found] == expected
