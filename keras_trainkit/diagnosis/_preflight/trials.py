@@ -50,7 +50,7 @@ def trial_of(
     other = _differs_from_first(tree.flatten(rows))
     if other is None:
         return None
-    count = len(tree.flatten(rows)[0])
+    count, values = len(tree.flatten(rows)[0]), list(values)
     probe = ActivationProbe(model, rows)
     measured = probe.measure(values)
     outputs = _readable(probe.outputs)

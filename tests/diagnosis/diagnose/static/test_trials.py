@@ -85,6 +85,11 @@ class Subtracting(keras.losses.Loss):
         return ops.square(y_true - y_pred)
 
 
+class Averaging(Subtracting):
+    def call(self, y_true, y_pred):
+        return ops.mean(super().call(y_true, y_pred), axis=-1)
+
+
 class Shaping(Subtracting):
     def call(self, y_true, y_pred):
         return super().call(ops.reshape(y_true, ops.shape(y_pred)), y_pred)
@@ -94,6 +99,7 @@ class Shaping(Subtracting):
     ("loss", "shape", "expected"),
     [
         (Subtracting(), (20,), True),
+        (Averaging(), (20,), True),
         (Shaping(), (20,), False),
         (Subtracting(), (20, 1), None),
         (keras.losses.MeanSquaredError(), (20,), None),
@@ -102,7 +108,7 @@ class Shaping(Subtracting):
 )
 def test_a_loss_that_compares_each_row_with_all_is_seen(loss, shape, expected):
     model = keras.Sequential([keras.Input((6, 4)), layers.Flatten(), layers.Dense(1)])
-    y = np.arange(20, dtype="float32").reshape(shape)
+    y = 1e3 + np.arange(20, dtype="float32").reshape(shape)
     assert trial_of(model, X, targets=y, loss=loss).broadcasts is expected
     model.compile("adam", loss)
     named = [f.name for f in preflight(model, X, y, epochs=100)]
