@@ -6,11 +6,13 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     generalization,
     gradients,
     progress,
+    still,
     update_sizes,
 )
 
 RULES: tuple[Rule, ...] = (
     *gradients.RULES,
+    *still.RULES,
     *activations.RULES,
     *update_sizes.RULES,
     *progress.RULES,
