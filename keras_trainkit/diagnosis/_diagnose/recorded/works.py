@@ -120,7 +120,8 @@ def _of_output(case: Case, output: OutputFacts, prefix: str) -> np.ndarray | Non
     """Return the best known skill of one output for each epoch."""
     target = output.target
     if prefix and output.validation_target is not None:
-        target = output.validation_target
+        # Of one class alone there is no chance to be better than; that of the training is there.
+        target = target if frequent(output.validation_target) == 1 else output.validation_target
     if target is None:
         return None
     found = [course for course in _courses(case, output, target, prefix) if course.size]

@@ -101,16 +101,18 @@ def other_coding(case: Case) -> Iterator[Finding]:
 
 
 def one_of_several_for_labels(case: Case) -> Iterator[Finding]:
-    """Categorical cross-entropy where several classes can be true at once."""
+    """Categorical cross-entropy where several classes can be true at once, or none."""
     for output, task in learned(case):
         is_several = task.kind == tasks.MULTI_LABEL and output.activation == "sigmoid"
         target = output.target
-        if not is_several or target is None or target.mean * target.columns <= 1:
+        if not is_several or target is None:
             continue
+        if target.mean * target.columns <= 1 and len(output.shape) > 1:
+            continue  # Positions without a class may be padding.
         if _is(output, names.CATEGORICAL_LOSSES):
             text = (
-                "An example can have several of these classes, and categorical cross-entropy "
-                "takes them for shares of one."
+                "An example can have several of these classes or none, and categorical "
+                "cross-entropy takes them for shares of one."
             )
             yield loss_finding(case, output, task, "warning", text)
 

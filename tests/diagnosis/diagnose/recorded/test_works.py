@@ -100,3 +100,13 @@ def test_a_loss_that_falls_by_half_learns_only_where_nothing_better_is_known():
 )
 def test_what_hinders_counts_by_what_was_learned(logs, expected):
     assert severity(case(**logs)) == expected
+
+
+def test_rows_of_one_class_to_validate_with_are_judged_by_the_chance_of_the_training():
+    facts = classifier()
+    alone = dataclasses.replace(facts.outputs[0].target, name="validation y", classes={1.0: 1.0})
+    output = dataclasses.replace(facts.outputs[0], validation_target=alone)
+    given = dataclasses.replace(facts, outputs=(output,))
+    logs = {"loss": [0.1], "accuracy": [0.99]}
+    assert not works(case(given, val_accuracy=[0.05], **logs))
+    assert works(case(given, val_accuracy=[0.97], **logs))

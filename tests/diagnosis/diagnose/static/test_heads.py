@@ -306,3 +306,11 @@ def test_of_several_outputs_the_loss_of_one_is_changed():
 def test_a_loss_of_no_weight_teaches_nothing(weight, expected):
     found = diagnosed(training("sigmoid", "binary_crossentropy", BITS, weight=weight))
     assert [finding.name for finding in found] == expected
+
+
+def test_two_flags_that_may_both_be_off_are_no_shares_of_one():
+    rare = (np.arange(800).reshape(-1, 2) % 5 == 0).astype(int)
+    found = diagnosed(training("sigmoid", CATEGORICAL, rare, 2))
+    assert [(finding.condition, finding.severity) for finding in found] == [
+        ("wrong_loss", "warning")
+    ]
