@@ -90,11 +90,19 @@ def test_a_live_monitor_tells_each_finding_when_it_comes(capsys):
     assert_same_training(model, fit(model, [monitor], epochs=4), plain, expected)
     printed = capsys.readouterr().out
     assert printed.count("dead units, ") == printed.count("1. error: dead units, ") == 1
-    assert "\nGradientMonitor, epoch 1:\n" in printed
+    assert "\nGradientMonitor, before training:\n" in printed
     quiet = GradientMonitor()
     fit(compiled(dead), [quiet], epochs=4)
     assert not capsys.readouterr().out
     assert [each.name for each in quiet.diagnosis] == [each.name for each in monitor.diagnosis]
+
+
+@pytest.mark.short("torch")
+def test_without_passes_it_is_told_when_the_gradients_show_it(capsys):
+    fit(compiled(dead), [GradientMonitor(live=True, probe=None)], epochs=4)
+    before, _, after = capsys.readouterr().out.partition("\nGradientMonitor, epoch ")
+    assert "dead units" not in before
+    assert after.count("1. error: dead units, ") == 1
 
 
 @pytest.mark.short("torch")
