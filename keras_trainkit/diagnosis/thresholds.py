@@ -98,6 +98,8 @@ class Thresholds:
         imbalance: float > 0. The update ratio of a layer beside the network's median.
             Defaults to `1e-3`.
         dead_share: float > 0. Share of a layer's units. Defaults to `0.5`.
+        mostly_dead: float > 0. The same share, from which a layer passes nothing on. Defaults to
+            `0.9`.
         saturated_share: float > 0. Share of a layer's outputs. Defaults to `0.7`.
         constant_spread: float > 0. The spread of outputs beside that of the targets, below which
             they are the same for all rows. Defaults to `1e-3`.
@@ -164,6 +166,7 @@ class Thresholds:
     vanishing_depth: float = _limit(1e-3, _AUTOTRAINER)
     imbalance: float = _limit(1e-3, _MEASURED)
     dead_share: float = _limit(0.5, _MEASURED)
+    mostly_dead: float = _limit(0.9, _MEASURED)
     saturated_share: float = _limit(0.7, _MEASURED)
     constant_spread: float = _limit(1e-3, _MEASURED)
     behind: float = _limit(0.1, _MEASURED)

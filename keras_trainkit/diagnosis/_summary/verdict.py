@@ -23,9 +23,12 @@ def verdict(found: Sequence[Finding]) -> tuple[str, ...]:
             *(f"Next: nothing has to be done; what may help: {hint.text}" for hint in hints),
         )
     lines = _wrapped(f"Verdict: {_named(first)}. {first.text}")
-    if serious := [finding for finding in others if finding.severity != "info"]:
-        names = "; ".join(_named(finding) for finding in serious[:_LISTED])
-        lines += _wrapped(f"Also: {names}.")
+    mild = [finding for finding in others if finding.severity == "info"]
+    serious = [finding for finding in others if finding not in mild]
+    for title, named in (("Also", serious), ("Worth a look", mild)):
+        if named:
+            names = "; ".join(_named(finding) for finding in named[:_LISTED])
+            lines += _wrapped(f"{title}: {names}.")
     for remedy in first.remedies[:1]:
         lines += _wrapped(f"Next: {remedy.text}{':' if remedy.code else '.'}")
         lines += [f"    {line}" for line in remedy.brief.splitlines()]

@@ -7,14 +7,17 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import vanishing_gradient
-from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, log, severity
+from keras_trainkit.diagnosis._diagnose.recorded.works import severity
 from keras_trainkit.diagnosis.finding import Finding
 
 _BOUNDED = ("tanh", "sigmoid")
 
 
 def dead_units(case: Case) -> Iterator[Finding]:
-    """Find the first layer whose units are all dead, or the one with the most dead units."""
+    """Find the first layer whose units are all dead, or the one with the most dead units.
+
+    As long as some live, a network trains with those.
+    """
     course = case.course
     if course is None:
         return
@@ -31,7 +34,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
         return
     yield Finding(
         "dead_units",
-        severity(case) if full else _of_part(case),
+        severity(case) if share >= case.limits.mostly_dead else "info",
         f"{_share(share)} of {name} are dead: 0 for every input, so that they never change"
         + (", and no gradient comes to the layers below." if full else "."),
         where=name,
@@ -42,12 +45,6 @@ def dead_units(case: Case) -> Iterator[Finding]:
             *remedies.leaky(case),
         ),
     )
-
-
-def _of_part(case: Case) -> str:
-    """Return how badly some dead units count: not, if a loss that falls is all that is known."""
-    moves = math.isnan(best_skill(case)) and fall(log(case, "loss")) > case.limits.flat_loss
-    return "info" if moves else severity(case)
 
 
 def saturated_units(case: Case) -> Iterator[Finding]:

@@ -5,13 +5,20 @@ from collections.abc import Iterator
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.static.structure import head_of, hidden, is_plain_chain
+from keras_trainkit.diagnosis._diagnose.static.structure import (
+    head_of,
+    hidden,
+    is_plain_chain,
+    layer_named,
+)
 from keras_trainkit.diagnosis.facts import SignalFacts
 from keras_trainkit.diagnosis.finding import Finding, Remedy
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 # Fewer layers than these pass a signal on with any usual weights.
 FEW_LAYERS = 3
+# So many units are not all off by chance.
+_SEVERAL = 8
 _LOOK = Remedy(
     "look for the layer behind which all rows are the same",
     "for layer in model.layers:\n"
@@ -21,8 +28,12 @@ _LOOK = Remedy(
 
 
 def dead_from_the_start(case: Case) -> Iterator[Finding]:
-    """Layers of ReLUs that are off for every row before any step was taken."""
-    found = [s for s in _signals(case) if s.dead >= case.limits.dead_at_first]
+    """Layers of ReLUs that are off for every row before any step was taken.
+
+    A few units can be off for a few rows by chance.
+    """
+    found = [s for s in _hidden_signals(case) if s.dead >= case.limits.dead_at_first]
+    found = [s for s in found if _units(case, s) >= _SEVERAL]
     if not found:
         return
     first = found[0]
@@ -40,12 +51,8 @@ def dead_from_the_start(case: Case) -> Iterator[Finding]:
 
 def saturated_from_the_start(case: Case) -> Iterator[Finding]:
     """Hidden layers whose units begin at the ends of their range."""
-    heads = {layer.path for output in case.facts.outputs for layer in head_of(output, case.facts)}
-    found = [
-        signal
-        for signal in _signals(case)
-        if signal.layer not in heads and signal.saturated >= case.limits.saturated_at_first
-    ]
+    limit = case.limits.saturated_at_first
+    found = [signal for signal in _hidden_signals(case) if signal.saturated >= limit]
     if found:
         first, share = found[0].layer, found[0].saturated
         yield Finding(
@@ -147,6 +154,16 @@ def _signals(case: Case) -> tuple[SignalFacts, ...]:
     trial, layers = case.facts.trial, case.facts.layers
     is_odd = any(layer.constant_kernel or layer.momentum >= 0 for layer in layers)
     return () if trial is None or is_odd or not is_plain_chain(case.facts) else trial.signals
+
+
+def _hidden_signals(case: Case) -> list[SignalFacts]:
+    heads = {layer.path for output in case.facts.outputs for layer in head_of(output, case.facts)}
+    return [signal for signal in _signals(case) if signal.layer not in heads]
+
+
+def _units(case: Case, signal: SignalFacts) -> int:
+    layer = layer_named(signal.layer, case.facts)
+    return layer.units or 0 if layer is not None else 0
 
 
 def _rows(case: Case) -> int:

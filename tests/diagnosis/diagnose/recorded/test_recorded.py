@@ -67,6 +67,32 @@ def test_an_explosion_that_leaves_the_net_dead_is_named_where_it_begins():
     )
 
 
+def thrown_off():
+    """Return a network that one outlier throws so far that no unit is ever on again."""
+    keras.utils.set_random_seed(0)
+    positive = keras.initializers.RandomUniform(0.1, 0.3)
+    hidden = layers.Dense(16, "relu", kernel_initializer=positive, name="hidden")
+    head = layers.Dense(1, kernel_initializer=positive, name="head")
+    model = keras.Sequential([keras.Input((4,)), hidden, head])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+@pytest.mark.parametrize("probe", [None, "first_batch"])
+def test_exploded_in_one_step_and_dead_from_the_next_on(probe):
+    x, outlier = np.random.default_rng(0).uniform(0.5, 1.5, (80, 4)), 2
+    y = x.sum(axis=1)
+    y[8 * outlier] = -1e8
+    model, monitor = thrown_off(), GradientMonitor(probe=probe)
+    model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0, callbacks=[monitor])
+    text = str(monitor.summary())
+    (note,) = [line for line in text.splitlines() if line.startswith("hidden/kernel")]
+    assert f"exploded at step {outlier}" in note
+    assert f"dead since step {outlier + 1}" in note
+    assert "\nVerdict: " in text
+    assert "\nNext: " in text
+
+
 def images():
     random = np.random.default_rng(0)
     y = random.integers(0, 2, 128)

@@ -66,6 +66,10 @@ def normalized(normalization):
 
 
 USUAL = {
+    "a few units that are off": lambda: [
+        *dense(1),
+        layers.Dense(2, "relu", bias_initializer=OFF, name="narrow"),
+    ],
     "ReLU": lambda: dense(8),
     "tanh": lambda: dense(5, "tanh"),
     "some dead units": lambda: dense(2, bias_initializer=initializers.Constant(-0.3)),
@@ -132,3 +136,10 @@ def test_the_remedy_is_of_the_layer_with_the_kernel():
     first = preflight(model, X, Y, epochs=50)[0]
     mended = first.remedies[0].apply(model)
     assert conditions(mended) == []
+
+
+def test_an_output_that_begins_with_zeros_is_another_matter():
+    off = layers.Dense(16, "relu", bias_initializer=OFF)
+    model = keras.Sequential([keras.Input((6, 4)), layers.Flatten(), *dense(1), off])
+    model.compile("adam", "mse")
+    assert conditions(model) == []
