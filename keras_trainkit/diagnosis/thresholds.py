@@ -68,7 +68,7 @@ class Thresholds:
         penalty_share: float > 0. A layer's penalty beside the loss of a network that knows
             nothing. Defaults to `5`.
         strong_penalty: float > 0. The strength of a regularizer divided by that loss. Defaults to
-            `0.05`.
+            `0.09`.
         high_dropout: float > 0. The rate of a dropout layer. Defaults to `0.75`.
         high_decay: float > 0. The weight decay of adaptive optimizers, whose inverse bounds the
             weights. Defaults to `5`.
@@ -145,7 +145,7 @@ class Thresholds:
     first_step: float = _limit(0.5, _MEASURED)
     descent_rate: float = _limit(5, _MEASURED)
     penalty_share: float = _limit(5, _MEASURED)
-    strong_penalty: float = _limit(0.05, _MEASURED)
+    strong_penalty: float = _limit(0.09, _MEASURED)
     high_dropout: float = _limit(0.75, _MEASURED)
     high_decay: float = _limit(5, _MEASURED)
     normalized_batch: float = _limit(4, _MEASURED)

@@ -65,7 +65,7 @@ def symmetric() -> Cases:
 
 def exploding() -> Cases:
     """Return weights that make signals and gradients grow with every layer."""
-    name = "exploding_gradient"
+    name = "exploding_gradient|large_initial_weights"
     wide = partial(initializers.RandomNormal, stddev=0.6)
     return (
         static(

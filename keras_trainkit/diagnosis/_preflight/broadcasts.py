@@ -30,4 +30,6 @@ def broadcasts(loss: Any, output: Any, targets: Any) -> bool | None:
     )
     if given is None or shaped is None:
         return None
-    return given.size != shaped.size or not np.allclose(given.ravel(), shaped.ravel(), _ROUNDING)
+    if given.size != shaped.size:
+        return True
+    return not np.allclose(given.ravel(), shaped.ravel(), _ROUNDING, equal_nan=True)

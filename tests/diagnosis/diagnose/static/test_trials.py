@@ -95,9 +95,15 @@ class Shaping(Subtracting):
         return super().call(ops.reshape(y_true, ops.shape(y_pred)), y_pred)
 
 
+class Broken(Shaping):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) * np.nan
+
+
 @pytest.mark.parametrize(
     ("loss", "shape", "expected"),
     [
+        (Broken(), (20,), False),
         (Subtracting(), (20,), True),
         (Averaging(), (20,), True),
         (Shaping(), (20,), False),
