@@ -100,6 +100,7 @@ class Broken(Shaping):
         return super().call(y_true, y_pred) * np.nan
 
 
+@pytest.mark.filterwarnings("ignore:Epoch 1, batch 1 .* are not finite")
 @pytest.mark.parametrize(
     ("loss", "shape", "expected"),
     [
