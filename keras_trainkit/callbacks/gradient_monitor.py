@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,7 @@ class GradientMonitor(keras.callbacks.Callback):
         except RuntimeError as nothing_yet:
             return html.fragment(f"{nothing_yet}.", notes=[f"{nothing_yet}."])
         found, summary = diagnose(history), summarize(history)
-        table = summary.as_table()._replace(closing=())
+        table = replace(summary.as_table(), closing=())
         verdict = html.verdict_of(found)
         return html.fragment(f"{found}\n\n{summary}", found, found.notes, verdict, table)
 

@@ -1,10 +1,11 @@
 """A diagnosis as a page of HTML that needs nothing else, and as the part for a notebook."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from keras_trainkit.diagnosis._diagnosis.pictures import Picture, left_out, pictures, shown_by
 from keras_trainkit.diagnosis._diagnosis.text import SOUND
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """A table of text, what is said above and below it, and the last lines."""
 
     above: Sequence[str]

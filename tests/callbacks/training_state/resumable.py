@@ -109,7 +109,9 @@ def train(place: str, save_freq: str | int = "epoch", **of_state) -> None:
     x = (x / 16).astype("float32")
     model, data = build(), Digits(x[:ROWS], y[:ROWS])
     stopping = EarlyStopping("val_loss", min_delta=0.01, patience=2, directory=folder / "best")
-    monitor = GradientMonitor(3, ("full", "cosine"), log_dir=folder / "runs" / "monitor")
+    # The first batch that a process sees is another one after a kill.
+    runs = folder / "runs"
+    monitor = GradientMonitor(3, ("full", "cosine"), probe=x[:32], log_dir=runs / "monitor")
     plateau = keras.callbacks.EarlyStopping("val_accuracy", patience=20)
     passed = Passed(stopping)
     checkpoint = folder / "best.weights.h5"
@@ -118,7 +120,7 @@ def train(place: str, save_freq: str | int = "epoch", **of_state) -> None:
         Steps(folder),
         TrainingState(folder / "state", save_freq, **of_state),
         monitor,
-        LearningRate(also={"momentum": momentum}, log_dir=folder / "runs" / "rate"),
+        LearningRate(also={"momentum": momentum}, log_dir=runs / "rate"),
         stopping,
         passed,
         plateau,
