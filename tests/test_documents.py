@@ -129,7 +129,7 @@ def test_the_benchmark_of_preflight_looks_whether_all_is_as_it_was():
 @pytest.mark.short("torch")
 def test_the_benchmark_of_the_rules_prints_what_they_find():
     printed = run_script("benchmarks", "diagnose.py", "explodes", ROUNDS="1")
-    assert re.search(r"^explodes +\d+\.\d{3} \[.*learning_rate_too_high", printed)
+    assert re.search(r"^explodes +\d+\.\d{3} \[.*exploding_gradient", printed)
 
 
 @pytest.mark.short("torch")
