@@ -8,7 +8,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers
 from keras_trainkit.diagnosis._diagnose.static.structure import (
-    head_of,
+    head_paths,
     hidden,
     is_plain_chain,
     listed,
@@ -35,7 +35,7 @@ _TRAINED_BEFORE = 1000
 def no_nonlinearity(case: Case) -> Iterator[Finding]:
     """Several layers with nothing between them that is not linear: one layer would do the same."""
     layers = hidden(case.facts)
-    heads = [layer.path for output in case.facts.outputs for layer in head_of(output, case.facts)]
+    heads = head_paths(case.facts)
     inside = [layer for layer in case.facts.layers if layer.path not in heads]
     is_linear = all(
         layer.kind in _LINEAR and layer.activation in ("", "linear") for layer in inside
@@ -58,7 +58,7 @@ def no_nonlinearity(case: Case) -> Iterator[Finding]:
 def symmetric_weights(case: Case) -> Iterator[Finding]:
     """Units of a layer that are all the same, and stay it or nearly so."""
     kernels = with_kernels(case.facts)
-    heads = {layer.path for output in case.facts.outputs for layer in head_of(output, case.facts)}
+    heads = head_paths(case.facts)
     found = []
     for layer, behind in itertools.pairwise(kernels):
         if not _has_same_units(layer) or layer.path in heads:

@@ -6,7 +6,7 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.structure import (
-    head_of,
+    head_paths,
     hidden,
     is_plain_chain,
     layer_named,
@@ -157,7 +157,7 @@ def _signals(case: Case) -> tuple[SignalFacts, ...]:
 
 
 def _hidden_signals(case: Case) -> list[SignalFacts]:
-    heads = {layer.path for output in case.facts.outputs for layer in head_of(output, case.facts)}
+    heads = head_paths(case.facts)
     return [signal for signal in _signals(case) if signal.layer not in heads]
 
 

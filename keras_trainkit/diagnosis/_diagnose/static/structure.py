@@ -20,6 +20,11 @@ def hidden(facts: Facts) -> list[LayerFacts]:
     return [layer for layer in with_kernels(facts) if layer.path not in heads]
 
 
+def head_paths(facts: Facts) -> set[str]:
+    """Return the paths of the layers that make the outputs, and of those that activate them."""
+    return {layer.path for output in facts.outputs for layer in head_of(output, facts)}
+
+
 def layer_named(path: str, facts: Facts) -> LayerFacts | None:
     """Return the layer of a path."""
     return next((layer for layer in facts.layers if layer.path == path), None)
