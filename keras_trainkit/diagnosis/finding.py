@@ -163,6 +163,11 @@ class Finding:
         return self.detail or self.condition
 
     @property
+    def mildness(self) -> int:
+        """The place of the severity: 0 for the gravest."""
+        return SEVERITIES.index(self.severity)
+
+    @property
     def label(self) -> str:
         """The name in plain words."""
         return self.name.replace("_", " ")

@@ -9,7 +9,6 @@ from keras_trainkit.callbacks._gradient_monitor.session import in_one_line
 from keras_trainkit.diagnosis import Diagnosis, Facts, Finding, NonFinite, Thresholds, diagnose
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis.diagnose import STATIC, examined
-from keras_trainkit.diagnosis.finding import SEVERITIES
 
 
 class News:
@@ -57,12 +56,12 @@ class News:
 
     def _is_new(self, finding: Finding) -> bool:
         told = self._told.get(_key(finding))
-        return told is None or _mildness(finding) < told
+        return told is None or finding.mildness < told
 
     def _noted(self, findings: Iterable[Finding]) -> Iterator[tuple[tuple[str, str], int]]:
         for finding in findings:
-            mildness = _mildness(finding)
-            yield _key(finding), min(mildness, self._told.get(_key(finding), mildness))
+            told = self._told.get(_key(finding), finding.mildness)
+            yield _key(finding), min(finding.mildness, told)
 
     @staticmethod
     def _print(when: str, news: Diagnosis) -> None:
@@ -84,7 +83,3 @@ def _beneath(root: Finding, consequence: Finding) -> Finding:
 
 def _key(finding: Finding) -> tuple[str, str]:
     return finding.name, finding.where
-
-
-def _mildness(finding: Finding) -> int:
-    return SEVERITIES.index(finding.severity)

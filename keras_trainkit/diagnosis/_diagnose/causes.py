@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
-from keras_trainkit.diagnosis.finding import SEVERITIES, Finding
+from keras_trainkit.diagnosis.finding import Finding
 
 _FLAT = ("no_learning", "constant_predictions", "slow_convergence", "underfitting")
 _BLOWN = ("exploding_gradient", "non_finite", "oscillating_loss", "dead_units", "saturated_units")
@@ -59,7 +60,7 @@ def rooted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
             roots[cause] = _with(roots[cause], finding)
         else:
             roots.append(finding)
-    return tuple(sorted(roots, key=lambda root: (_mildness(root), _depth(root))))
+    return tuple(sorted(roots, key=lambda root: (root.mildness, _depth(root))))
 
 
 def _is_same(one: Finding, other: Finding) -> bool:
@@ -73,7 +74,7 @@ def _joined(root: Finding, seen_again: Finding) -> Finding:
     new = tuple(remedy for remedy in seen_again.remedies if remedy.text not in known)
     return replace(
         root,
-        severity=min(root, seen_again, key=_mildness).severity,
+        severity=min(root, seen_again, key=attrgetter("mildness")).severity,
         when=root.when or seen_again.when,
         evidence=(*root.evidence, *seen_again.evidence),
         remedies=(*root.remedies, *new),
@@ -81,12 +82,8 @@ def _joined(root: Finding, seen_again: Finding) -> Finding:
 
 
 def _with(root: Finding, consequence: Finding) -> Finding:
-    severity = min(root, consequence, key=_mildness).severity
+    severity = min(root, consequence, key=attrgetter("mildness")).severity
     return replace(root, severity=severity, consequences=(*root.consequences, consequence))
-
-
-def _mildness(finding: Finding) -> int:
-    return SEVERITIES.index(finding.severity)
 
 
 def _depth(finding: Finding) -> int:
