@@ -127,8 +127,8 @@ MUTANTS = (
     ),
     Mutant(
         "callbacks/_gradient_monitor/news.py",
-        "min(mildness, self._told.get(_key(finding), mildness))",
-        "mildness",
+        "yield _key(finding), min(finding.mildness, told)",
+        "yield _key(finding), finding.mildness",
         "a finding that was milder for a while is told again",
         f"{PLACE}/test_news.py",
     ),
