@@ -10,9 +10,12 @@ from keras_trainkit._backend import isolated_pass
 from keras_trainkit._keras_internals import keeping_losses, layers_of, process_state_kept
 from keras_trainkit._own_generators import restorer_of
 
+# Variables, each with what is seen in its place.
+Values = Iterable[tuple[Any, Any]]
+
 
 @contextmanager
-def untouched(model: keras.Model, values: Iterable[tuple[Any, Any]] = ()) -> Iterator[None]:
+def untouched(model: keras.Model, values: Values = ()) -> Iterator[None]:
     """Undo what passes through a model assign, draw or add to a loss, also after an exception.
 
     Passes inside record nothing for gradients.

@@ -11,6 +11,7 @@ import keras
 from keras_trainkit._backend import backend_module
 from keras_trainkit._fit import when_fit_fails
 from keras_trainkit._keras_internals import optimizers_of
+from keras_trainkit._untouched import Values
 from keras_trainkit._validation import boolean, integer, one_of
 from keras_trainkit._variable_paths import checked_patterns, matched
 from keras_trainkit.callbacks import _gradient_monitor
@@ -23,7 +24,6 @@ from keras_trainkit.callbacks._gradient_monitor.sampling import Sampling
 from keras_trainkit.callbacks._gradient_monitor.session import (
     Options,
     Session,
-    Values,
     check_model,
     iterations,
     warn_unobserved,

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_trainkit._keras_internals import trained_variables
+from keras_trainkit._untouched import Values
 from keras_trainkit.callbacks._gradient_monitor.draws import host_draws
 from keras_trainkit.callbacks._gradient_monitor.reductions import (
     SAFE,
@@ -16,7 +17,7 @@ from keras_trainkit.callbacks._gradient_monitor.reductions import (
     careful_norms,
     groups_of,
 )
-from keras_trainkit.callbacks._gradient_monitor.session import Options, Session, Values
+from keras_trainkit.callbacks._gradient_monitor.session import Options, Session
 
 Directions = dict[tuple[int, ...], Any]
 

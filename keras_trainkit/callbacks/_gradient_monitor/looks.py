@@ -11,8 +11,9 @@ import keras
 from keras_trainkit._backend import isolated_pass
 from keras_trainkit._fit import running_fit
 from keras_trainkit._keras_internals import compiled_with, layers_of, process_state_kept
+from keras_trainkit._untouched import Values
 from keras_trainkit.callbacks._gradient_monitor.record import Record
-from keras_trainkit.callbacks._gradient_monitor.session import Values, in_one_line
+from keras_trainkit.callbacks._gradient_monitor.session import in_one_line
 from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row
 from keras_trainkit.diagnosis._preflight.copies import built_copy
 from keras_trainkit.diagnosis._preflight.gather import facts_of, looked_at

@@ -3,7 +3,7 @@
 import functools
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,12 @@ import numpy as np
 from keras_trainkit._keras_internals import has_been_traced
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import Tensor
+from keras_trainkit._untouched import Values
 from keras_trainkit._validation import invalid
 from keras_trainkit.callbacks._gradient_monitor.draws import warn_of_second_stream
 from keras_trainkit.callbacks._gradient_monitor.recorder import Recorder
 from keras_trainkit.callbacks._gradient_monitor.reductions import Reductions
 from keras_trainkit.callbacks._train_function import TrainFunction
-
-Values = Iterable[tuple[keras.Variable, Tensor]]
 
 
 @dataclass(frozen=True)

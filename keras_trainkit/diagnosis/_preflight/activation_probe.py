@@ -1,7 +1,7 @@
 """What the layers of a model put out on one batch, seen between two training steps."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras import ops
 from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
 from keras_trainkit._tensors import float64_if_readable
-from keras_trainkit._untouched import untouched
+from keras_trainkit._untouched import Values, untouched
 from keras_trainkit.diagnosis._preflight.layer_tree import paths_of
 from keras_trainkit.diagnosis.outcomes import outcome
 
@@ -26,7 +26,6 @@ KINDS = {
 }
 
 Row = Sequence[float]
-Values = Iterable[tuple[Any, Any]]
 
 
 class ActivationProbe:

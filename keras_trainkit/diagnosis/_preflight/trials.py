@@ -9,8 +9,8 @@ import numpy as np
 from keras import tree
 
 from keras_trainkit._tensors import float64_if_readable
-from keras_trainkit._untouched import untouched
-from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row, Values
+from keras_trainkit._untouched import Values, untouched
+from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe, Row
 from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
 from keras_trainkit.diagnosis._preflight.broadcasts import broadcasts
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
