@@ -3,7 +3,6 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import keras
@@ -40,8 +39,10 @@ def layer_facts(
         reached: the code that reaches them, by `id(layer)`, where it is known.
     """
     return tuple(
-        replace(
-            _of_layer(layer, paths[id(layer)], shapes.get(id(layer)) or shape_of(layer)),
+        _of_layer(
+            layer,
+            path=paths[id(layer)],
+            shape=shapes.get(id(layer)) or shape_of(layer),
             reached=reached.get(id(layer), ""),
         )
         for layer in layers
@@ -69,7 +70,7 @@ def units_of(layer: Any, shape: Shape) -> int | None:
     return next((int(length) for length in lengths if isinstance(length, int)), None)
 
 
-def _of_layer(layer: Any, path: str, shape: Shape) -> LayerFacts:
+def _of_layer(layer: Any, path: str, shape: Shape, reached: str) -> LayerFacts:
     is_layer = isinstance(layer, keras.Layer)
     return LayerFacts(
         path=path,
@@ -84,6 +85,7 @@ def _of_layer(layer: Any, path: str, shape: Shape) -> LayerFacts:
         rate=_number(layer, "rate" if "Dropout" in type(layer).__name__ else ""),
         momentum=_number(layer, "momentum" if "Normalization" in type(layer).__name__ else ""),
         arguments=if_known(lambda: arguments_of(layer), {}),
+        reached=reached,
         place=if_known(lambda: name_of(type(layer)), ""),
     )
 
