@@ -8,7 +8,7 @@ from keras import layers
 
 from benchmarks.diagnosis import datasets
 from benchmarks.diagnosis.guides.guide import Guide, Training
-from benchmarks.diagnosis.guides.judging import accuracy, r_squared
+from benchmarks.diagnosis.guides.judging import r_squared, validated
 from tests.guides import models
 
 
@@ -24,7 +24,7 @@ def _built_in() -> Training:
         loss=keras.losses.SparseCategoricalCrossentropy(),
         metrics=[keras.metrics.SparseCategoricalAccuracy()],
     )
-    return _fitted(model, data, batch_size=64, epochs=10)
+    return validated(model, data, batch_size=64, epochs=10)
 
 
 def _mixed() -> Training:
@@ -42,7 +42,7 @@ def _mixed() -> Training:
         optimizer=keras.optimizers.RMSprop(),
         metrics=["accuracy"],
     )
-    return _fitted(model, data, batch_size=64, epochs=10)
+    return validated(model, data, batch_size=64, epochs=10)
 
 
 def _monte_carlo() -> Training:
@@ -54,7 +54,7 @@ def _monte_carlo() -> Training:
         x = layers.Dropout(0.2)(x, training=True)
     model = keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return _fitted(model, data, batch_size=32, epochs=15)
+    return validated(model, data, batch_size=32, epochs=15)
 
 
 def _custom_step() -> Training:
@@ -157,11 +157,6 @@ def _looks_like(images: np.ndarray) -> Any:
         return float(1 - np.mean((fakes - real) ** 2) / np.var(real))
 
     return score
-
-
-def _fitted(model: keras.Model, data: datasets.Split, **fit: Any) -> Training:
-    fit |= {"x": data.x, "y": data.y, "validation_data": (data.x_test, data.y_test)}
-    return Training(model, fit, accuracy(data.x_test, data.y_test))
 
 
 GUIDES = (

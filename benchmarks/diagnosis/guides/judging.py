@@ -6,7 +6,14 @@ import keras
 import numpy as np
 
 from benchmarks.diagnosis import scores
-from benchmarks.diagnosis.guides.guide import Score
+from benchmarks.diagnosis.datasets import Split
+from benchmarks.diagnosis.guides.guide import Score, Training
+
+
+def validated(model: keras.Model, data: Split, **fit: Any) -> Training:
+    """Return the training of a classifier with the rows to judge by as its validation data."""
+    fit |= {"x": data.x, "y": data.y, "validation_data": (data.x_test, data.y_test)}
+    return Training(model, fit, accuracy(data.x_test, data.y_test))
 
 
 def accuracy(x: Any, truth: np.ndarray, logits: bool = False) -> Score:

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from benchmarks.diagnosis import datasets
 from benchmarks.diagnosis.guides.guide import Guide, Training
-from benchmarks.diagnosis.guides.judging import accuracy
+from benchmarks.diagnosis.guides.judging import validated
 
 VOCABULARY, LENGTH = 60, 40
 
@@ -29,7 +29,7 @@ def _convolutions() -> Training:
         ]
     )
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return _fitted(model, data, epochs=3, batch_size=32)
+    return validated(model, data, epochs=3, batch_size=32)
 
 
 def _both_ways() -> Training:
@@ -41,7 +41,7 @@ def _both_ways() -> Training:
     x = layers.Bidirectional(layers.LSTM(16))(x)
     model = keras.Model(tokens, layers.Dense(1, activation="sigmoid")(x))
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    return _fitted(model, data, epochs=4, batch_size=32)
+    return validated(model, data, epochs=4, batch_size=32)
 
 
 @keras.saving.register_keras_serializable("guides")
@@ -88,12 +88,7 @@ def _transformer() -> Training:
     x = layers.Dropout(0.1)(layers.Dense(20, activation="relu")(x))
     model = keras.Model(tokens, layers.Dense(2, activation="softmax")(x))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return _fitted(model, data, epochs=2, batch_size=32)
-
-
-def _fitted(model: keras.Model, data: datasets.Split, **fit: Any) -> Training:
-    fit |= {"x": data.x, "y": data.y, "validation_data": (data.x_test, data.y_test)}
-    return Training(model, fit, accuracy(data.x_test, data.y_test))
+    return validated(model, data, epochs=2, batch_size=32)
 
 
 GUIDES = (
