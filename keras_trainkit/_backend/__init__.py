@@ -80,13 +80,13 @@ def never_empty(x: Tensor) -> bool:
 
 
 @contextmanager
-def isolated_pass() -> Iterator[None]:
-    """Record nothing for gradients, and set the global random generators back.
+def generators_kept() -> Iterator[None]:
+    """Set the global random generators back afterwards.
 
     They are Python's, NumPy's, PyTorch's and that of TensorFlow's eager operations; Keras draws
     from the seeds of its own variables.
     """
-    of_backend = getattr(backend_module(__name__), "isolated_pass", nullcontext)
+    of_backend = getattr(backend_module(__name__), "generators_kept", nullcontext)
     python, numpy = random.getstate(), np.random.get_state()
     try:
         with of_backend():
@@ -94,6 +94,14 @@ def isolated_pass() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+@contextmanager
+def isolated_pass() -> Iterator[None]:
+    """Record nothing for gradients, and set the global random generators back."""
+    unrecorded = getattr(backend_module(__name__), "unrecorded", nullcontext)
+    with generators_kept(), unrecorded():
+        yield
 
 
 def generator_state() -> np.ndarray | None:

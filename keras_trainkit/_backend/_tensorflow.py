@@ -23,7 +23,7 @@ def on_cpu(x: tf.Tensor) -> bool:
 
 
 @contextmanager
-def isolated_pass() -> Iterator[None]:
+def generators_kept() -> Iterator[None]:
     """Give eager operations that draw their seeds from another generator than the training's.
 
     Setting that one back would not do: TensorFlow keeps each operation with its seed, and the

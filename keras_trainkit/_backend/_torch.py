@@ -65,15 +65,18 @@ class _Sum(torch.autograd.Function):
         return _Sum.apply(upstream)
 
 
+unrecorded = torch.no_grad
+
+
 @contextmanager
-def isolated_pass() -> Iterator[None]:
-    """Switch gradients off; afterwards set the generators of CPU and GPU back.
+def generators_kept() -> Iterator[None]:
+    """Set the generators of CPU and GPU back afterwards.
 
     Dropout draws from the global generator, which also shuffles the data.
     """
     # The GPU in use: by default the states of all are copied.
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.no_grad(), torch.random.fork_rng(devices):
+    with torch.random.fork_rng(devices):
         yield
 
 

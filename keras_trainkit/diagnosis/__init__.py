@@ -8,6 +8,7 @@ from keras_trainkit.diagnosis.diagnosis import Diagnosis as Diagnosis
 from keras_trainkit.diagnosis.facts import ArrayFacts as ArrayFacts
 from keras_trainkit.diagnosis.facts import Facts as Facts
 from keras_trainkit.diagnosis.facts import LayerFacts as LayerFacts
+from keras_trainkit.diagnosis.facts import OneBatchFacts as OneBatchFacts
 from keras_trainkit.diagnosis.facts import OptimizerFacts as OptimizerFacts
 from keras_trainkit.diagnosis.facts import OutputFacts as OutputFacts
 from keras_trainkit.diagnosis.facts import PlanFacts as PlanFacts

@@ -5,6 +5,7 @@ from keras_trainkit.diagnosis._diagnose.causes import rooted
 from keras_trainkit.diagnosis._diagnose.recorded import rules as recorded
 from keras_trainkit.diagnosis._diagnose.recorded.works import works
 from keras_trainkit.diagnosis._diagnose.static import rules as static
+from keras_trainkit.diagnosis._diagnose.static.one_batch import refuted
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
 from keras_trainkit.diagnosis.facts import Facts
 from keras_trainkit.diagnosis.history import History
@@ -31,6 +32,7 @@ def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
     A metric that does not fit hides that it does.
     """
     found = [finding for rule in rules for finding in rule(case)]
+    found = [f.milder() if refuted(case, f) else f for f in found]
     if case.history is not None and works(case):
         found = [f if f.detail == "metric_does_not_fit" else f.milder() for f in found]
     return Diagnosis(rooted(found), history=case.history)

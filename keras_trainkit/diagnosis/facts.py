@@ -258,6 +258,43 @@ class TrialFacts:
 
 
 @dataclass(frozen=True)
+class OneBatchFacts:
+    """How a copy of the network learns a few rows by heart.
+
+    Args:
+        rows: integer. How many rows.
+        updates: integer. How many updates, all with these rows.
+        rate: float. The learning rate.
+        first, last, highest: floats. The loss before the first update, at the end, and the highest.
+        skill: float. That of `Outcomes`, at the end: 1 if all is learned, NaN if it is not known.
+    """
+
+    rows: int
+    updates: int
+    rate: float = math.nan
+    first: float = math.nan
+    last: float = math.nan
+    highest: float = math.nan
+    skill: float = math.nan
+
+    def has_skill(self, enough: float) -> bool:
+        """Say whether so much is learned, and at a loss that is a number."""
+        return math.isfinite(self.last) and self.skill >= enough
+
+    @property
+    def fall(self) -> float:
+        """Which share of itself the loss falls by; NaN for a loss that is not finite."""
+        return (
+            1 - self.last / self.first if self.first > 0 and math.isfinite(self.last) else math.nan
+        )
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the loss never rises far above where it begins."""
+        return self.highest <= self.first + abs(self.first)
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that is known of a training before its first update.
 
@@ -273,6 +310,10 @@ class Facts:
             compute between the layers is not known.
         compiled: dict of argument to code. What `compile` was given other than defaults, beside
             optimizer, loss and metrics.
+        one_batch: `OneBatchFacts`, first at the rate that was given, then at others; empty where
+            nothing was tried.
+        linear_skill: float. The skill, as of `Outcomes`, of a linear function of the inputs on rows
+            that it was not fitted to; NaN if it was not tried.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -284,6 +325,8 @@ class Facts:
     trial: TrialFacts | None = None
     unknown: tuple[str, ...] = ()
     compiled: Mapping[str, str] = field(default_factory=dict)
+    one_batch: tuple[OneBatchFacts, ...] = ()
+    linear_skill: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -306,6 +349,8 @@ class Facts:
             trial=_trial(facts["trial"]),
             unknown=tuple(facts["unknown"]),
             compiled=facts.get("compiled", {}),
+            one_batch=tuple(_of(OneBatchFacts, one) for one in facts.get("one_batch", ())),
+            linear_skill=facts.get("linear_skill", math.nan),
         )
 
 

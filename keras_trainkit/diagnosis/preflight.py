@@ -1,16 +1,20 @@
 """What is wrong with a training, seen before its first update."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import keras
 
-from keras_trainkit._backend import isolated_pass
+from keras_trainkit._backend import generators_kept
 from keras_trainkit._keras_internals import compiled_with, process_state_kept
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._preflight.copies import built_copy
 from keras_trainkit.diagnosis._preflight.gather import facts_of, looked_at
+from keras_trainkit.diagnosis._preflight.layer_facts import if_known
+from keras_trainkit.diagnosis._preflight.linear_fit import linear_skill
+from keras_trainkit.diagnosis._preflight.one_batch import learned_by_heart
 from keras_trainkit.diagnosis._preflight.sources import Data
 from keras_trainkit.diagnosis._preflight.trials import tried
 from keras_trainkit.diagnosis.diagnose import STATIC, examined
@@ -29,6 +33,7 @@ def preflight(
     epochs: int = 1,
     validation_split: float = 0.0,
     shuffle: bool = True,
+    one_batch: bool = True,
     thresholds: Thresholds | None = None,
 ) -> Diagnosis:
     """Return what is wrong with a training before its first update.
@@ -37,6 +42,7 @@ def preflight(
     same afterwards. Of a `tf.data.Dataset`, a `PyDataset` and a `DataLoader` a copy is looked at,
     which gives some hundreds of rows; from a generator nothing can be taken that the training would
     not miss. A model that is not built is copied, and the copy built, where both can be done.
+    Copies are trained on 32 rows: a network that does not learn these will not learn more.
 
     Args:
         model: a compiled model.
@@ -46,6 +52,9 @@ def preflight(
         epochs: integer. How many epochs are planned. Defaults to `1`.
         validation_split: float. The share of the rows that is held out. Defaults to `0.0`.
         shuffle: bool. Whether `fit` shuffles. Defaults to `True`.
+        one_batch: bool. Whether copies of the model are trained on a few rows, to see if they learn
+            them by heart, and at which learning rate. It takes some seconds, and is left out for
+            networks of many layers. Defaults to `True`.
         thresholds: `Thresholds`. Defaults to `Thresholds()`.
 
     Returns:
@@ -65,11 +74,15 @@ def preflight(
         **{"x": x, "y": y, "validation_data": validation_data, "batch_size": batch_size},
         **{"epochs": epochs, "validation_split": validation_split, "shuffle": shuffle},
     }
-    with isolated_pass(), process_state_kept():
+    with generators_kept(), process_state_kept():
         data = looked_at(arguments, draws=True)
         built = built_copy(model, data[0].x)
+        x, y = data[0].x, data[0].y
         facts = replace(
-            facts_of(model, arguments, data, built), trial=_trial(model, built, data[0])
+            facts_of(model, arguments, data, built),
+            trial=_trial(model, built, data[0]),
+            one_batch=learned_by_heart(built, x, y, model) if one_batch else (),
+            linear_skill=if_known(lambda: linear_skill(x, y), math.nan),
         )
     found = examined(Case(facts, thresholds or Thresholds()), STATIC)
     return replace(found, notes=(*found.notes, *_notes(facts, data)))

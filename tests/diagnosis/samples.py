@@ -12,6 +12,7 @@ from keras_trainkit.diagnosis import (
     History,
     LayerFacts,
     NonFinite,
+    OneBatchFacts,
     OptimizerFacts,
     Outcomes,
     OutputFacts,
@@ -63,6 +64,8 @@ def facts():
         optimizer=OptimizerFacts("Adam", 0.001, adaptive=True),
         inputs=(ArrayFacts("x", (40, 3), "float32", 40, 0.0, 1.0, -2.0, 2.0, scales),),
         plan=PlanFacts(rows=40, batch_size=8, epochs=2, steps=5),
+        one_batch=(OneBatchFacts(32, 60, 0.001, 2.0, 0.5, 2.1, 0.9),),
+        linear_skill=0.25,
     )
 
 

@@ -28,7 +28,7 @@ def array_facts(name: str, array: Any) -> ArrayFacts:
         array: anything with a `shape` whose rows can be sliced.
     """
     shape = tuple(array.shape)
-    values = _looked_at(array, shape)
+    values = seen_values(array)
     known = ArrayFacts(
         name=name,
         shape=shape,
@@ -56,8 +56,9 @@ def dtype_of(array: Any, values: np.ndarray | None = None) -> str:
     return str(dtype)
 
 
-def _looked_at(array: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+def seen_values(array: Any) -> np.ndarray | None:
     """Return all rows, or blocks of rows at equal distances; None for what is no dense array."""
+    shape = tuple(array.shape)
     rows = shape[0] if shape else 0
     wanted = max(1, VALUES // max(1, int(np.prod(shape[1:]))))
     if rows <= wanted:

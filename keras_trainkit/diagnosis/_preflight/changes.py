@@ -7,10 +7,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit._keras_internals import compiled_with, layers_of, models_in
+from keras_trainkit._keras_internals import (
+    compiled_with,
+    layers_of,
+    models_in,
+    output_shape_of,
+)
 from keras_trainkit._patching import patched
 from keras_trainkit.diagnosis._diagnose.static.code import CLIPPING, numbers_of
+from keras_trainkit.diagnosis._preflight.copies import copied
 from keras_trainkit.diagnosis._preflight.layer_tree import paths_of
+from keras_trainkit.diagnosis._preflight.traces import symbolic_inputs
 
 Change = Mapping[str, Any]
 # Arguments of a layer that leave its weights what they are.
@@ -44,8 +51,38 @@ def changed(model: keras.Model, change: Change) -> keras.Model:
         for part in parts:
             if part["kind"] == "compile":
                 arguments = _compiled(arguments, part, model)
-        copy.compile(**_fresh(arguments))
+        compile_anew(copy, arguments)
     return copy
+
+
+def twin(model: keras.Model, x: Any) -> keras.Model:
+    """Return a copy of a built model with its weights, which is not compiled.
+
+    Args:
+        model: a model of any kind.
+        x: nested arrays that it takes.
+
+    Raises:
+        ValueError: if the config may not say what the model was made with.
+    """
+    if _can_be_cloned(model):
+        return _copy(model, [])
+    copy = copied(model)
+    copy(symbolic_inputs(x))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def compile_anew(copy: keras.Model, arguments: Mapping[str, Any]) -> None:
+    """Compile with an optimizer and metrics that have seen nothing, made after those given."""
+    given = arguments["optimizer"]
+    optimizer = type(given).from_config(given.get_config()) if given is not None else None
+    metrics = {
+        name: keras.tree.map_structure(_copied_metric, arguments[name])
+        for name in ("metrics", "weighted_metrics")
+        if arguments.get(name) is not None
+    }
+    copy.compile(**{**arguments, **metrics, "optimizer": optimizer})
 
 
 def _parts(change: Change) -> Iterator[Change]:
@@ -71,12 +108,12 @@ def _copy(model: keras.Model, changes: list[Change]) -> keras.Model:
     by_layer = {id(_layer_at(model, change["path"])): change for change in changes}
     copies: list[tuple[keras.Layer, keras.Layer]] = []
 
-    def copied(layer: keras.Layer) -> keras.Layer:
+    def renewed(layer: keras.Layer) -> keras.Layer:
         clone = _with_config(layer, by_layer.get(id(layer), {}))
         copies.append((layer, clone))
         return clone
 
-    copy = _clone(model, copied)
+    copy = _clone(model, renewed)
     unreached = [by_layer[key]["path"] for key in set(by_layer) - {id(old) for old, _ in copies}]
     if unreached:
         raise ValueError(f"only layers of the model's graph can be changed. Received: {unreached}")
@@ -85,12 +122,12 @@ def _copy(model: keras.Model, changes: list[Change]) -> keras.Model:
     return copy
 
 
-def _clone(model: keras.Model, copied: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
+def _clone(model: keras.Model, renewed: Callable[[keras.Layer], keras.Layer]) -> keras.Model:
     """Return a clone that is not compiled: Keras would compile it through a serializer."""
     with contextlib.ExitStack() as stack:
         for each in models_in(model):
             stack.enter_context(patched(each, compiled=False))
-        return keras.models.clone_model(model, clone_function=copied, recursive=True)
+        return keras.models.clone_model(model, clone_function=renewed, recursive=True)
 
 
 def _can_be_cloned(model: keras.Model) -> bool:
@@ -121,10 +158,24 @@ def _is_model(layer: keras.Layer) -> bool:
 def _with_config(layer: keras.Layer, change: Change) -> keras.Layer:
     """Return a new layer with other arguments, of another class if the change names one."""
     kind = getattr(keras.layers, change["class"]) if "class" in change else type(layer)
+    if kind is type(layer) is keras.layers.Lambda:
+        return _same_lambda(layer)
     if kind is type(layer):
         return kind.from_config({**layer.get_config(), **change.get("config", {})})
     # Keras cannot save a layer without `get_config` that was given a policy.
     return kind(name=layer.name, dtype=layer.dtype_policy.name, **change["config"])
+
+
+def _same_lambda(layer: keras.layers.Lambda) -> keras.Layer:
+    """Return a layer of the same function, of which a config has the bytecode without its names."""
+    return keras.layers.Lambda(
+        layer.function,
+        output_shape=output_shape_of(layer),
+        mask=layer.mask,
+        arguments=layer.arguments,
+        name=layer.name,
+        dtype=layer.dtype_policy,
+    )
 
 
 def _copy_weights(layer: keras.Layer, clone: keras.Layer, config: Mapping[str, Any]) -> None:
@@ -151,7 +202,7 @@ def _compiled(arguments: Mapping[str, Any], change: Change, model: keras.Model) 
     if "class" in change:
         new["optimizer"] = getattr(keras.optimizers, change["class"])(**numbers_of(change))
     elif numbers := numbers_of(change):
-        new["optimizer"] = _with_numbers(new["optimizer"], numbers)
+        new["optimizer"] = with_numbers(new["optimizer"], numbers)
     return new
 
 
@@ -168,7 +219,7 @@ def _for_output(given: Any, new: Any, change: Change, model: keras.Model) -> Any
     return each
 
 
-def _with_numbers(optimizer: keras.Optimizer, numbers: Mapping[str, Any]) -> keras.Optimizer:
+def with_numbers(optimizer: keras.Optimizer, numbers: Mapping[str, Any]) -> keras.Optimizer:
     """Return a new optimizer of the same kind with some arguments changed.
 
     Of the three kinds of clipping one is allowed: a new one takes the place of the old.
@@ -177,18 +228,6 @@ def _with_numbers(optimizer: keras.Optimizer, numbers: Mapping[str, Any]) -> ker
     if any(name in numbers for name in CLIPPING):
         config.update(dict.fromkeys(CLIPPING))
     return type(optimizer).from_config({**config, **numbers})
-
-
-def _fresh(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments with an optimizer and metrics that have seen nothing."""
-    given = arguments["optimizer"]
-    optimizer = type(given).from_config(given.get_config()) if given is not None else None
-    metrics = {
-        name: keras.tree.map_structure(_copied_metric, arguments[name])
-        for name in ("metrics", "weighted_metrics")
-        if arguments.get(name) is not None
-    }
-    return {**arguments, **metrics, "optimizer": optimizer}
 
 
 def _copied_metric(metric: Any) -> Any:

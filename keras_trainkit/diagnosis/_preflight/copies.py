@@ -22,14 +22,14 @@ def built_copy(model: keras.Model, x: Any) -> keras.Model:
         return model
     try:
         with warnings.catch_warnings(action="ignore"):  # The training will say them.
-            copy = _copied(model)
+            copy = copied(model)
             copy(symbolic_inputs(x))
     except Exception:  # Whatever a model of the user's raises.
         return model
     return copy if copy.built else model
 
 
-def _copied(model: keras.Model) -> keras.Model:
+def copied(model: keras.Model) -> keras.Model:
     """Return a copy by the config; raise if the config may not say what the model was made with.
 
     That of a class without a `get_config` of its own has the defaults in place of the arguments.

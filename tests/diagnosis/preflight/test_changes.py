@@ -266,3 +266,12 @@ def _plain(model):
         [(out.loss, out.metrics) for out in facts.outputs],
         facts.compiled,
     )
+
+
+@pytest.mark.short("torch")
+def test_a_lambda_keeps_the_names_that_its_function_uses():
+    inputs = keras.Input((4,))
+    doubled = keras.layers.Lambda(lambda x, by: keras.ops.abs(x) * by, arguments={"by": 2.0})
+    model = compiled(keras.Model(inputs, keras.layers.Dense(1, name="head")(doubled(inputs))))
+    new = applied({"kind": "compile", "loss": "mae"}, model)
+    np.testing.assert_array_equal(new.predict(X, verbose=0), model.predict(X, verbose=0))

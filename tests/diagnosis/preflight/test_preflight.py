@@ -44,6 +44,12 @@ def test_nothing_changes(make):
     before = state_of(model)
     diagnosis.preflight(model, X, Y, (X, Y), epochs=3, batch_size=4)
     assert_same(before, state_of(model))
+
+
+@pytest.mark.short("torch")
+@pytest.mark.parametrize("make", [sequential, unbuilt])
+def test_names_and_seeds_go_on_as_if_nothing_had_been_made(make):
+    model = compiled(make)
     with process_state_kept():
         name = layers.Dense(1).name
     diagnosis.preflight(model, X, Y)
@@ -89,7 +95,7 @@ def seen(monkeypatch):
 @pytest.mark.parametrize("make", [unbuilt, Stack])
 def test_a_model_that_is_not_built_is_known_by_a_copy(make, seen):
     model = compiled(make)
-    found = diagnosis.preflight(model, X, Y)
+    found = diagnosis.preflight(model, X, Y, one_batch=False)
     assert [finding.text for finding in found] == ["It was seen."]
     (case,) = seen
     (output,) = case.facts.outputs
@@ -108,7 +114,7 @@ class Unregistered(layers.Layer):
 @pytest.mark.short("torch")
 def test_a_stack_of_layers_that_nobody_registered_is_copied():
     model = compiled(lambda: keras.Sequential([Unregistered(), layers.Dense(3, "softmax")]))
-    found = diagnosis.preflight(model, X, Y)
+    found = diagnosis.preflight(model, X, Y, one_batch=False)
     assert "dependent_examples" in [finding.name for finding in found]
     assert not model.built
 
@@ -144,7 +150,7 @@ def test_a_model_that_cannot_be_copied_is_known_as_it_is(seen):
 def test_the_plan_is_what_it_is_told(seen):
     limits = diagnosis.Thresholds(vanishing_norm=0.5)
     arguments = {"batch_size": 3, "epochs": 7, "validation_split": 0.5, "shuffle": False}
-    diagnosis.preflight(compiled(), X, Y, **arguments, thresholds=limits)
+    diagnosis.preflight(compiled(), X, Y, **arguments, thresholds=limits, one_batch=False)
     (case,) = seen
     plan = case.facts.plan
     assert (plan.batch_size, plan.updates, plan.split, plan.shuffle) == (3, 14, 0.5, False)
@@ -156,7 +162,7 @@ def test_the_plan_is_what_it_is_told(seen):
 def test_notes_say_what_was_seen():
     found = diagnosis.preflight(compiled(), (batch for batch in [(X, Y)]))
     assert found.notes[0].startswith("`x` was not looked at: what is in it cannot be known")
-    assert diagnosis.preflight(compiled(), X, Y, (X, Y)).notes == ()
+    assert diagnosis.preflight(compiled(), X, Y, (X, Y), one_batch=False).notes == ()
     many = np.zeros((3_000_000, 1))
     notes = diagnosis.preflight(compiled(), X, many).notes
     assert notes == ("Of y a sample was looked at: 2,000,000 of 3,000,000 rows.",)

@@ -8,6 +8,7 @@ from keras_trainkit.diagnosis._diagnose.static import (
     labels,
     losses,
     networks,
+    one_batch,
     plans,
     regularization,
     scales,
@@ -31,4 +32,5 @@ RULES: tuple[Rule, ...] = (
     *plans.RULES,
     *signals.RULES,
     *trials.RULES,
+    *one_batch.RULES,
 )

@@ -1,5 +1,7 @@
 """Faults of networks, rates and plans."""
 
+from dataclasses import replace
+
 import pytest
 
 from keras_trainkit.diagnosis import LayerFacts, OptimizerFacts, PlanFacts
@@ -51,6 +53,12 @@ def test_no_nonlinearity():
     )
     paths = [change["path"] for change in finding.remedies[0].change["changes"]]
     assert paths == ["dense_0", "dense_1"]
+
+
+def test_linear_layers_suffice_for_what_is_linear():
+    facts = bits(hidden=("linear", "linear"))
+    assert one(replace(facts, linear_skill=0.9)).severity == "info"
+    assert one(replace(facts, linear_skill=0.4)).severity == "warning"
 
 
 @pytest.mark.parametrize(

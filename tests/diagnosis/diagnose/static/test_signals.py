@@ -114,7 +114,11 @@ SEEN = ("dead_units", "saturated_units", "exploding_gradient", "vanishing_gradie
 
 
 def conditions(model):
-    return [f.condition for f in preflight(model, X, Y, epochs=50) if f.condition in SEEN]
+    return [
+        f.condition
+        for f in preflight(model, X, Y, epochs=50, one_batch=False)
+        if f.condition in SEEN
+    ]
 
 
 @pytest.mark.parametrize("stack", USUAL.values(), ids=USUAL)
@@ -126,14 +130,14 @@ def test_usual_beginnings_are_no_findings(stack):
 @pytest.mark.parametrize(("stack", "expected"), ODD.values(), ids=ODD)
 def test_odd_beginnings_are_seen_where_they_are(stack, expected):
     keras.utils.set_random_seed(0)
-    first = preflight(network(*stack()), X, Y, epochs=50)[0]
+    first = preflight(network(*stack()), X, Y, epochs=50, one_batch=False)[0]
     assert (first.name, first.where.removeprefix("network/")) == expected
 
 
 def test_the_remedy_is_of_the_layer_with_the_kernel():
     keras.utils.set_random_seed(0)
     model = network(*ODD["dead behind an activation layer"][0]())
-    first = preflight(model, X, Y, epochs=50)[0]
+    first = preflight(model, X, Y, epochs=50, one_batch=False)[0]
     mended = first.remedies[0].apply(model)
     assert conditions(mended) == []
 

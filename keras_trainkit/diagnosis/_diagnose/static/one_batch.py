@@ -1,0 +1,143 @@
+"""What a few rows that copies of the network learned by heart, or did not, say of a training."""
+
+import math
+from collections.abc import Iterator
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual
+from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
+from keras_trainkit.diagnosis.facts import OneBatchFacts
+from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+# With what a network cannot learn a batch; where it has learned one, they do no harm.
+_REFUTED = (
+    *("wrong_output_activation", "wrong_loss", "unnormalized_input", "constant_predictions"),
+    *("dead_units", "saturated_units", "vanishing_gradient", "exploding_gradient"),
+    *("learning_rate_too_high", "learning_rate_too_low"),
+)
+# Of these, what a batch cannot refute.
+_UNSEEN = ("metric_does_not_fit", "undefined_relative_loss")
+# A loss that falls by less stands still; by more, at another rate, it moves.
+_STILL, _MOVES = 0.05, 0.2
+_LOOK = Remedy(
+    "look whether what the network gets tells the rows apart, and whether each `y` belongs to its "
+    "`x`",
+    "print(x[:4], y[:4])\nprint(model(x[:4], training=True))",
+)
+_GUARD = Remedy(
+    "find the operation that is undefined, such as a logarithm, a root or a division of 0",
+    "from keras_trainkit.callbacks import GradientMonitor\n"
+    "monitor = GradientMonitor()\n"
+    "model.fit(x, y, callbacks=[monitor])\n"
+    "print(monitor.summary())",
+)
+
+
+def refuted(case: Case, finding: Finding) -> bool:
+    """Say whether a suspicion is wrong: a network with it has learned rows by heart.
+
+    What surely cannot work is left alone, and so is a rate at which the loss leaps on the way.
+    """
+    tries = case.facts.one_batch
+    if not tries or finding.severity != "warning" or finding.condition not in _REFUTED:
+        return False
+    is_late = finding.condition == "learning_rate_too_low" and not _is_as_long(case, tries[0])
+    if finding.detail in _UNSEEN or is_late:
+        return False
+    return tries[0].is_calm and tries[0].has_skill(case.limits.working_skill)
+
+
+def another_rate(case: Case) -> Iterator[Finding]:
+    """Find rates at which rows are not learned by heart, and are at a lower or a higher one."""
+    tries = case.facts.one_batch
+    if not tries or _is_learned(case, tries[0]):
+        return
+    given = tries[0]
+    better = next((one for one in tries[1:] if _is_learned(case, one)), None)
+    if better is None or (better.rate > given.rate and not _is_low(case, given, better)):
+        return
+    yield Finding(
+        "learning_rate_too_high" if better.rate < given.rate else "learning_rate_too_low",
+        "warning",
+        f"With the learning rate {given.rate:g} a copy of the network does not learn {given.rows} "
+        f"rows by heart: in {given.updates} updates the loss goes from {given.first:.3g} to "
+        f"{given.last:.3g}. With {better.rate:g} it goes to {better.last:.3g}.",
+        where="learning_rate",
+        evidence=(beside(case, "skill on a few rows", given.skill, "learning_skill"),),
+        remedies=(
+            compiled_with(case.facts, "the rate that learns them", learning_rate=better.rate),
+            measured_rate(case.facts, better.rate),
+        ),
+    )
+
+
+def never_finite(case: Case) -> Iterator[Finding]:
+    """Find networks that cannot take a few steps, however short."""
+    tries = case.facts.one_batch
+    if tries and not any(math.isfinite(one.last) for one in tries):
+        yield Finding(
+            "non_finite",
+            "error",
+            f"The loss of {tries[0].rows} rows is not finite after at most {tries[0].updates} "
+            f"updates, {_rates(tries)}.",
+            evidence=(Evidence("loss before the first update", tries[0].first),),
+            remedies=(_GUARD,),
+        )
+
+
+def not_by_heart(case: Case) -> Iterator[Finding]:
+    """Find networks that learn next to nothing of a few rows, at whatever rate.
+
+    It says nothing if only low rates were tried.
+    """
+    tries = case.facts.one_batch
+    if len(tries) < 2 or not _is_usual(case, max(one.rate for one in tries)):
+        return
+    best = max(one.skill for one in tries)
+    if best < case.limits.poor_skill:
+        is_nothing = best < case.limits.no_skill
+        limit = "no_skill" if is_nothing else "poor_skill"
+        yield Finding(
+            "no_learning" if is_nothing else "underfitting",
+            "error" if is_nothing else "warning",
+            f"A copy of the network learns {'nothing' if is_nothing else 'little'} of "
+            f"{tries[0].rows} rows in {tries[0].updates} updates with these rows alone, "
+            f"{_rates(tries)}. It will not do better with more of them.",
+            evidence=(beside(case, "skill on a few rows", best, limit),),
+            remedies=(_LOOK,),
+        )
+
+
+RULES: tuple[Rule, ...] = (another_rate, never_finite, not_by_heart)
+
+
+def _is_learned(case: Case, one: OneBatchFacts) -> bool:
+    return one.has_skill(case.limits.learning_skill)
+
+
+def _is_low(case: Case, given: OneBatchFacts, better: OneBatchFacts) -> bool:
+    """Say whether a rate moves nothing, and will not on all of the way that is planned.
+
+    Of adaptive optimizers it is known which rates are low.
+    """
+    optimizer, planned = case.facts.optimizer, case.facts.plan.updates or 0
+    if optimizer is not None and optimizer.adaptive and _is_usual(case, given.rate):
+        return False
+    is_shorter = planned * given.rate < given.updates * better.rate
+    is_moved = given.fall < _STILL and better.fall > _MOVES
+    return _is_as_long(case, given) and is_shorter and is_moved
+
+
+def _is_usual(case: Case, rate: float) -> bool:
+    optimizer = case.facts.optimizer
+    return optimizer is not None and rate >= 10 * lowest_usual(case, optimizer)
+
+
+def _is_as_long(case: Case, one: OneBatchFacts) -> bool:
+    """Say whether the training has as many updates as the rows had."""
+    return (case.facts.plan.updates or 0) >= one.updates
+
+
+def _rates(tries: tuple[OneBatchFacts, ...]) -> str:
+    return f"with the learning rate {', '.join(f'{one.rate:g}' for one in tries)}"

@@ -1,0 +1,186 @@
+"""Whether a network learns a few rows by heart, as it is compiled and at other learning rates."""
+
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from keras_trainkit._keras_internals import compiled_with, layers_of
+from keras_trainkit._tensors import float64_if_readable
+from keras_trainkit._untouched import untouched
+from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
+from keras_trainkit.diagnosis._preflight.changes import compile_anew, twin, with_numbers
+from keras_trainkit.diagnosis._preflight.layer_facts import if_known
+from keras_trainkit.diagnosis._preflight.leaves import leaves_of
+from keras_trainkit.diagnosis._preflight.optimizer_facts import optimizer_facts
+from keras_trainkit.diagnosis.facts import OneBatchFacts
+from keras_trainkit.diagnosis.outcomes import skill
+
+ROWS, UPDATES = 32, 60
+# Of larger networks, so many updates take longer than anyone waits for an answer.
+LAYERS, SECONDS_OF_PASS, SECONDS = 64, 0.2, 4.0
+# From this skill on the rows count as learned, and no other rate is tried.
+_ENOUGH = 0.5
+# By how much other rates are lower or higher, and which is never tried.
+_FACTORS, _HIGHEST_RATE = (10.0, 100.0), 10.0
+# The loss at the end is the mean of so many.
+_LAST = 5
+
+
+def learned_by_heart(
+    built: keras.Model, x: Any, y: Any, compiled: keras.Model | None = None
+) -> tuple[OneBatchFacts, ...]:
+    """Return how copies of a model learn a few rows: as it is compiled, and at other rates.
+
+    Another rate is tried if that of the model does not do: lower ones if the loss rises, higher
+    ones if not. The copies are trained by Keras's own training step, or the user's.
+
+    Args:
+        built: `keras.Model` that is built. It is left as it is.
+        x, y: nested arrays of training data.
+        compiled: the model that is compiled. Defaults to `None`: `built`.
+
+    Returns:
+        `OneBatchFacts`, empty where this takes too long, or nothing can be known of it.
+    """
+    model = built if compiled is None else compiled
+    if x is None or y is None or not (built.built and compiled_with(model)):
+        return ()
+    if len(layers_of(built)) > LAYERS:
+        return ()
+    return if_known(lambda: tuple(_tries(built, *_batch(x, y), model)), ())
+
+
+def _batch(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return rows at equal distances: those beside each other may be of one class."""
+    rows = next(len(leaf.value) for leaf in leaves_of("x", x))
+    places = np.linspace(0, rows - 1, min(ROWS, rows)).astype(int).tolist()
+    return tree.map_structure(lambda a: None if a is None else _taken(a, places), (x, y))
+
+
+def _taken(array: Any, places: list[int]) -> np.ndarray:
+    parts = [as_numpy(sliced(array, place, place + 1)) for place in places]
+    return np.concatenate([part for part in parts if part is not None])
+
+
+def _tries(built: keras.Model, x: Any, y: Any, model: keras.Model) -> Iterator[OneBatchFacts]:
+    if _seconds_of_a_pass(built, x) > SECONDS_OF_PASS:
+        return
+    first = _learned(built, x, y, model, {})
+    clock = _Clock()
+    facts = optimizer_facts(model)
+    if first is None or facts is None:
+        return
+    yield first
+    if first.has_skill(_ENOUGH) or facts.scheduled or not first.rate > 0:
+        return
+    for rate in _other_rates(first):
+        found = _learned(built, x, y, model, {"learning_rate": rate})
+        if found is None or clock.seconds > SECONDS:
+            return
+        yield found
+        if found.has_skill(_ENOUGH):
+            return
+
+
+def _other_rates(first: OneBatchFacts) -> list[float]:
+    """Return lower rates if the loss has risen or is not finite, else higher ones."""
+    rises = not (first.is_calm and first.last < first.first)
+    rates = [_rounded(first.rate / f if rises else first.rate * f) for f in _FACTORS]
+    return [rate for rate in rates if rate <= max(_HIGHEST_RATE, first.rate)]
+
+
+def _rounded(rate: float) -> float:
+    """Return a rate as it was written, before it was a variable in single precision."""
+    return float(f"{rate:.6g}")
+
+
+class _Clock:
+    """Counts seconds, of other processes' work and of several threads once."""
+
+    def __init__(self) -> None:
+        self._begin = self._now()
+
+    @property
+    def seconds(self) -> float:
+        """How many have passed."""
+        return min(now - begin for now, begin in zip(self._now(), self._begin, strict=True))
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        return time.perf_counter(), time.process_time()
+
+
+def _seconds_of_a_pass(model: keras.Model, x: Any) -> float:
+    """Return how long the rows take through the network; the first pass may compile."""
+    seconds = []
+    for _ in range(2):
+        clock = _Clock()
+        with untouched(model):
+            model(x, training=False)
+        seconds.append(clock.seconds)
+    return min(seconds)
+
+
+def _learned(
+    built: keras.Model, x: Any, y: Any, model: keras.Model, numbers: dict[str, float]
+) -> OneBatchFacts | None:
+    """Train a copy whose optimizer has other numbers; `None` if it takes too long."""
+    given = compiled_with(model)
+    with warnings.catch_warnings(action="ignore"):  # The training will say them.
+        copy = twin(built, x)
+        compile_anew(copy, {**given, **_plain(with_numbers(given["optimizer"], numbers))})
+        losses = [_loss_of_step(copy, x, y)]
+        clock = _Clock()  # The first step compiles.
+        for _ in range(UPDATES - 1):
+            losses.append(_loss_of_step(copy, x, y))
+            if clock.seconds > SECONDS:
+                return None
+    return OneBatchFacts(
+        rows=len(tree.flatten(x)[0]),
+        updates=UPDATES,
+        rate=_rounded(float(keras.ops.convert_to_numpy(copy.optimizer.learning_rate))),
+        first=losses[0],
+        last=float(np.mean(losses[-_LAST:])),
+        highest=float(np.max(losses)),
+        skill=_skill(copy, x, y),
+    )
+
+
+def _plain(optimizer: keras.Optimizer) -> dict[str, Any]:
+    """Return arguments of `compile` for some single steps: to compile by XLA takes longer."""
+    is_jax = keras.backend.backend() == "jax"
+    jit = {} if is_jax else {"jit_compile": False}
+    return {
+        **{"optimizer": optimizer, "metrics": None, "weighted_metrics": None},
+        **{"steps_per_execution": 1, **jit},
+    }
+
+
+def _loss_of_step(model: keras.Model, x: Any, y: Any) -> float:
+    model.reset_metrics()
+    return float(model.train_on_batch(x, y, return_dict=True)["loss"])
+
+
+def _skill(model: keras.Model, x: Any, y: Any) -> float:
+    """Return the skill in inference or in training mode: moving statistics may be behind."""
+    found = [_skill_in(model, x, y, training) for training in (False, True)]
+    return float(np.nanmax(found)) if np.isfinite(found).any() else math.nan
+
+
+def _skill_in(model: keras.Model, x: Any, y: Any, training: bool) -> float:
+    with untouched(model):
+        outputs = model(x, training=training)
+    by_name = isinstance(y, dict) and not isinstance(outputs, dict)
+    targets = [y[name] for name in model.output_names] if by_name else tree.flatten(y)
+    read = [float64_if_readable(output) for output in tree.flatten(outputs)]
+    found = [output for output in read if output is not None]
+    if len(found) != len(targets):
+        return math.nan
+    with np.errstate(all="ignore"):  # Outputs may be infinite.
+        return float(np.min([skill(o, t) for o, t in zip(found, targets, strict=True)]))
