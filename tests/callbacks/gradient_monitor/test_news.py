@@ -130,7 +130,7 @@ def test_a_rule_that_fails_ends_no_training_and_is_said_once(capsys, monkeypatch
     def fails(*_):
         raise ZeroDivisionError("a fault in a rule")
 
-    for name in ("diagnose", "examined"):
+    for name in ("diagnose", "diagnose_so_far", "examined"):
         monkeypatch.setattr(news, name, fails)
     plain, model = compiled(softmax), compiled(softmax)
     expected = fit(plain)
