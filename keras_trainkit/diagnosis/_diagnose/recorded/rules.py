@@ -5,6 +5,7 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     activations,
     generalization,
     gradients,
+    padding,
     progress,
     still,
     update_sizes,
@@ -25,5 +26,6 @@ RULES: tuple[Rule, ...] = (
     *update_sizes.RULES,
     *progress.RULES,
     *generalization.RULES,
+    *padding.RULES,
 )
 IF_STUCK: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in (*AT_ONCE, *AT_THE_END))

@@ -8,6 +8,7 @@ from keras_trainkit.diagnosis._diagnose.static import (
     labels,
     losses,
     networks,
+    padding,
     plans,
     regularization,
     scales,
@@ -31,4 +32,5 @@ RULES: tuple[Rule, ...] = (
     *plans.RULES,
     *signals.RULES,
     *trials.RULES,
+    *padding.RULES,
 )
