@@ -30,7 +30,7 @@ class Padding:
     @property
     def is_empty(self) -> np.ndarray:
         """Which rows are padding alone."""
-        return self.held.all(axis=1)
+        return np.equal(self.after, self.held.shape[1])
 
 
 def padding_in(rows: np.ndarray) -> Padding | None:
