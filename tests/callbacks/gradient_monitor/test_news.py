@@ -186,10 +186,10 @@ def learned_by_heart(*callbacks):
 @pytest.mark.short("torch")
 def test_of_a_healthy_training_that_rises_slowly_nothing_above_info_is_said(capsys):
     monitor = GradientMonitor(live=True)
-    trained(two_classes(640), keras.optimizers.SGD(0.01), 16, monitor, epochs=25)
+    trained(two_classes(640), keras.optimizers.SGD(0.003), 16, monitor, epochs=60)
     accuracy = monitor.history.logs["accuracy"]
-    assert accuracy[0] < 0.7
-    assert accuracy[2] < 0.85 < accuracy[-1]
+    assert accuracy[5] < 0.7
+    assert accuracy[-1] > 0.8
     printed = capsys.readouterr().out
     assert not [word for word in ("warning", "error") if word in printed]
 
