@@ -239,7 +239,7 @@ class PaddingFacts:
         row: integer. A row with padding at its end, if there is one.
         kept: float. What is left of the rows behind the padding at their ends: how far outputs are
             from those of padding alone, in parts of how far they are if it stands at the
-            beginnings; the mean of the rows, each at most 1. NaN where it cannot be told.
+            beginnings, over all rows; at most 1. NaN where it cannot be told.
         mask: string. The path of the layer that makes a mask, `""` if none does.
         hides, hides_others: floats. Which shares of the padding and of the other steps it hides.
         reader: string. The path of the layer that could leave out steps.

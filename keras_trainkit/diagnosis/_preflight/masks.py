@@ -44,9 +44,9 @@ class Call:
 def padding_of(model: keras.Model, inputs: Any, values: Values = ()) -> PaddingFacts | None:
     """Return what a network makes of padding, `None` where it reads no padded sequences.
 
-    Rows pass as they are, with the padding at their ends moved to their beginnings, and a row of
-    padding alone. What padding leaves of a row is how far its outputs are from those of the empty
-    row, beside how far they are when the padding comes first.
+    Rows pass as they are, with the padding at their ends moved to their beginnings, and as padding
+    alone. What padding leaves of them is how far their outputs are from those of padding alone,
+    beside how far they are when the padding comes first.
 
     Args:
         model: built `keras.Model`. It is left as it is.
@@ -78,33 +78,41 @@ def padding_of(model: keras.Model, inputs: Any, values: Values = ()) -> PaddingF
     )
 
 
-def _variants(rows: np.ndarray, padding: Padding) -> np.ndarray:
-    """Return rows as they are, with the padding in front, and a row of nothing else."""
+def _variants(rows: np.ndarray, padding: Padding) -> list[np.ndarray]:
+    """Return rows as they are, with the padding in front, and nothing but padding.
+
+    Batches of one size are rounded alike, so that what is the same row by row gives the same.
+    """
     moved = [np.roll(row, count, axis=0) for row, count in zip(rows, padding.after, strict=True)]
-    empty = np.broadcast_to(padding.content, rows[:1].shape)
-    return np.concatenate([rows, moved, empty]).astype(rows.dtype)
+    empty = np.broadcast_to(padding.content, rows.shape)
+    return [rows, np.stack(moved), empty.astype(rows.dtype)]
 
 
 def _passed(
-    model: keras.Model, batch: np.ndarray, values: Values
-) -> tuple[list[np.ndarray], list[Call]]:
-    """Return the outputs of a batch, each row flat, and the calls of the layers in their order."""
+    model: keras.Model, batches: Sequence[np.ndarray], values: Values
+) -> tuple[list[list[np.ndarray]], list[Call]]:
+    """Return the outputs of each batch, each row flat, and the calls of layers with the first."""
     noted: list[tuple[Call, list[Any]]] = []
     with untouched(model, values), ExitStack() as stack:
         for layer in whole(layers_of(model)):
             stack.enter_context(patched(layer, call=_noting(layer, noted)))
-        outputs = keras.tree.flatten(model(batch, training=False))
-        readable = [float64_if_readable(output) for output in outputs]
-        for call, returned in noted:  # Keras gives a mask to what a layer has returned.
-            call.passed_on = _mask_among(returned)
-    known = [y for y in readable if y is not None and y.shape[:1] == batch.shape[:1]]
-    return [y.reshape(len(y), -1) for y in known], [call for call, _ in noted]
+        outputs = [_rows_of(model(batches[0], training=False), len(batches[0]))]
+        _see_masks(noted)
+        calls = [call for call, _ in noted]
+        outputs += [_rows_of(model(batch, training=False), len(batch)) for batch in batches[1:]]
+    return outputs, calls
+
+
+def _rows_of(outputs: Any, count: int) -> list[np.ndarray]:
+    readable = [float64_if_readable(output) for output in keras.tree.flatten(outputs)]
+    return [y.reshape(count, -1) for y in readable if y is not None and y.shape[:1] == (count,)]
 
 
 def _noting(layer: keras.Layer, noted: list[tuple[Call, list[Any]]]) -> Callable:
     forward = layer.call
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        _see_masks(noted)
         given = keras.tree.flatten((args, kwargs))[:1]
         own = _first(value for name, value in kwargs.items() if name.endswith("mask"))
         mask = _mask_among(given) if own is None else own
@@ -115,6 +123,16 @@ def _noting(layer: keras.Layer, noted: list[tuple[Call, list[Any]]]) -> Callable
         return outputs
 
     return call
+
+
+def _see_masks(noted: Sequence[tuple[Call, list[Any]]]) -> None:
+    """Note the masks of what layers have returned, which Keras gives them behind the call.
+
+    A layer of attention takes them away again.
+    """
+    for call, returned in noted:
+        if call.passed_on is None:
+            call.passed_on = _mask_among(returned)
 
 
 def _mask_among(tensors: Sequence[Any]) -> Any:
@@ -167,15 +185,14 @@ def _barrier(calls: Sequence[Call], reader: Call) -> str:
     return next(map(path_of_layer, closed), "")
 
 
-def _kept(outputs: Sequence[np.ndarray], padding: Padding) -> float:
-    """Return the mean of what padding leaves of the rows, NaN if no output tells."""
-    known = [_shares_kept(output, len(padding.held)) for output in outputs]
-    largest = np.max(known, axis=0)[~padding.is_empty] if known else np.empty(0)
-    return float(largest.mean()) if largest.size else math.nan
+def _kept(outputs: Sequence[Sequence[np.ndarray]], padding: Padding) -> float:
+    """Return what padding leaves of the rows, by the output that tells most; NaN if none does."""
+    known = [_share_kept(each, ~padding.is_empty) for each in zip(*outputs, strict=True)]
+    return max(known, default=math.nan)
 
 
-def _shares_kept(output: np.ndarray, count: int) -> np.ndarray:
-    as_they_are, moved = output[:count] - output[-1], output[count:-1] - output[-1]
-    far, beside = np.abs(as_they_are).max(axis=1), np.abs(moved).max(axis=1)
+def _share_kept(output: Sequence[np.ndarray], counted: np.ndarray) -> float:
+    as_they_are, moved, empty = (batch[counted] for batch in output)
+    far, beside = (np.abs(each - empty).max(axis=1) for each in (as_they_are, moved))
     with np.errstate(all="ignore"):
-        return np.minimum(far / beside, 1.0)
+        return float(np.minimum(far, beside).sum() / beside.sum())

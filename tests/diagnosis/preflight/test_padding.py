@@ -116,6 +116,14 @@ def test_an_operation_that_loses_a_mask_is_no_layer_with_a_name():
     assert (bool(facts.mask), facts.is_masked, facts.barrier) == (True, False, "")
 
 
+def test_attention_is_told_of_the_mask_that_an_embedding_makes():
+    tokens = keras.Input((LENGTH,), dtype="int32")
+    x = layers.Embedding(20, 6, mask_zero=True, name="embedding")(tokens)
+    x = layers.Add()([x, layers.MultiHeadAttention(1, 4)(x, x)])
+    facts = padding_of(keras.Model(tokens, layers.GlobalAveragePooling1D()(x)), BEHIND)
+    assert (facts.mask, facts.hides, facts.is_masked) == ("embedding", 1.0, True)
+
+
 def test_a_mask_of_another_value_hides_nothing():
     x = RNG.normal(size=(12, LENGTH, 3)).astype("float32")
     x[:, WORDS:] = 0.0
