@@ -84,6 +84,14 @@ def output_shape_of(layer: keras.layers.Lambda) -> Any:
     return layer._output_shape
 
 
+def mask_of(tensor: Any) -> Any:
+    """Return the mask that came with a tensor, None if none did.
+
+    Public is only that a layer with an argument `mask` is given it.
+    """
+    return sys.modules[keras.Layer.__module__].backend.get_keras_mask(tensor)
+
+
 def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     """Keep the losses of the last step through a forward pass, whose call would clear them."""
     return patched(model, _clear_losses=lambda: None)

@@ -109,6 +109,13 @@ def test_a_symbolic_tensor_tells_where_it_comes_from():
     assert internals.origin_of(X) is None
 
 
+def test_a_mask_comes_with_what_a_layer_returns():
+    tokens = np.array([[1, 2, 0]])
+    masked = layers.Embedding(3, 2, mask_zero=True)(tokens)
+    assert keras.ops.convert_to_numpy(internals.mask_of(masked)).tolist() == [[True, True, False]]
+    assert internals.mask_of(layers.Embedding(3, 2)(tokens)) is None
+
+
 def test_nodes_come_in_the_order_of_the_computation():
     inputs = keras.Input((3,))
     hidden = layers.Dense(2, name="a")(inputs)

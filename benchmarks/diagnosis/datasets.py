@@ -150,6 +150,19 @@ def padded(seed: int, front: bool, length: int = 60, rows: int = 800) -> Split:
     return sentences._replace(x=x, x_test=x_test)
 
 
+def last_bit(seed: int, rows: int = 900, length: int = 16) -> Split:
+    """Return sequences of bits of which the last one decides."""
+    x = np.random.default_rng(seed).integers(2, size=(rows, length))
+    return split(x, x[:, -1], seed)
+
+
+def more_bits(seed: int, rows: int = 1600, length: int = 16) -> Split:
+    """Return sequences of bits, and whether the first half holds more ones than the second."""
+    x = np.random.default_rng(seed).integers(2, size=(rows, length))
+    first, second = np.split(x, 2, axis=1)
+    return split(x, (first.sum(axis=1) > second.sum(axis=1)).astype("int64"), seed)
+
+
 def waves(seed: int, classes: int = 3, rows: int = 700, length: int = 24) -> Split:
     """Return noisy waves of one of several frequencies."""
     random = np.random.default_rng(seed)

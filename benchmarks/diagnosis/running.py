@@ -10,7 +10,7 @@ from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.recipe import Program
 from benchmarks.diagnosis.scoring import Found, Run, is_first_right
 from keras_trainkit.callbacks import GradientMonitor
-from keras_trainkit.diagnosis import Diagnosis, diagnose, preflight
+from keras_trainkit.diagnosis import Diagnosis, preflight
 
 
 class Watch(keras.callbacks.Callback):
@@ -25,7 +25,7 @@ class Watch(keras.callbacks.Callback):
         """Diagnose what is recorded so far."""
         if self.detected is None and self.case.faults:
             with timed(self.seconds, "diagnosis"):
-                findings = plain(diagnose(self.monitor.history))
+                findings = plain(self.monitor.diagnosis)
             if is_first_right(self.case, findings):
                 self.detected = int(self.model.optimizer.iterations)
 

@@ -38,6 +38,7 @@ from keras_trainkit.diagnosis import (
     summarize,
 )
 from keras_trainkit.diagnosis._diagnosis import html
+from keras_trainkit.diagnosis.diagnose import diagnose_so_far
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,12 +103,13 @@ class GradientMonitor(keras.callbacks.Callback):
             step, with histograms 168 V, and less than 1,000 more. Of more steps, every second one
             of the older half is forgotten; so with the logs of more epochs. Defaults to `2000`.
         live: bool. Whether to renew the diagnosis before the first step and after each epoch, and
-            print what is new in it. Defaults to `False`.
+            print what is new in it: while `fit` runs, what keeps it from learning, once it is not
+            on its way; at the end, the rest. Defaults to `False`.
 
     Attributes:
         history: `diagnosis.History`, the record of the latest `fit`, also of an interrupted one.
             Its `facts` are what was known of model and data when it began.
-        diagnosis: `diagnosis.Diagnosis`, what is wrong with it.
+        diagnosis: `diagnosis.Diagnosis`, what is wrong with it, so far if it is still running.
 
     Raises:
         ValueError: if an argument is outside its interval; when `fit` begins, if the model is not
@@ -157,6 +159,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._record = Record(self.max_steps)
         self.live = boolean("live", live)
         self._looks, self._news = Looks(), News()
+        self._is_running = False
         self._session: Session | None = None
         self._response = Response(self.on_nonfinite, self.fetch_every, Watch())
         self._shown: dict[str, float] = {}
@@ -179,7 +182,7 @@ class GradientMonitor(keras.callbacks.Callback):
     @property
     def diagnosis(self) -> Diagnosis:
         """What is wrong with the latest `fit`, most important first; `print` it."""
-        return diagnose(self.history)
+        return (diagnose_so_far if self._is_running else diagnose)(self.history)
 
     def summary(self) -> Summary:
         """Return a table of the gradients' health; `print` it, or all of it: `in_full`."""
@@ -195,7 +198,7 @@ class GradientMonitor(keras.callbacks.Callback):
             history = self.history
         except RuntimeError as nothing_yet:
             return html.fragment(f"{nothing_yet}.", notes=[f"{nothing_yet}."])
-        found, summary = diagnose(history), summarize(history)
+        found, summary = self.diagnosis, summarize(history)
         table = replace(summary.as_table(), closing=())
         verdict = html.verdict_of(found)
         return html.fragment(f"{found}\n\n{summary}", found, found.notes, verdict, table)
@@ -207,6 +210,8 @@ class GradientMonitor(keras.callbacks.Callback):
         self._record, self._shown = Record(self.max_steps), {}
         self._looks, self._news = Looks(self.probe), News()
         self._next_step = self._call_end = 0
+        self._is_running = True
+        when_fit_fails(model, self._end)
         self._looks.begin(model, self._record)
         self._tell("before training")
         if self._event_file:
@@ -275,6 +280,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Give the model its own train function back."""
+        self._end()
+        self._tell("after training")
         self._looks = Looks()  # The batch may be large.
         if self._session:
             self._session.detach()
@@ -312,7 +319,8 @@ class GradientMonitor(keras.callbacks.Callback):
         """Keep the record and leave the model, which a copy gets from its own `fit`."""
         self._fetch()
         left = (keras.Model, Session)
-        return {n: None if isinstance(v, left) else v for n, v in vars(self).items()}
+        kept = {n: None if isinstance(v, left) else v for n, v in vars(self).items()}
+        return {**kept, "_is_running": False}
 
     def _fetch(self, in_training: bool = False) -> None:
         """Take what was measured since the last time, and act on it if `fit` can be acted upon."""
@@ -333,6 +341,10 @@ class GradientMonitor(keras.callbacks.Callback):
         self._looks.meet(model, self._record, batch, values)
         self._tell("before training")
 
+    def _end(self) -> None:
+        """Let the diagnosis say what only the end of a training shows."""
+        self._is_running = False
+
     def _look(self) -> None:
         """Measure activations."""
         rows = self._looks.end_epoch(self.model, self._record)
@@ -341,7 +353,7 @@ class GradientMonitor(keras.callbacks.Callback):
 
     def _tell(self, when: str) -> None:
         if self.live:
-            self._news.tell(when, self._record, self._response.events)
+            self._news.tell(when, self._record, self._response.events, self._is_running)
 
 
 def session_class() -> type[Session]:

@@ -11,6 +11,7 @@ from keras_trainkit.diagnosis.facts import LayerFacts as LayerFacts
 from keras_trainkit.diagnosis.facts import OneBatchFacts as OneBatchFacts
 from keras_trainkit.diagnosis.facts import OptimizerFacts as OptimizerFacts
 from keras_trainkit.diagnosis.facts import OutputFacts as OutputFacts
+from keras_trainkit.diagnosis.facts import PaddingFacts as PaddingFacts
 from keras_trainkit.diagnosis.facts import PlanFacts as PlanFacts
 from keras_trainkit.diagnosis.facts import SignalFacts as SignalFacts
 from keras_trainkit.diagnosis.facts import TrialFacts as TrialFacts

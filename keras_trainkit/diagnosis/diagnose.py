@@ -2,7 +2,7 @@
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.causes import rooted
-from keras_trainkit.diagnosis._diagnose.recorded import rules as recorded
+from keras_trainkit.diagnosis._diagnose.recorded.stages import speaking
 from keras_trainkit.diagnosis._diagnose.recorded.works import works
 from keras_trainkit.diagnosis._diagnose.static import rules as static
 from keras_trainkit.diagnosis._diagnose.static.one_batch import refuted
@@ -12,7 +12,6 @@ from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
 STATIC: tuple[Rule, ...] = static.RULES
-RECORDED: tuple[Rule, ...] = recorded.RULES
 
 
 def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosis:
@@ -22,8 +21,20 @@ def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosi
         history: `History`, of `GradientMonitor.history` or a file.
         thresholds: `Thresholds`. Defaults to `Thresholds()`.
     """
-    facts = history.facts or Facts()
-    return examined(Case(facts, thresholds or Thresholds(), history), (*STATIC, *RECORDED))
+    return _of_record(Case(history.facts or Facts(), thresholds or Thresholds(), history))
+
+
+def diagnose_so_far(history: History) -> Diagnosis:
+    """Return what can already be said of a training that goes on.
+
+    Args:
+        history: `History` up to now.
+    """
+    return _of_record(Case(history.facts or Facts(), Thresholds(), history, is_running=True))
+
+
+def _of_record(case: Case) -> Diagnosis:
+    return examined(case, (*STATIC, *speaking(case)))
 
 
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:

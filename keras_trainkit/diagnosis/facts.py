@@ -230,6 +230,38 @@ class SignalFacts:
 
 
 @dataclass(frozen=True)
+class PaddingFacts:
+    """What the network makes of padding: steps of one content at the ends of its sequences.
+
+    Args:
+        before, after: floats. Which shares of all steps are padding at the beginnings and the ends.
+        value: float. The number that the padding holds; NaN for different ones in a step.
+        row: integer. A row with padding at its end, if there is one.
+        kept: float. What is left of the rows behind the padding at their ends: how far outputs are
+            from those of padding alone, in parts of how far they are if it stands at the
+            beginnings, over all rows; at most 1. NaN where it cannot be told.
+        mask: string. The path of the layer that makes a mask, `""` if none does.
+        hides, hides_others: floats. Which shares of the padding and of the other steps it hides.
+        reader: string. The path of the layer that could leave out steps.
+        is_masked: bool. Whether that layer is told which ones.
+        barrier: string. The path of the first layer in front of it that passes no mask on, `""` if
+            each of them does.
+    """
+
+    before: float = 0.0
+    after: float = 0.0
+    value: float = math.nan
+    row: int = 0
+    kept: float = math.nan
+    mask: str = ""
+    hides: float = 0.0
+    hides_others: float = 0.0
+    reader: str = ""
+    is_masked: bool = False
+    barrier: str = ""
+
+
+@dataclass(frozen=True)
 class TrialFacts:
     """What the network makes of a few rows before its first update, in inference mode.
 
@@ -245,6 +277,7 @@ class TrialFacts:
         signals: `SignalFacts` of the layers, in the order of their calls.
         broadcasts: bool. Whether a loss class of the user's compares each row with all rows, since
             targets have another shape than outputs; `None` where that is not known.
+        padding: `PaddingFacts`, `None` for a network that reads no padded sequences.
     """
 
     rows: int
@@ -255,6 +288,7 @@ class TrialFacts:
     spread: float = math.nan
     signals: tuple[SignalFacts, ...] = ()
     broadcasts: bool | None = None
+    padding: PaddingFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -363,7 +397,8 @@ def _trial(facts: Mapping[str, Any] | None) -> TrialFacts | None:
     if facts is None:
         return None
     signals = tuple(_of(SignalFacts, signal) for signal in facts.get("signals", ()))
-    return _of(TrialFacts, {**facts, "signals": signals})
+    padding = _optional(PaddingFacts, facts.get("padding"))
+    return _of(TrialFacts, {**facts, "signals": signals, "padding": padding})
 
 
 def _optional(kind: type, facts: Mapping[str, Any] | None) -> Any:

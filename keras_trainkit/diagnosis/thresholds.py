@@ -31,6 +31,12 @@ class Thresholds:
             training. Defaults to `0.9`.
         saturated_at_first: float > 0. The share of a layer's outputs at the ends of their range
             before training. Defaults to `0.9`.
+        faded_sequences: float > 0. What padding behind sequences must leave of them, before
+            training. Defaults to `0.01`.
+        lost_sequences: float > 0. The same share, from which down nothing is left to learn from.
+            Defaults to `1e-5`.
+        masked_values: float > 0. The share of the steps besides the padding that a mask may hide.
+            Defaults to `0.2`.
         grown_signal: float > 0. How many times its first size a signal may become before training.
             Defaults to `100`.
         faded_signal: float > 0. What must be left of it. Defaults to `1e-4`.
@@ -123,6 +129,9 @@ class Thresholds:
 
     dead_at_first: float = _limit(0.9, _MEASURED)
     saturated_at_first: float = _limit(0.9, _MEASURED)
+    faded_sequences: float = _limit(0.01, _MEASURED)
+    lost_sequences: float = _limit(1e-5, _MEASURED)
+    masked_values: float = _limit(0.2, _MEASURED)
     grown_signal: float = _limit(100, _MEASURED)
     faded_signal: float = _limit(1e-4, _MEASURED)
 

@@ -8,7 +8,7 @@ from keras_trainkit.callbacks._gradient_monitor.record import Record
 from keras_trainkit.callbacks._gradient_monitor.session import in_one_line
 from keras_trainkit.diagnosis import Diagnosis, Facts, Finding, NonFinite, Thresholds, diagnose
 from keras_trainkit.diagnosis._diagnose.case import Case
-from keras_trainkit.diagnosis.diagnose import STATIC, examined
+from keras_trainkit.diagnosis.diagnose import STATIC, diagnose_so_far, examined
 
 
 class News:
@@ -24,16 +24,20 @@ class News:
         self._told = {(name, where): int(mildness) for name, where, mildness in told}
         self._has_failed = False
 
-    def tell(self, when: str, record: Record, events: Sequence[NonFinite]) -> None:
+    def tell(
+        self, when: str, record: Record, events: Sequence[NonFinite], is_running: bool = True
+    ) -> None:
         """Print what is new in a record; where a rule fails, say so once.
 
         Args:
             when: string. Stands in front: `"epoch 3"`.
             record: what is known up to now.
             events: what was not finite up to now.
+            is_running: bool. Whether the training goes on: what only its end shows is left out.
+                Defaults to `True`.
         """
         try:
-            self._print(when, self.of(_diagnosis_of(record, events)))
+            self._print(when, self.of(_diagnosis_of(record, events, is_running)))
         except Exception as error:
             if not self._has_failed:
                 print(f"\nGradientMonitor, {when}: no diagnosis, because {in_one_line(error)}.")
@@ -69,9 +73,9 @@ class News:
             print(f"\nGradientMonitor, {when}:\n{news}")
 
 
-def _diagnosis_of(record: Record, events: Sequence[NonFinite]) -> Diagnosis:
+def _diagnosis_of(record: Record, events: Sequence[NonFinite], is_running: bool) -> Diagnosis:
     if record.has_begun:
-        return diagnose(record.history(events))
+        return (diagnose_so_far if is_running else diagnose)(record.history(events))
     return examined(Case(record.facts or Facts(), Thresholds()), STATIC)
 
 

@@ -15,6 +15,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "bad_data": ("non_finite", *_FLAT, "overfitting", "metric_does_not_fit"),
     "label_encoding": (*_BLOWN, *_HEAD, "overfitting", "metric_does_not_fit"),
     "label_shape_broadcast": (*_BLOWN, *_RATE, *_HEAD),
+    "padding_not_masked": _HEAD,
+    "mask_lost": _HEAD,
     "validation_mismatch": ("overfitting", "batch_norm_gap"),
     "unshuffled_split": ("overfitting", "oscillating_loss", *_FLAT),
     "class_imbalance": ("constant_predictions",),

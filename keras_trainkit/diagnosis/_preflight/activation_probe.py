@@ -64,7 +64,7 @@ class ActivationProbe:
         log: list[tuple[keras.Layer, Row]] = []
         layers = layers_of(self.model)
         with untouched(self.model, values), ExitStack() as stack:
-            for layer in _whole(layers):
+            for layer in whole(layers):
                 stack.enter_context(patched(layer, call=_measuring(layer, log)))
             self.outputs = self.model(self.batch, training=False)
         latest = {id(layer): (layer, row) for layer, row in log}
@@ -91,7 +91,7 @@ class ActivationProbe:
         ]
 
 
-def _whole(layers: list[keras.Layer]) -> list[keras.Layer]:
+def whole(layers: list[keras.Layer]) -> list[keras.Layer]:
     """Return the layers without those inside recurrent layers or serving as an activation."""
     parts = {id(layer.activation) for layer in layers if hasattr(layer, "activation")}
     for layer in layers:

@@ -15,6 +15,8 @@ from keras_trainkit.diagnosis._preflight.activations import in_snake_case
 # What Keras adds to every configuration, and what a remedy does not speak of.
 _SILENT = ("name", "dtype", "trainable", "backward_layer", "quantization_config")
 _ROOMS = ("keras", "keras_trainkit")
+# What arguments may say for the name of a class.
+_SHORT = {"uniform": "random_uniform", "normal": "random_normal"}
 # So many names deep are public classes: `keras.optimizers.schedules`.
 _DEPTH = 2
 
@@ -134,7 +136,7 @@ def _parameters(kind: type) -> dict[str, inspect.Parameter]:
 
 def _is_default(value: Any, default: Any) -> bool:
     if isinstance(value, Mapping) and "class_name" in value and isinstance(default, str):
-        return _of_object(value) == f'"{default}"'
+        return _of_object(value) == f'"{_SHORT.get(default, default)}"'
     if isinstance(value, Sequence) and isinstance(default, int):
         return all(each == default for each in value)
     if isinstance(value, Sequence) and isinstance(default, Sequence) and not isinstance(value, str):

@@ -1,6 +1,7 @@
 """What a network makes of a few rows before its first update."""
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras_trainkit.diagnosis._preflight.activation_probe import ActivationProbe
 from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
 from keras_trainkit.diagnosis._preflight.broadcasts import broadcasts
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
+from keras_trainkit.diagnosis._preflight.masks import padding_of
 from keras_trainkit.diagnosis.facts import SignalFacts, TrialFacts
 
 ROWS = 8
@@ -25,7 +27,8 @@ def tried(
     """Return the trial of a model, `None` where none can be made, whatever its code raises."""
     if inputs is None or not model.built:
         return None
-    return if_known(lambda: trial_of(model, inputs, values, targets, loss), None)
+    with warnings.catch_warnings(action="ignore"):  # The training says them.
+        return if_known(lambda: trial_of(model, inputs, values, targets, loss), None)
 
 
 def trial_of(
@@ -69,6 +72,7 @@ def trial_of(
             spread=_largest(map(_spread, outputs)),
             signals=tuple(SignalFacts(path, *_signal(row)) for path, _, row in measured),
             broadcasts=if_known(lambda: broadcasts(loss, probe.outputs, targets), None),
+            padding=if_known(lambda: padding_of(model, inputs, values), None),
         )
 
 

@@ -130,7 +130,7 @@ def test_a_rule_that_fails_ends_no_training_and_is_said_once(capsys, monkeypatch
     def fails(*_):
         raise ZeroDivisionError("a fault in a rule")
 
-    for name in ("diagnose", "examined"):
+    for name in ("diagnose", "diagnose_so_far", "examined"):
         monkeypatch.setattr(news, name, fails)
     plain, model = compiled(softmax), compiled(softmax)
     expected = fit(plain)
@@ -147,3 +147,71 @@ def test_a_monitor_that_is_not_live_asks_no_rule(monkeypatch):
     monkeypatch.setattr(news, "_diagnosis_of", lambda *_: pytest.fail("asked"))
     monkeypatch.setattr(gradient_monitor, "diagnose", lambda *_: pytest.fail("asked"))
     fit(compiled(softmax), [GradientMonitor()])
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a training early."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch + 1 == self.epoch
+
+
+def two_classes(rows, truth=True):
+    """Return noise whose sign decides, or by chance another label."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 8)).astype("float32")
+    return x, (x.sum(axis=1) > 0 if truth else rng.random(rows) > 0.5).astype("int32")
+
+
+def trained(data, optimizer, hidden, *callbacks, **fit):
+    """Train a network of two layers."""
+    keras.utils.set_random_seed(0)
+    layer = layers.Dense(hidden, "relu", name="hidden")
+    model = keras.Sequential([keras.Input((8,)), layer, layers.Dense(1, "sigmoid", name="out")])
+    model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
+    model.fit(*data, callbacks=[*callbacks], verbose=0, **fit)
+
+
+def learned_by_heart(*callbacks):
+    """Train on labels that are chance, for up to 100 epochs."""
+    known, others = two_classes(64, truth=False), two_classes(512)
+    optimizer = keras.optimizers.Adam(0.02)
+    trained(known, optimizer, 128, *callbacks, epochs=100, validation_data=others)
+
+
+@pytest.mark.short("torch")
+def test_of_a_healthy_training_that_rises_slowly_nothing_above_info_is_said(capsys):
+    monitor = GradientMonitor(live=True)
+    trained(two_classes(640), keras.optimizers.SGD(0.003), 16, monitor, epochs=60)
+    accuracy = monitor.history.logs["accuracy"]
+    assert accuracy[5] < 0.7
+    assert accuracy[-1] > 0.8
+    printed = capsys.readouterr().out
+    assert not [word for word in ("warning", "error") if word in printed]
+
+
+@pytest.mark.short("torch")
+def test_what_only_the_end_shows_is_said_at_the_end_also_of_one_that_is_stopped(capsys):
+    learned_by_heart(Stop(40), GradientMonitor(live=True))
+    running, _, after = capsys.readouterr().out.partition("\nGradientMonitor, after training:\n")
+    assert "overfitting" not in running
+    assert "overfitting" in after
+
+
+@pytest.mark.short("torch")
+def test_a_diagnosis_speaks_of_the_end_when_fit_has_ended_or_failed():
+    class Fails(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 39:
+                read.extend(each.name for each in monitor.diagnosis)
+                raise RuntimeError("enough")
+
+    read, monitor = [], GradientMonitor()
+    with pytest.raises(RuntimeError, match="enough"):
+        learned_by_heart(monitor, Fails())
+    assert "overfitting" not in read
+    assert "overfitting" in [each.name for each in monitor.diagnosis]

@@ -46,7 +46,7 @@ def no_learning(case: Case) -> Iterator[Finding]:
     text = "The loss stays where it was: nothing is learned."
     if not math.isnan(known):
         evidence.append(beside(case, "skill", known, "no_skill"))
-        done = "all" if is_finished(case) else loss.size
+        done = "all" if case.share_done >= 1 else loss.size
         text = f"After {done} epochs the network is no better than a constant answer."
     yield Finding(
         "no_learning",
@@ -63,7 +63,7 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
     loss, known = log(case, "loss"), best_skill(case)
     course = case.course
     lost = course is not None and (course.exploded is not None or course.origin is not None)
-    if loss.size < 2 or lost or learns(case) or not is_finished(case):
+    if loss.size < 2 or lost or learns(case) or case.share_done < 1:
         return
     third, few = last_third(loss), updates(case) < case.limits.few_updates
     still = case.limits.flat_loss / 2 if few else case.limits.still_falling
@@ -210,10 +210,9 @@ def updates(case: Case) -> int:
     return max(sampled, done * per_epoch) if per_epoch else sampled
 
 
-def is_finished(case: Case) -> bool:
-    """Say whether the planned epochs are over, or their number is not known."""
-    planned = case.facts.plan.epochs
-    return planned is None or log(case, "epoch").size >= planned
+def updates_at_end(case: Case) -> float:
+    """Return how many updates there will have been when a running training ends."""
+    return updates(case) if case.is_over else updates(case) / max(case.share_done, 1e-9)
 
 
 def last_third(loss: np.ndarray) -> float:

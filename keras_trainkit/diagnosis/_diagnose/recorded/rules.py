@@ -5,11 +5,20 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     activations,
     generalization,
     gradients,
+    padding,
     progress,
     still,
     update_sizes,
 )
 
+# What no later update can set right.
+AT_ONCE: tuple[Rule, ...] = (gradients.non_finite, progress.wrong_loss)
+# What more updates, or the rest of the plan, would have set right.
+AT_THE_END: tuple[Rule, ...] = (
+    progress.slow_convergence,
+    progress.underfitting,
+    *generalization.RULES,
+)
 RULES: tuple[Rule, ...] = (
     *gradients.RULES,
     *still.RULES,
@@ -17,4 +26,6 @@ RULES: tuple[Rule, ...] = (
     *update_sizes.RULES,
     *progress.RULES,
     *generalization.RULES,
+    *padding.RULES,
 )
+IF_STUCK: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in (*AT_ONCE, *AT_THE_END))

@@ -7,7 +7,11 @@ import numpy as np
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.recorded.progress import last_third, updates
+from keras_trainkit.diagnosis._diagnose.recorded.progress import (
+    last_third,
+    updates,
+    updates_at_end,
+)
 from keras_trainkit.diagnosis._diagnose.recorded.works import fall, learns, log, severity
 from keras_trainkit.diagnosis.finding import Evidence, Finding
 
@@ -58,7 +62,7 @@ def too_low(case: Case) -> Iterator[Finding]:
     if lost or not _median(course.global_norm) > 0:
         return
     step, steps = _median(course.global_ratio), updates(case)
-    path = step * max(steps, _LONG)
+    path = step * max(updates_at_end(case), _LONG)
     if path < case.limits.path and fall(log(case, "loss")) < 0.5:
         yield Finding(
             "learning_rate_too_low",

@@ -98,9 +98,16 @@ def _without_facts(case: Case, prefix: str) -> list[np.ndarray]:
 
 def inferred_skill(case: Case) -> float:
     """Return the skill of the last probe, in inference mode, NaN if it is not known."""
+    course = inferred_skills(case)
+    return float(course[-1]) if course.size else math.nan
+
+
+def inferred_skills(case: Case) -> np.ndarray:
+    """Return the skill of each probe, the lowest of all outputs."""
     outcomes = case.history.outcomes if case.history else None
-    last = outcomes["skill"][-1] if outcomes is not None and len(outcomes.epochs) else np.empty(0)
-    return float(np.nanmin(last)) if np.isfinite(last).any() else math.nan
+    if outcomes is None or not len(outcomes.names):
+        return np.empty(0)
+    return np.fmin.reduce(outcomes["skill"], axis=1)
 
 
 def log(case: Case, name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from keras_trainkit.diagnosis._diagnose.static import (
     losses,
     networks,
     one_batch,
+    padding,
     plans,
     regularization,
     scales,
@@ -33,4 +34,5 @@ RULES: tuple[Rule, ...] = (
     *signals.RULES,
     *trials.RULES,
     *one_batch.RULES,
+    *padding.RULES,
 )
