@@ -66,6 +66,13 @@ def test_where_fit_logged_no_metric_the_probe_tells():
     assert not works(case(Facts(), loss=[1.0], outcomes=probed(0.5)))
 
 
+def test_without_a_metric_a_loss_with_penalties_says_the_least():
+    assert works(case(loss=[0.7, 0.4], outcomes=probed(0.9)))
+    assert not works(case(loss=[0.7, 0.4], outcomes=probed(0.5)))
+    assert not works(case(loss=[0.7, 0.65], outcomes=probed(0.9)))
+    assert not works(case(loss=[0.7, 0.4], accuracy=[0.5, 0.7], outcomes=probed(0.9)))
+
+
 def test_batch_normalization_must_work_in_inference_mode():
     facts = classifier()
     layers = (*facts.layers, LayerFacts("model/bn", "BatchNormalization", momentum=0.99))
