@@ -25,6 +25,16 @@ def test_weights_that_grow_tenfold_were_moved_too_far():
     assert finding.severity == "error"
 
 
+def test_weights_that_grow_tenfold_in_small_steps_were_not():
+    weights = np.geomspace(2.0, 60.0, STEPS)[:, None] * np.ones(6)
+    moves = 0.05 * weights
+    given = case(columns={"weight_norm": weights, "update_norm": moves}, **CHANCE)
+    assert not found(rules.too_high, given)
+    moves[30] = weights[30]
+    given = case(columns={"weight_norm": weights, "update_norm": moves}, **CHANCE)
+    assert found(rules.too_high, given)
+
+
 @pytest.mark.parametrize(
     "given",
     [
