@@ -7,6 +7,7 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     gradients,
     progress,
     still,
+    targets,
     update_sizes,
 )
 
@@ -15,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     *still.RULES,
     *activations.RULES,
     *update_sizes.RULES,
+    *targets.RULES,
     *progress.RULES,
     *generalization.RULES,
 )
