@@ -7,7 +7,7 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import vanishing_gradient
-from keras_trainkit.diagnosis._diagnose.recorded.works import severity
+from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity
 from keras_trainkit.diagnosis.finding import Finding
 
 _BOUNDED = ("tanh", "sigmoid")
@@ -63,7 +63,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
         if share >= case.limits.saturated_share:
             yield Finding(
                 "saturated_units",
-                severity(case),
+                "warning" if learns(case) else severity(case),
                 f"{_share(share)} of {layer} are saturated: so far out that hardly any gradient "
                 "passes.",
                 where=layer,

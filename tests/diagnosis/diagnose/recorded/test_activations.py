@@ -47,6 +47,11 @@ def test_a_dead_layer_shows_without_a_probe():
 
 def test_hidden_layers_saturate_and_heads_do_not():
     shares = [0.2, 0.9, 1.0]
+    half = {"accuracy": np.full(6, 0.8)}
+    assert (
+        found(rules.saturated_units, case(activations=probe("tanh", 4, shares), **half)).severity
+        == "warning"
+    )
     finding = found(rules.saturated_units, case(activations=probe("tanh", 4, shares), **CHANCE))
     assert (finding.severity, finding.where) == ("error", "model/dense_1")
     for kind, values in (("tanh", [0.2, 0.6, 1.0]), ("softmax", shares)):
