@@ -8,7 +8,7 @@ import numpy as np
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log
+from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log, skill
 from keras_trainkit.diagnosis._diagnose.static.names import SQUARED_LOSSES
 from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
@@ -33,12 +33,13 @@ _LOOK = Remedy("look whether the rows and the targets belong together", "print(x
 
 def no_learning(case: Case) -> Iterator[Finding]:
     """Find trainings that are no better at the end than a constant, or whose loss stands still."""
-    loss, known = log(case, "loss"), best_skill(case)
+    loss, known, vain = log(case, "loss"), best_skill(case), _is_in_vain(case)
     if loss.size < _SOME_EPOCHS or updates(case) < _SOME_UPDATES:
         return
     stands = bool(np.ptp(loss) <= 1e-4 * abs(loss[0]))
     late = last_third(loss) < case.limits.flat_loss or updates(case) >= case.limits.few_updates
-    if known >= case.limits.no_skill or (math.isnan(known) and not stands) or not late:
+    learned = known >= case.limits.no_skill and not vain
+    if learned or (math.isnan(known) and not stands) or not late:
         return
     if narrowest(case) is not None and not stands:
         return  # `underfitting` says more.
@@ -47,10 +48,11 @@ def no_learning(case: Case) -> Iterator[Finding]:
     if not math.isnan(known):
         evidence.append(beside(case, "skill", known, "no_skill"))
         done = "all" if is_finished(case) else loss.size
-        text = f"After {done} epochs the network is no better than a constant answer."
+        data = " on validation data" if vain else ""
+        text = f"After {done} epochs the network is no better than a constant answer{data}."
     yield Finding(
         "no_learning",
-        "error",
+        "warning" if vain else "error",
         text,
         when=_epochs(loss),
         evidence=tuple(evidence),
@@ -107,13 +109,21 @@ def underfitting(case: Case) -> Iterator[Finding]:
         evidence.append(Evidence("units of the narrowest layer", units))
     yield Finding(
         "underfitting",
-        "warning",
+        # As little is reached where the inputs tell no more of the targets.
+        "info" if narrow is None else "warning",
         text,
         where=narrow.path if narrow is not None else "",
         when=_epochs(loss),
         evidence=tuple(evidence),
         remedies=(*remedies.wider(case), *remedies.measured(case)),
     )
+
+
+def _is_in_vain(case: Case) -> bool:
+    """Say whether the little that is learned does not hold on validation data."""
+    little = case.limits.no_skill <= best_skill(case) < case.limits.poor_skill
+    beyond = skill(case, "val_") < case.limits.no_skill
+    return little and beyond and fall(log(case, "val_loss")) < case.limits.flat_loss
 
 
 def narrowest(case: Case) -> LayerFacts | None:

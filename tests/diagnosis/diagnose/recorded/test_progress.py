@@ -32,6 +32,16 @@ def test_no_learning_is_said_of_nothing_else(given):
     assert not found(rules.no_learning, given)
 
 
+def test_what_does_not_hold_on_validation_data_is_not_learned():
+    logs = {"accuracy": np.full(6, 0.6), "val_accuracy": np.full(6, 0.5)}
+    finding = found(rules.no_learning, case(loss=FALLING, val_loss=np.full(6, 0.7), **logs))
+    assert finding.severity == "warning"
+    assert finding.text.endswith("no better than a constant answer on validation data.")
+    assert not found(rules.no_learning, case(loss=FALLING, val_loss=FALLING, **logs))
+    logs["val_accuracy"] = logs["accuracy"]
+    assert not found(rules.no_learning, case(loss=FALLING, val_loss=np.full(6, 0.7), **logs))
+
+
 def test_a_training_that_ends_while_it_gets_better_is_too_short():
     few = classifier(rows=96, epochs=6)
     finding = found(rules.slow_convergence, case(few, loss=FALLING, accuracy=FALLING, steps=18))
@@ -54,7 +64,9 @@ def test_what_works_has_arrived_or_goes_on_is_not_too_short(given):
 
 def test_a_network_at_rest_with_little_skill_underfits():
     loss = [1.0, 0.66, 0.65, 0.65, 0.65, 0.65]
-    assert found(rules.underfitting, case(loss=loss, accuracy=np.full(6, 0.6)))
+    given = {"loss": loss, "accuracy": np.full(6, 0.6)}
+    assert found(rules.underfitting, case(narrow(), **given)).severity == "warning"
+    assert found(rules.underfitting, case(**given)).severity == "info"
     assert not found(rules.underfitting, case(loss=loss, accuracy=np.full(6, 0.75)))
     assert not found(rules.underfitting, case(loss=FALLING, accuracy=np.full(6, 0.6)))
 
