@@ -17,6 +17,8 @@ _FIRST_STEPS, _FEWEST_STEPS, _LONG = 20, 3, 300
 _GROWN = 10.0
 # One step as long as the weights themselves.
 _REPLACED = 1.0
+# Steps that throw units out of reach make the weights grow by so much, and most units dead.
+_KILLING, _MOSTLY = 1.5, 0.75
 # What weights grow by from one sampled step to the next, if they grow by leaps.
 _LEAP = 2.0
 
@@ -33,12 +35,14 @@ def too_high(case: Case) -> Iterator[Finding]:
     blown = (grown > _GROWN and _jumps(case, course)) or (
         course.exploded is not None and longest > case.limits.high_update
     )
-    if blown or (long and _does_harm(case)):
+    died = grown > _KILLING and _died(case, course)
+    if blown or died or (long and _does_harm(case)):
         yield Finding(
             "learning_rate_too_high",
             "error" if blown else severity(case),
             f"One of the first steps changed the weights by {_size(longest)}"
-            + (f", and they grew {grown:.3g}-fold." if grown > 2 else "."),
+            + (f", and they grew {grown:.3g}-fold." if grown > 2 else ".")
+            + (" Most units of a layer died in the training." if died else ""),
             where="learning_rate",
             when=f"steps 0-{int(course.history.steps[:_FIRST_STEPS][-1])}",
             evidence=(
@@ -85,6 +89,13 @@ def _does_harm(case: Case) -> bool:
     rises = (np.diff(loss) > 0).mean() >= 0.3
     stands = last_third(loss) < case.limits.flat_loss
     return bool(rises or stands or course.origin is not None)
+
+
+def _died(case: Case, course: Course) -> bool:
+    """Say whether most units of a layer are dead now that were not before the training."""
+    before = {s.layer: s.dead for s in case.facts.trial.signals} if case.facts.trial else {}
+    died = [course.layers[i] for i, dead in course.dead_shares.items() if dead >= _MOSTLY]
+    return any(before.get(layer, 1.0) < case.limits.dead_share for layer in died)
 
 
 def _jumps(case: Case, course: Course) -> bool:
