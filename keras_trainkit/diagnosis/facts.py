@@ -273,6 +273,8 @@ class Facts:
             compute between the layers is not known.
         compiled: dict of argument to code. What `compile` was given other than defaults, beside
             optimizer, loss and metrics.
+        linear_skill: float. How well least squares meets one target from one input: 0 is the mean,
+            or the most frequent class, 1 is perfect; NaN where it is not known.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -284,6 +286,7 @@ class Facts:
     trial: TrialFacts | None = None
     unknown: tuple[str, ...] = ()
     compiled: Mapping[str, str] = field(default_factory=dict)
+    linear_skill: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -306,6 +309,7 @@ class Facts:
             trial=_trial(facts["trial"]),
             unknown=tuple(facts["unknown"]),
             compiled=facts.get("compiled", {}),
+            linear_skill=facts.get("linear_skill", math.nan),
         )
 
 

@@ -43,9 +43,10 @@ def no_nonlinearity(case: Case) -> Iterator[Finding]:
     if not layers or not heads or not is_linear or case.facts.unknown:
         return
     is_coder = any(tasks.is_reconstruction(output, case.facts) for output in case.facts.outputs)
+    is_enough = case.facts.linear_skill >= case.limits.working_skill
     yield Finding(
         "underfitting",
-        "info" if is_coder else "warning",
+        "info" if is_coder or is_enough else "warning",
         f"None of the {len(layers)} hidden layer{'s' if len(layers) > 1 else ''} has an "
         "activation: together with the output they are one linear layer, and learn no more.",
         "no_nonlinearity",

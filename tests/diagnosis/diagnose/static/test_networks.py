@@ -1,5 +1,7 @@
 """Faults of networks, rates and plans."""
 
+import dataclasses
+
 import pytest
 
 from keras_trainkit.diagnosis import LayerFacts, OptimizerFacts, PlanFacts
@@ -51,6 +53,14 @@ def test_no_nonlinearity():
     )
     paths = [change["path"] for change in finding.remedies[0].change["changes"]]
     assert paths == ["dense_0", "dense_1"]
+
+
+@pytest.mark.parametrize(
+    ("skill", "severity"), [(0.9, "info"), (0.4, "warning"), (float("nan"), "warning")]
+)
+def test_linear_layers_are_enough_for_what_is_linear(skill, severity):
+    facts = dataclasses.replace(bits(hidden=("linear",)), linear_skill=skill)
+    assert one(facts).severity == severity
 
 
 @pytest.mark.parametrize(
@@ -199,6 +209,7 @@ def test_learning_rate_too_high_of_gradient_descent():
     "facts",
     [
         bits(optimizer=adam(0.1)),
+        bits(optimizer=adam(0.3)),
         bits(optimizer=OptimizerFacts("SGD", 1.0)),
         bits(optimizer=OptimizerFacts("Adadelta", 1.0, adaptive=True)),
         training("linear", "mse", NUMBERS, optimizer=OptimizerFacts("SGD", 0.1)),
