@@ -8,7 +8,13 @@ import numpy as np
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log, skill
+from keras_trainkit.diagnosis._diagnose.recorded.works import (
+    best_skill,
+    fall,
+    learns,
+    log,
+    validation_skill,
+)
 from keras_trainkit.diagnosis._diagnose.static.names import SQUARED_LOSSES
 from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
@@ -122,7 +128,7 @@ def underfitting(case: Case) -> Iterator[Finding]:
 def _is_in_vain(case: Case) -> bool:
     """Say whether the little that is learned does not hold on validation data."""
     little = case.limits.no_skill <= best_skill(case) < case.limits.poor_skill
-    beyond = skill(case, "val_") < case.limits.no_skill
+    beyond = validation_skill(case) < case.limits.no_skill
     return little and beyond and fall(log(case, "val_loss")) < case.limits.flat_loss
 
 
