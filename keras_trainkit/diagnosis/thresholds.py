@@ -62,7 +62,7 @@ class Thresholds:
         lowest_rate: float > 0. The lowest usual learning rate of Adam; that of gradient descent is
             ten times as high. Defaults to `1e-4`.
         first_step: float > 0. The length of an adaptive optimizer's first step beside the weights
-            of a layer. Defaults to `0.5`.
+            of a layer. Defaults to `1`.
         descent_rate: float > 0. The highest rate of gradient descent, divided by 1 - momentum,
             for hidden layers below a loss of bounded slope. Defaults to `5`.
         penalty_share: float > 0. A layer's penalty beside the loss of a network that knows
@@ -142,7 +142,7 @@ class Thresholds:
     short_way: float = _limit(0.3, _MEASURED)
     short_descent: float = _limit(0.5, _MEASURED)
     lowest_rate: float = _limit(1e-4, _MEASURED)
-    first_step: float = _limit(0.5, _MEASURED)
+    first_step: float = _limit(1, "a step as long as the weights replaces them")
     descent_rate: float = _limit(5, _MEASURED)
     penalty_share: float = _limit(5, _MEASURED)
     strong_penalty: float = _limit(0.09, _MEASURED)
