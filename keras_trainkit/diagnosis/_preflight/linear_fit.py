@@ -25,7 +25,7 @@ def linear_skill(x: Any, y: Any) -> float:
     if inputs is None or targets is None or len(inputs) != len(targets):
         return math.nan
     step = max(len(inputs) // _ROWS, 1)
-    inputs, targets = inputs[::step], targets[::step]
+    inputs, targets = (each[::step].astype("float64") for each in (inputs, targets))
     few = inputs.shape[1] > min(_COLUMNS, len(inputs) // _ROWS_OF_A_COLUMN)
     if few or not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
         return math.nan
@@ -35,7 +35,7 @@ def linear_skill(x: Any, y: Any) -> float:
 
 
 def _matrix(structure: Any) -> np.ndarray | None:
-    """Return the rows of the only array in nested data, flat, as numbers."""
+    """Return the rows of the only array in nested data, flat."""
     leaves = list(leaves_of("", structure))
     shape = getattr(leaves[0].value, "shape", ()) if len(leaves) == 1 else ()
     if not len(shape) or None in shape or math.prod(shape) > _VALUES:
@@ -43,7 +43,7 @@ def _matrix(structure: Any) -> np.ndarray | None:
     values = as_numpy(leaves[0].value)
     if values is None or not values.size or values.dtype.kind not in "iubf":
         return None
-    return values.reshape(len(values), -1).astype("float64")
+    return values.reshape(len(values), -1)
 
 
 def _with_columns(targets: np.ndarray) -> np.ndarray:
