@@ -63,6 +63,7 @@ def facts():
         optimizer=OptimizerFacts("Adam", 0.001, adaptive=True),
         inputs=(ArrayFacts("x", (40, 3), "float32", 40, 0.0, 1.0, -2.0, 2.0, scales),),
         plan=PlanFacts(rows=40, batch_size=8, epochs=2, steps=5),
+        linear_skill=0.5,
     )
 
 
