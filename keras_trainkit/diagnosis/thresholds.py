@@ -32,7 +32,7 @@ class Thresholds:
         saturated_at_first: float > 0. The share of a layer's outputs at the ends of their range
             before training. Defaults to `0.9`.
         grown_signal: float > 0. How many times its first size a signal may become before training.
-            Defaults to `20`.
+            Defaults to `10`.
         faded_signal: float > 0. What must be left of it. Defaults to `1e-4`.
         few_classes: float > 0. The most distinct labels that still look like classes where the loss
             does not tell. Defaults to `30`.
@@ -123,7 +123,7 @@ class Thresholds:
 
     dead_at_first: float = _limit(0.9, _MEASURED)
     saturated_at_first: float = _limit(0.9, _MEASURED)
-    grown_signal: float = _limit(20, _MEASURED)
+    grown_signal: float = _limit(10, _MEASURED)
     faded_signal: float = _limit(1e-4, _MEASURED)
 
     # Before the training.
