@@ -73,6 +73,8 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
     lost = course is not None and (course.exploded is not None or course.origin is not None)
     if loss.size < 2 or lost or learns(case) or not is_finished(case):
         return
+    if any(finding.where for finding in underfitting(case)):
+        return  # What is too narrow gets no better with time.
     third, few = last_third(loss), updates(case) < case.limits.few_updates
     still = case.limits.flat_loss / 2 if few else case.limits.still_falling
     evenly = third > max(_EVENLY * fall(loss), case.limits.flat_loss)

@@ -136,6 +136,13 @@ def test_a_bottleneck_underfits_rather_than_learns_nothing():
     assert found(rules.no_learning, case(narrow(8), **resting))
 
 
+def test_a_bottleneck_at_rest_is_not_too_short():
+    even = {"loss": np.linspace(1.0, 0.9, 12), "accuracy": np.linspace(0.5, 0.6, 12)}
+    assert found(rules.underfitting, case(narrow(), **even))
+    assert not found(rules.slow_convergence, case(narrow(), **even))
+    assert found(rules.slow_convergence, case(narrow(8), **even))
+
+
 def test_a_loss_that_falls_evenly_to_the_end_has_not_arrived():
     even = {"loss": np.linspace(1.0, 0.9, 12), "accuracy": np.linspace(0.5, 0.6, 12)}
     assert found(rules.slow_convergence, case(**even)).severity == "warning"
