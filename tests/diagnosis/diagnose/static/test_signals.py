@@ -54,6 +54,20 @@ def test_rows_that_are_all_the_same_at_the_output(layers, spread, expected):
 
 
 @pytest.mark.host
+@pytest.mark.parametrize(("units", "expected"), [(8, "constant_predictions"), (1, None)])
+def test_a_narrow_layer_may_be_off_for_a_few_rows(units, expected):
+    hidden = LayerFacts("hidden", "Dense", units, "relu", fan_in=4, parameters=5 * units)
+    head = LayerFacts("output", "Dense", 2, "softmax", fan_in=units, parameters=3 * units)
+    facts = Facts(
+        layers=(hidden, head),
+        outputs=(OutputFacts("output", "softmax", (2,)),),
+        trial=TrialFacts(8, spread=0.0),
+    )
+    names = [f.condition for f in signals.lost_signal(Case(facts, Thresholds()))]
+    assert names == ([expected] if expected else [])
+
+
+@pytest.mark.host
 @pytest.mark.parametrize(("factor", "expected"), [(3.0, 1), (2.0, 0), (1.0, 0)])
 def test_weights_that_triple_the_signal_in_each_of_four_layers_are_large(factor, expected):
     hidden = [
