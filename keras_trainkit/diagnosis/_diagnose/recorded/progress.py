@@ -16,10 +16,8 @@ from keras_trainkit.diagnosis._diagnose.recorded.works import (
     validation_skill,
 )
 from keras_trainkit.diagnosis._diagnose.static.names import SQUARED_LOSSES
-from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
     compiled_with,
-    fitted_with,
     fitting_head,
     place_of,
 )
@@ -32,8 +30,6 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 _SOME_UPDATES, _SOME_EPOCHS = 20, 3
 # A layer of so few units is a bottleneck.
 _NARROW = 2
-# The share of the whole fall in the last third of the epochs, from which a loss falls evenly.
-_EVENLY = 0.25
 _LOOK = Remedy("look whether the rows and the targets belong together", "print(x[:5], y[:5])")
 
 
@@ -60,43 +56,9 @@ def no_learning(case: Case) -> Iterator[Finding]:
         "no_learning",
         "warning" if vain else "error",
         text,
-        when=_epochs(loss),
+        when=epochs_of(loss),
         evidence=tuple(evidence),
         remedies=_of_nothing_learned(case),
-    )
-
-
-def slow_convergence(case: Case) -> Iterator[Finding]:
-    """Find trainings that end while the loss still falls, far from what could be reached."""
-    loss, known = log(case, "loss"), best_skill(case)
-    course = case.course
-    lost = course is not None and (course.exploded is not None or course.origin is not None)
-    if loss.size < 2 or lost or learns(case) or not is_finished(case):
-        return
-    if any(finding.where for finding in underfitting(case)):
-        return  # What is too narrow gets no better with time.
-    third, few = last_third(loss), updates(case) < case.limits.few_updates
-    still = case.limits.flat_loss / 2 if few else case.limits.still_falling
-    evenly = third > max(_EVENLY * fall(loss), case.limits.flat_loss)
-    if not ((third > still or evenly) and loss[-1] <= loss.min() * (1 + 1e-9)):
-        return
-    text = f"The training ended after {updates(case):,} updates while its loss was still falling."
-    yield Finding(
-        "slow_convergence",
-        "info" if math.isnan(known) else "warning",
-        text,
-        detail="too_few_updates" if few else "",
-        when=_epochs(loss),
-        evidence=(
-            beside(case, "updates", updates(case), "few_updates"),
-            Evidence("fall of the loss in the last third", third, still),
-        ),
-        remedies=(
-            *_steady(case),
-            *remedies.epochs(case, 10 if few else 3),
-            *_smaller_batches(case, few),
-            *remedies.measured(case),
-        ),
     )
 
 
@@ -121,7 +83,7 @@ def underfitting(case: Case) -> Iterator[Finding]:
         "info" if narrow is None else "warning",
         text,
         where=narrow.path if narrow is not None else "",
-        when=_epochs(loss),
+        when=epochs_of(loss),
         evidence=tuple(evidence),
         remedies=(*remedies.wider(case), *remedies.measured(case)),
     )
@@ -156,7 +118,7 @@ def oscillating_loss(case: Case) -> Iterator[Finding]:
             "oscillating_loss",
             "warning",
             "The loss jumps up and down from epoch to epoch and does not settle.",
-            when=_epochs(loss),
+            when=epochs_of(loss),
             evidence=(beside(case, "median jump", swing, "swing"),),
             remedies=remedies.scaled_rate(case, 0.1),
         )
@@ -198,7 +160,7 @@ def wrong_loss(case: Case) -> Iterator[Finding]:
             "The loss is 0 whatever the network answers, so nothing is learned.",
             detail="loss_always_zero",
             where="loss",
-            when=_epochs(loss),
+            when=epochs_of(loss),
             evidence=(Evidence("loss", float(loss[-1])),),
             remedies=_of_no_loss(case),
         )
@@ -209,7 +171,7 @@ def wrong_loss(case: Case) -> Iterator[Finding]:
             "A cross-entropy below 0: the targets are no classes or probabilities in [0, 1].",
             detail="regression_with_classification_loss",
             where="loss",
-            when=_epochs(loss),
+            when=epochs_of(loss),
             evidence=(
                 Evidence("loss", float(loss[-1]), 0.0, "cross-entropy of probabilities is >= 0"),
             ),
@@ -237,19 +199,6 @@ def is_finished(case: Case) -> bool:
 def last_third(loss: np.ndarray) -> float:
     """Return by which share of itself a loss falls in the last third of the epochs."""
     return fall(loss[-max(loss.size // 3, 1) - 1 :])
-
-
-def _smaller_batches(case: Case, few: bool) -> tuple[Remedy, ...]:
-    size = case.facts.plan.batch_size
-    if not (few and size and size > 32):
-        return ()
-    return (fitted_with(case.facts, "more updates in an epoch", batch_size=USUAL_BATCH),)
-
-
-def _steady(case: Case) -> tuple[Remedy, ...]:
-    """Return the remedy of a rate that stays in place of a schedule that has ended."""
-    optimizer = case.facts.optimizer
-    return remedies.scaled_rate(case, 1.0) if optimizer and optimizer.scheduled else ()
 
 
 def _of_nothing_learned(case: Case) -> tuple[Remedy, ...]:
@@ -281,14 +230,14 @@ def _of_numbers(case: Case) -> Iterator[Remedy]:
             yield compiled_with(case.facts, text, loss=SQUARED_LOSSES[0], **place)
 
 
-def _epochs(loss: np.ndarray) -> str:
+def epochs_of(loss: np.ndarray) -> str:
+    """Return the epochs of a loss as findings have them."""
     return f"epochs 1-{loss.size}" if loss.size > 1 else "epoch 1"
 
 
 RULES: tuple[Rule, ...] = (
     wrong_loss,
     no_learning,
-    slow_convergence,
     underfitting,
     oscillating_loss,
     constant_predictions,

@@ -8,6 +8,7 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     progress,
     still,
     targets,
+    too_short,
     update_sizes,
 )
 
@@ -18,5 +19,6 @@ RULES: tuple[Rule, ...] = (
     *update_sizes.RULES,
     *targets.RULES,
     *progress.RULES,
+    *too_short.RULES,
     *generalization.RULES,
 )
