@@ -199,7 +199,8 @@ def _severity_of_distances(case: Case, output: OutputFacts, task: Task) -> str:
     if spelled(output.activation) in names.PROBABILITIES:
         if optimizer is None or optimizer.adaptive:
             return "info"
-        is_slow = not effective_rate(optimizer) >= _USUAL_RATE
+        is_squared = spelled(output.loss) in names.SQUARED_LOSSES
+        is_slow = not (is_squared and effective_rate(optimizer) >= _USUAL_RATE)
         return "warning" if is_slow else "info"
     has_accuracy = any(spelled(metric) in names.CLASS_METRICS for metric in output.metrics)
     return "warning" if has_accuracy else "info"
