@@ -1,6 +1,5 @@
 """What is wrong with a training, seen before its first update."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,6 @@ from keras_trainkit._keras_internals import compiled_with, process_state_kept
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._preflight.copies import built_copy
 from keras_trainkit.diagnosis._preflight.gather import facts_of, looked_at
-from keras_trainkit.diagnosis._preflight.layer_facts import if_known
-from keras_trainkit.diagnosis._preflight.linear_fit import linear_skill
 from keras_trainkit.diagnosis._preflight.one_batch import learned_by_heart
 from keras_trainkit.diagnosis._preflight.sources import Data
 from keras_trainkit.diagnosis._preflight.trials import tried
@@ -82,7 +79,6 @@ def preflight(
             facts_of(model, arguments, data, built),
             trial=_trial(model, built, data[0]),
             one_batch=learned_by_heart(built, x, y, model) if one_batch else (),
-            linear_skill=if_known(lambda: linear_skill(x, y), math.nan),
         )
     found = examined(Case(facts, thresholds or Thresholds()), STATIC)
     return replace(found, notes=(*found.notes, *_notes(facts, data)))

@@ -38,7 +38,7 @@ class Thresholds:
         masked_values: float > 0. The share of the steps besides the padding that a mask may hide.
             Defaults to `0.2`.
         grown_signal: float > 0. How many times its first size a signal may become before training.
-            Defaults to `100`.
+            Defaults to `10`.
         faded_signal: float > 0. What must be left of it. Defaults to `1e-4`.
         few_classes: float > 0. The most distinct labels that still look like classes where the loss
             does not tell. Defaults to `30`.
@@ -68,7 +68,7 @@ class Thresholds:
         lowest_rate: float > 0. The lowest usual learning rate of Adam; that of gradient descent is
             ten times as high. Defaults to `1e-4`.
         first_step: float > 0. The length of an adaptive optimizer's first step beside the weights
-            of a layer. Defaults to `0.5`.
+            of a layer. Defaults to `1`.
         descent_rate: float > 0. The highest rate of gradient descent, divided by 1 - momentum,
             for hidden layers below a loss of bounded slope. Defaults to `5`.
         penalty_share: float > 0. A layer's penalty beside the loss of a network that knows
@@ -132,7 +132,7 @@ class Thresholds:
     faded_sequences: float = _limit(0.01, _MEASURED)
     lost_sequences: float = _limit(1e-5, _MEASURED)
     masked_values: float = _limit(0.2, _MEASURED)
-    grown_signal: float = _limit(100, _MEASURED)
+    grown_signal: float = _limit(10, _MEASURED)
     faded_signal: float = _limit(1e-4, _MEASURED)
 
     # Before the training.
@@ -151,7 +151,7 @@ class Thresholds:
     short_way: float = _limit(0.3, _MEASURED)
     short_descent: float = _limit(0.5, _MEASURED)
     lowest_rate: float = _limit(1e-4, _MEASURED)
-    first_step: float = _limit(0.5, _MEASURED)
+    first_step: float = _limit(1, "a step as long as the weights replaces them")
     descent_rate: float = _limit(5, _MEASURED)
     penalty_share: float = _limit(5, _MEASURED)
     strong_penalty: float = _limit(0.09, _MEASURED)

@@ -1,6 +1,7 @@
 """All facts of a training before its first update, gathered from a model and `fit`'s arguments."""
 
 import contextlib
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from keras_trainkit.diagnosis._preflight.layer_tree import (
     unknown_inside,
 )
 from keras_trainkit.diagnosis._preflight.leaves import leaves_of
+from keras_trainkit.diagnosis._preflight.linear_fit import linear_skill
 from keras_trainkit.diagnosis._preflight.optimizer_facts import optimizer_facts
 from keras_trainkit.diagnosis._preflight.plan_facts import plan_facts
 from keras_trainkit.diagnosis._preflight.sources import Data, Unseen, data_of, split_arrays
@@ -69,6 +71,7 @@ def facts_of(
         plan=if_known(lambda: plan_facts(arguments, training, is_sampled), PlanFacts()),
         unknown=if_known(lambda: tuple(unknown_inside(built)), ("",)),
         compiled=if_known(lambda: other_arguments(model), {}),
+        linear_skill=if_known(lambda: linear_skill(training.x, training.y), math.nan),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras_trainkit.diagnosis._preflight.array_facts import seen_values
 from keras_trainkit.diagnosis.outcomes import skill
 
-ROWS, COLUMNS, CLASSES = 2000, 1024, 100
+ROWS, COLUMNS, CLASSES = 1000, 250, 100
 # How many rows a fit has for each column, so that it cannot learn them by heart.
 _ROWS_PER_COLUMN = 2
 

@@ -7,7 +7,8 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import vanishing_gradient
-from keras_trainkit.diagnosis._diagnose.recorded.works import severity
+from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity
+from keras_trainkit.diagnosis._diagnose.static.signals import growing_signal
 from keras_trainkit.diagnosis.finding import Finding
 
 _BOUNDED = ("tanh", "sigmoid")
@@ -30,6 +31,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
     name, share = course.layers[layer], shares[layer]
     full = share >= 1
     fades = not full and next(vanishing_gradient(case), None) is not None
+    fades = fades or any(f.condition == "vanishing_gradient" for f in growing_signal(case))
     if share < case.limits.dead_share or fades:  # Units that get no signal are dead by chance.
         return
     yield Finding(
@@ -63,7 +65,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
         if share >= case.limits.saturated_share:
             yield Finding(
                 "saturated_units",
-                severity(case),
+                "warning" if learns(case) else severity(case),
                 f"{_share(share)} of {layer} are saturated: so far out that hardly any gradient "
                 "passes.",
                 where=layer,

@@ -9,7 +9,13 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.progress import updates
-from keras_trainkit.diagnosis._diagnose.recorded.works import inferred_skill, log, skill
+from keras_trainkit.diagnosis._diagnose.recorded.works import (
+    inferred_skill,
+    is_told_by_entropy,
+    log,
+    skill,
+    validation_skill,
+)
 from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers, fitted_with
 from keras_trainkit.diagnosis.finding import Finding, Remedy
@@ -22,7 +28,7 @@ _SOON = 0.9
 def overfitting(case: Case) -> Iterator[Finding]:
     """Find trainings that go on getting better on their own data and worse on other data."""
     loss, other = log(case, "loss"), log(case, "val_loss")
-    training, validation = skill(case), skill(case, "val_")
+    training, validation = skill(case), validation_skill(case)
     if loss.size < 3 or loss.size != other.size or not np.isfinite(loss).all():
         return
     best = int(np.nanargmin(other)) if np.isfinite(other).any() else 0
@@ -31,12 +37,15 @@ def overfitting(case: Case) -> Iterator[Finding]:
     gap = training - validation
     wide = gap >= case.limits.skill_gap and training >= 2 * case.limits.skill_gap
     wide = wide and other[-1] >= case.limits.overfitted * loss[-1]
+    # Validation that is nearly as good as it was, and not bad, is left by noise in the targets.
+    harmed = rise >= case.limits.overfitted or validation < case.limits.poor_skill
+    wide = wide and (harmed or gap >= 2 * case.limits.skill_gap)
     rises = rise >= case.limits.overfitted and went_on
     if not wide and not rises:
         return
     # Weights scale the loss on training data alone.
     unknown = math.isnan(gap) and rise >= case.limits.overfitted**2
-    unknown = unknown and not case.facts.plan.weighted
+    unknown = unknown and not (case.facts.plan.weighted or is_told_by_entropy(case))
     evidence = [beside(case, "validation loss / its lowest", rise, "overfitted")]
     if not math.isnan(gap):
         evidence.append(beside(case, "skill on training data above validation", gap, "skill_gap"))
@@ -59,7 +68,7 @@ def batch_norm_gap(case: Case) -> Iterator[Finding]:
     """Find networks whose statistics make them good in training mode and bad in inference mode."""
     momenta = [each.momentum for each in case.facts.layers if each.kind == "BatchNormalization"]
     training, inferred = skill(case), inferred_skill(case)
-    other = skill(case, "val_")
+    other = validation_skill(case)
     if not momenta or not training >= case.limits.poor_skill:
         return
     left = max(momentum ** updates(case) for momentum in momenta)

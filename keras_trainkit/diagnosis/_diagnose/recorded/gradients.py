@@ -18,6 +18,8 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
 _KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "embeddings")
 _LAYERS = 3
+# The lower half of the layers has so much of the gradient of the upper half, at most.
+_DECLINE = 0.3
 
 
 def non_finite(case: Case) -> Iterator[Finding]:
@@ -99,7 +101,7 @@ def vanishing_gradient(case: Case) -> Iterator[Finding]:
         half = len(seen) // 2
         lower, upper = strength[seen[:half]], strength[seen[half:]]
         share = float(lower.min() / upper.max())
-        declines = np.median(lower) < 0.1 * np.median(upper)
+        declines = np.median(lower) < _DECLINE * np.median(upper)
         if share < case.limits.vanishing_depth and declines:
             weakest = kernels[seen[int(lower.argmin())]]
             yield _vanishing(case, course, int(weakest), share)

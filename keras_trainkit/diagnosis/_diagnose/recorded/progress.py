@@ -8,12 +8,16 @@ import numpy as np
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, fall, learns, log
+from keras_trainkit.diagnosis._diagnose.recorded.works import (
+    best_skill,
+    fall,
+    learns,
+    log,
+    validation_skill,
+)
 from keras_trainkit.diagnosis._diagnose.static.names import SQUARED_LOSSES
-from keras_trainkit.diagnosis._diagnose.static.plans import USUAL_BATCH
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
     compiled_with,
-    fitted_with,
     fitting_head,
     place_of,
 )
@@ -26,19 +30,18 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 _SOME_UPDATES, _SOME_EPOCHS = 20, 3
 # A layer of so few units is a bottleneck.
 _NARROW = 2
-# The share of the whole fall in the last third of the epochs, from which a loss falls evenly.
-_EVENLY = 0.25
 _LOOK = Remedy("look whether the rows and the targets belong together", "print(x[:5], y[:5])")
 
 
 def no_learning(case: Case) -> Iterator[Finding]:
     """Find trainings that are no better at the end than a constant, or whose loss stands still."""
-    loss, known = log(case, "loss"), best_skill(case)
+    loss, known, vain = log(case, "loss"), best_skill(case), _is_in_vain(case)
     if loss.size < _SOME_EPOCHS or updates(case) < _SOME_UPDATES:
         return
     stands = bool(np.ptp(loss) <= 1e-4 * abs(loss[0]))
     late = last_third(loss) < case.limits.flat_loss or updates(case) >= case.limits.few_updates
-    if known >= case.limits.no_skill or (math.isnan(known) and not stands) or not late:
+    learned = known >= case.limits.no_skill and not vain
+    if learned or (math.isnan(known) and not stands) or not late:
         return
     if narrowest(case) is not None and not stands:
         return  # `underfitting` says more.
@@ -47,46 +50,15 @@ def no_learning(case: Case) -> Iterator[Finding]:
     if not math.isnan(known):
         evidence.append(beside(case, "skill", known, "no_skill"))
         done = "all" if case.share_done >= 1 else loss.size
-        text = f"After {done} epochs the network is no better than a constant answer."
+        data = " on validation data" if vain else ""
+        text = f"After {done} epochs the network is no better than a constant answer{data}."
     yield Finding(
         "no_learning",
-        "error",
+        "warning" if vain else "error",
         text,
-        when=_epochs(loss),
+        when=epochs_of(loss),
         evidence=tuple(evidence),
         remedies=_of_nothing_learned(case),
-    )
-
-
-def slow_convergence(case: Case) -> Iterator[Finding]:
-    """Find trainings that end while the loss still falls, far from what could be reached."""
-    loss, known = log(case, "loss"), best_skill(case)
-    course = case.course
-    lost = course is not None and (course.exploded is not None or course.origin is not None)
-    if loss.size < 2 or lost or learns(case) or case.share_done < 1:
-        return
-    third, few = last_third(loss), updates(case) < case.limits.few_updates
-    still = case.limits.flat_loss / 2 if few else case.limits.still_falling
-    evenly = third > max(_EVENLY * fall(loss), case.limits.flat_loss)
-    if not ((third > still or evenly) and loss[-1] <= loss.min() * (1 + 1e-9)):
-        return
-    text = f"The training ended after {updates(case):,} updates while its loss was still falling."
-    yield Finding(
-        "slow_convergence",
-        "info" if math.isnan(known) else "warning",
-        text,
-        detail="too_few_updates" if few else "",
-        when=_epochs(loss),
-        evidence=(
-            beside(case, "updates", updates(case), "few_updates"),
-            Evidence("fall of the loss in the last third", third, still),
-        ),
-        remedies=(
-            *_steady(case),
-            *remedies.epochs(case, 10 if few else 3),
-            *_smaller_batches(case, few),
-            *remedies.measured(case),
-        ),
     )
 
 
@@ -107,13 +79,21 @@ def underfitting(case: Case) -> Iterator[Finding]:
         evidence.append(Evidence("units of the narrowest layer", units))
     yield Finding(
         "underfitting",
-        "warning",
+        # As little is reached where the inputs tell no more of the targets.
+        "info" if narrow is None else "warning",
         text,
         where=narrow.path if narrow is not None else "",
-        when=_epochs(loss),
+        when=epochs_of(loss),
         evidence=tuple(evidence),
         remedies=(*remedies.wider(case), *remedies.measured(case)),
     )
+
+
+def _is_in_vain(case: Case) -> bool:
+    """Say whether the little that is learned does not hold on validation data."""
+    little = case.limits.no_skill <= best_skill(case) < case.limits.poor_skill
+    beyond = validation_skill(case) < case.limits.no_skill
+    return little and beyond and fall(log(case, "val_loss")) < case.limits.flat_loss
 
 
 def narrowest(case: Case) -> LayerFacts | None:
@@ -138,7 +118,7 @@ def oscillating_loss(case: Case) -> Iterator[Finding]:
             "oscillating_loss",
             "warning",
             "The loss jumps up and down from epoch to epoch and does not settle.",
-            when=_epochs(loss),
+            when=epochs_of(loss),
             evidence=(beside(case, "median jump", swing, "swing"),),
             remedies=remedies.scaled_rate(case, 0.1),
         )
@@ -180,7 +160,7 @@ def wrong_loss(case: Case) -> Iterator[Finding]:
             "The loss is 0 whatever the network answers, so nothing is learned.",
             detail="loss_always_zero",
             where="loss",
-            when=_epochs(loss),
+            when=epochs_of(loss),
             evidence=(Evidence("loss", float(loss[-1])),),
             remedies=_of_no_loss(case),
         )
@@ -191,7 +171,7 @@ def wrong_loss(case: Case) -> Iterator[Finding]:
             "A cross-entropy below 0: the targets are no classes or probabilities in [0, 1].",
             detail="regression_with_classification_loss",
             where="loss",
-            when=_epochs(loss),
+            when=epochs_of(loss),
             evidence=(
                 Evidence("loss", float(loss[-1]), 0.0, "cross-entropy of probabilities is >= 0"),
             ),
@@ -218,19 +198,6 @@ def updates_at_end(case: Case) -> float:
 def last_third(loss: np.ndarray) -> float:
     """Return by which share of itself a loss falls in the last third of the epochs."""
     return fall(loss[-max(loss.size // 3, 1) - 1 :])
-
-
-def _smaller_batches(case: Case, few: bool) -> tuple[Remedy, ...]:
-    size = case.facts.plan.batch_size
-    if not (few and size and size > 32):
-        return ()
-    return (fitted_with(case.facts, "more updates in an epoch", batch_size=USUAL_BATCH),)
-
-
-def _steady(case: Case) -> tuple[Remedy, ...]:
-    """Return the remedy of a rate that stays in place of a schedule that has ended."""
-    optimizer = case.facts.optimizer
-    return remedies.scaled_rate(case, 1.0) if optimizer and optimizer.scheduled else ()
 
 
 def _of_nothing_learned(case: Case) -> tuple[Remedy, ...]:
@@ -262,14 +229,14 @@ def _of_numbers(case: Case) -> Iterator[Remedy]:
             yield compiled_with(case.facts, text, loss=SQUARED_LOSSES[0], **place)
 
 
-def _epochs(loss: np.ndarray) -> str:
+def epochs_of(loss: np.ndarray) -> str:
+    """Return the epochs of a loss as findings have them."""
     return f"epochs 1-{loss.size}" if loss.size > 1 else "epoch 1"
 
 
 RULES: tuple[Rule, ...] = (
     wrong_loss,
     no_learning,
-    slow_convergence,
     underfitting,
     oscillating_loss,
     constant_predictions,

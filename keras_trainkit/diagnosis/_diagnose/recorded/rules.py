@@ -8,6 +8,8 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     padding,
     progress,
     still,
+    targets,
+    too_short,
     update_sizes,
 )
 
@@ -15,7 +17,7 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
 AT_ONCE: tuple[Rule, ...] = (gradients.non_finite, progress.wrong_loss)
 # What more updates, or the rest of the plan, would have set right.
 AT_THE_END: tuple[Rule, ...] = (
-    progress.slow_convergence,
+    *too_short.RULES,
     progress.underfitting,
     *generalization.RULES,
 )
@@ -24,7 +26,9 @@ RULES: tuple[Rule, ...] = (
     *still.RULES,
     *activations.RULES,
     *update_sizes.RULES,
+    *targets.RULES,
     *progress.RULES,
+    *too_short.RULES,
     *generalization.RULES,
     *padding.RULES,
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from keras_trainkit.diagnosis._course import Course
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
@@ -20,6 +21,10 @@ _FIRST_STEPS, _FEWEST_STEPS, _LONG = 20, 3, 300
 _GROWN = 10.0
 # One step as long as the weights themselves.
 _REPLACED = 1.0
+# Steps that throw units out of reach make the weights grow by so much, and most units dead.
+_KILLING, _MOSTLY = 1.5, 0.75
+# What weights grow by from one sampled step to the next, if they grow by leaps.
+_LEAP = 2.0
 
 
 def too_high(case: Case) -> Iterator[Finding]:
@@ -28,16 +33,20 @@ def too_high(case: Case) -> Iterator[Finding]:
     if course is None or len(course.global_ratio) < _FEWEST_STEPS or learns(case):
         return
     first = course.global_ratio[:_FIRST_STEPS]
-    usual, longest = _median(first), float(first[np.isfinite(first)].max(initial=0.0))
+    usual, longest = _median(first), _longest(first)
     grown = _growth(course.global_weight)
     long = usual > case.limits.high_update or longest > _REPLACED
-    blown = grown > _GROWN or (course.exploded is not None and longest > case.limits.high_update)
-    if blown or (long and _does_harm(case)):
+    blown = (grown > _GROWN and _jumps(case, course)) or (
+        course.exploded is not None and longest > case.limits.high_update
+    )
+    died = grown > _KILLING and _died(case, course)
+    if blown or died or (long and _does_harm(case)):
         yield Finding(
             "learning_rate_too_high",
             "error" if blown else severity(case),
             f"One of the first steps changed the weights by {_size(longest)}"
-            + (f", and they grew {grown:.3g}-fold." if grown > 2 else "."),
+            + (f", and they grew {grown:.3g}-fold." if grown > 2 else ".")
+            + (" Most units of a layer died in the training." if died else ""),
             where="learning_rate",
             when=f"steps 0-{int(course.history.steps[:_FIRST_STEPS][-1])}",
             evidence=(
@@ -86,10 +95,28 @@ def _does_harm(case: Case) -> bool:
     return bool(rises or stands or course.origin is not None)
 
 
+def _died(case: Case, course: Course) -> bool:
+    """Say whether most units of a layer are dead now that were not before the training."""
+    before = {s.layer: s.dead for s in case.facts.trial.signals} if case.facts.trial else {}
+    died = [course.layers[i] for i, dead in course.dead_shares.items() if dead >= _MOSTLY]
+    return any(before.get(layer, 1.0) < case.limits.dead_share for layer in died)
+
+
+def _jumps(case: Case, course: Course) -> bool:
+    """Say whether weights grow by leaps; in small steps they are on their way to large targets."""
+    weight = course.global_weight[np.isfinite(course.global_weight)]
+    leaps = weight[1:] > _LEAP * weight[:-1]
+    return bool(leaps.any()) or _longest(course.global_ratio) > case.limits.high_update
+
+
 def _growth(weights: np.ndarray) -> float:
     """Return how many times its first value the norm of the weights becomes, 1 if it began at 0."""
     finite = weights[np.isfinite(weights)]
     return float(finite.max() / finite[0]) if finite.size and finite[0] > 0 else 1.0
+
+
+def _longest(ratios: np.ndarray) -> float:
+    return float(ratios[np.isfinite(ratios)].max(initial=0.0))
 
 
 def _median(values: np.ndarray) -> float:

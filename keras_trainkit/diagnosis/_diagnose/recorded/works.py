@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static.losses import misfits
-from keras_trainkit.diagnosis._diagnose.static.tasks import task_of
+from keras_trainkit.diagnosis._diagnose.static.tasks import REGRESSION, task_of
 from keras_trainkit.diagnosis.facts import ArrayFacts, OutputFacts
 
 _ACCURACIES = (
@@ -30,11 +30,10 @@ def works(case: Case) -> bool:
     Skill is 0 for chance or the mean of the targets, 1 for perfection. It works if it has enough of
     it on training data, in inference mode too, and on validation data not much less.
     """
-    training, validation, inferred = skill(case), skill(case, "val_"), inferred_skill(case)
+    best, validation, inferred = best_skill(case), validation_skill(case), inferred_skill(case)
     loss = log(case, "loss")
     if loss.size and not math.isfinite(loss[-1]):
         return False
-    best = inferred if math.isnan(training) else training
     enough = case.limits.working_skill
     if not best >= enough:
         return False
@@ -70,9 +69,30 @@ def severity(case: Case) -> str:
 
 
 def best_skill(case: Case) -> float:
-    """Return the skill on training data by the logs, or by the probe where they tell nothing."""
-    training = skill(case)
-    return inferred_skill(case) if math.isnan(training) else training
+    """Return the skill on training data by the logs, or by the probe where they tell nothing.
+
+    A loss holds penalties and the noise of dropout: without a metric, skill is that at least.
+    """
+    training, inferred = skill(case), inferred_skill(case)
+    if math.isnan(training) or (training >= _SOME_SKILL and not _is_measured(case)):
+        return float(np.fmax(training, inferred))
+    return training
+
+
+def validation_skill(case: Case) -> float:
+    """Return the skill on validation data, NaN if it is not known.
+
+    A few answers that are sure and wrong make a cross-entropy large where nearly all are right: by
+    itself it only tells what is worse than chance.
+    """
+    found = skill(case, "val_")
+    return math.nan if found >= 0 and is_told_by_entropy(case) else found
+
+
+def is_told_by_entropy(case: Case) -> bool:
+    """Say whether nothing but a cross-entropy tells how good the answers are."""
+    entropies = any(output.loss in _ENTROPIES for output in case.facts.outputs)
+    return entropies and not _is_measured(case)
 
 
 def skill(case: Case, prefix: str = "") -> float:
@@ -88,6 +108,10 @@ def skills(case: Case, prefix: str = "") -> np.ndarray:
     if not case.facts.outputs:
         known = _without_facts(case, prefix)
     return np.min(known, axis=0) if known else np.empty(0)
+
+
+def _is_measured(case: Case) -> bool:
+    return any(log(case, name).size for name in _names()) or len(case.facts.outputs) > 1
 
 
 def _without_facts(case: Case, prefix: str) -> list[np.ndarray]:
@@ -147,7 +171,8 @@ def _courses(
     one = target.columns == 1
     variance = target.std**2 if one and target.std > 0 else math.nan
     chance = frequent(target)
-    unfit = misfits(output, task_of(output, case.facts, case.limits))
+    task = task_of(output, case.facts, case.limits)
+    unfit = misfits(output, task)
     named = {
         name: np.empty(0) if name in unfit else _logged(case, output, prefix, name)
         for name in _names()
@@ -155,7 +180,7 @@ def _courses(
     if chance < 1:
         yield from ((named[name] - chance) / (1 - chance) for name in _ACCURACIES)
     yield from (named[name] for name in _SKILLS)
-    if variance > 0 and not target.classes:
+    if variance > 0 and (task.kind == REGRESSION or not target.classes):
         yield from (1 - named[name] / variance for name in _SQUARES)
         yield from (1 - named[name] ** 2 / variance for name in _ROOTS)
         if output.loss in ("mse", "mean_squared_error"):

@@ -7,6 +7,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
+from keras_trainkit.diagnosis._diagnose.static.rates import effective_rate
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
     compiled_with,
     fitting_head,
@@ -15,6 +16,9 @@ from keras_trainkit.diagnosis._diagnose.static.repairs import (
 from keras_trainkit.diagnosis._diagnose.static.tasks import Task
 from keras_trainkit.diagnosis.facts import OutputFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding
+
+# Learning rate with momentum that makes up for the small slope of squared errors of probabilities.
+_USUAL_RATE = 1.0
 
 
 def always_zero(case: Case) -> Iterator[Finding]:
@@ -193,7 +197,11 @@ def _severity_of_distances(case: Case, output: OutputFacts, task: Task) -> str:
         return "error"  # Each unit is compared with the number of the class.
     optimizer = case.facts.optimizer
     if spelled(output.activation) in names.PROBABILITIES:
-        return "info" if optimizer is None or optimizer.adaptive else "warning"
+        if optimizer is None or optimizer.adaptive:
+            return "info"
+        is_squared = spelled(output.loss) in names.SQUARED_LOSSES
+        is_slow = not (is_squared and effective_rate(optimizer) >= _USUAL_RATE)
+        return "warning" if is_slow else "info"
     has_accuracy = any(spelled(metric) in names.CLASS_METRICS for metric in output.metrics)
     return "warning" if has_accuracy else "info"
 

@@ -21,7 +21,7 @@ _PIXELS = 255
 # So many columns a flat image has, and one that is not told by its range.
 _FEW_PIXELS, _MANY_PIXELS = 16, 100
 # Targets up to this many times larger than 1 count as scaled.
-_SCALED = 3
+SCALED = 3
 
 
 def raw_inputs(case: Case) -> Iterator[Finding]:
@@ -62,6 +62,24 @@ RULES: tuple[Rule, ...] = (raw_inputs, raw_targets)
 def target_scale(target: ArrayFacts) -> float:
     """Return the root mean square of a target."""
     return math.hypot(target.mean, target.std)
+
+
+def unnormalized_target(
+    case: Case, target: ArrayFacts, severity: str, text: str, evidence: Evidence
+) -> Finding:
+    """Return the finding of targets that are to be scaled."""
+    before = "y_mean, y_std = {a}.mean(axis=0), {a}.std(axis=0)"
+    code = for_all(case, target, "{a} = ({a} - y_mean) / y_std", before)
+    code += "\n# predicted = model.predict(x) * y_std + y_mean"
+    return Finding(
+        "unnormalized_input",
+        severity,
+        text,
+        "unnormalized_target",
+        where=target.name,
+        evidence=(evidence,),
+        remedies=(Remedy("scale the targets, and what is predicted back", code),),
+    )
 
 
 def _meet_kernels(case: Case) -> bool:
@@ -131,7 +149,7 @@ def _beyond_reach(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterat
         return
     reach = _reach(case, output)
     if scale > reach > 0:
-        yield _unnormalized(
+        yield unnormalized_target(
             case,
             target,
             "error",
@@ -169,8 +187,8 @@ def _blown_up(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterator[F
     scale, (x,) = target_scale(target), case.facts.inputs
     length = x.scales[1] * math.sqrt(kernels[0].fan_in)
     step = 2 * effective_rate(optimizer) * scale * length / (output.units or 1)
-    if scale > _SCALED and step > case.limits.squared_step:
-        yield _unnormalized(
+    if scale > SCALED and step > case.limits.squared_step:
+        yield unnormalized_target(
             case,
             target,
             "warning",
@@ -182,7 +200,7 @@ def _blown_up(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterator[F
 
 def _tiny(case: Case, target: ArrayFacts) -> Iterator[Finding]:
     if 0 < target.std < case.limits.tiny_target and target_scale(target) < 1:
-        yield _unnormalized(
+        yield unnormalized_target(
             case,
             target,
             "warning",
@@ -190,20 +208,3 @@ def _tiny(case: Case, target: ArrayFacts) -> Iterator[Finding]:
             "much more, and a step moves them by more.",
             beside(case, "standard deviation of the targets", target.std, "tiny_target"),
         )
-
-
-def _unnormalized(
-    case: Case, target: ArrayFacts, severity: str, text: str, evidence: Evidence
-) -> Finding:
-    before = "y_mean, y_std = {a}.mean(axis=0), {a}.std(axis=0)"
-    code = for_all(case, target, "{a} = ({a} - y_mean) / y_std", before)
-    code += "\n# predicted = model.predict(x) * y_std + y_mean"
-    return Finding(
-        "unnormalized_input",
-        severity,
-        text,
-        "unnormalized_target",
-        where=target.name,
-        evidence=(evidence,),
-        remedies=(Remedy("scale the targets, and what is predicted back", code),),
-    )

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static.names import RELUS
 from keras_trainkit.diagnosis._diagnose.static.structure import (
     head_paths,
     hidden,
     is_plain_chain,
     layer_named,
 )
-from keras_trainkit.diagnosis.facts import SignalFacts
+from keras_trainkit.diagnosis.facts import LayerFacts, SignalFacts
 from keras_trainkit.diagnosis.finding import Finding, Remedy
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
@@ -126,7 +127,7 @@ def lost_signal(case: Case) -> Iterator[Finding]:
             evidence=evidence,
             remedies=remedies.bent(case),
         )
-    elif hidden(case.facts):
+    elif hidden(case.facts) and not any(_is_narrow(layer) for layer in hidden(case.facts)):
         yield Finding(
             "constant_predictions",
             "warning",
@@ -159,6 +160,11 @@ def _signals(case: Case) -> tuple[SignalFacts, ...]:
 def _hidden_signals(case: Case) -> list[SignalFacts]:
     heads = head_paths(case.facts)
     return [signal for signal in _signals(case) if signal.layer not in heads]
+
+
+def _is_narrow(layer: LayerFacts) -> bool:
+    """Say whether all units of a layer of ReLUs may be off for a few rows by chance."""
+    return layer.activation in RELUS and 0 < (layer.units or 0) < _SEVERAL
 
 
 def _units(case: Case, signal: SignalFacts) -> int:

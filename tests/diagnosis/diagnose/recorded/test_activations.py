@@ -1,9 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis import Activations
+from keras_trainkit.diagnosis import (
+    Activations,
+    ArrayFacts,
+    LayerFacts,
+    SignalFacts,
+    TrialFacts,
+)
 from keras_trainkit.diagnosis._diagnose.recorded import activations as rules
-from tests.diagnosis.trainings import STEPS, case, found
+from tests.diagnosis.trainings import STEPS, case, classifier, found
 
 pytestmark = pytest.mark.host
 
@@ -38,6 +46,24 @@ def test_few_dead_units_are_none():
     assert not found(rules.dead_units, case(**CHANCE))
 
 
+def test_units_that_die_since_the_signal_fades_from_the_start_are_no_root():
+    hidden = [
+        LayerFacts(f"model/dense_{i}", "Dense", 8, "relu", fan_in=8, parameters=72)
+        for i in range(4)
+    ]
+    known = dataclasses.replace(
+        classifier(),
+        layers=tuple(hidden),
+        inputs=(ArrayFacts("x", (640, 8), "float32", 640, scales=(1.0, 1.0, 1.0)),),
+    )
+    for factor, is_found in ((0.01, False), (0.9, True)):
+        sizes = [factor ** (i + 1) for i in range(4)]
+        made = [SignalFacts(h.path, s) for h, s in zip(hidden, sizes, strict=True)]
+        facts = dataclasses.replace(known, trial=TrialFacts(8, signals=tuple(made)))
+        given = case(facts, activations=probe("relu", 3, [0.1, 1.0, 1.0]), **CHANCE)
+        assert bool(found(rules.dead_units, given)) is is_found
+
+
 def test_a_dead_layer_shows_without_a_probe():
     norms = np.ones((STEPS, 6))
     norms[:, :5] = 0.0
@@ -47,6 +73,11 @@ def test_a_dead_layer_shows_without_a_probe():
 
 def test_hidden_layers_saturate_and_heads_do_not():
     shares = [0.2, 0.9, 1.0]
+    half = {"accuracy": np.full(6, 0.8)}
+    assert (
+        found(rules.saturated_units, case(activations=probe("tanh", 4, shares), **half)).severity
+        == "warning"
+    )
     finding = found(rules.saturated_units, case(activations=probe("tanh", 4, shares), **CHANCE))
     assert (finding.severity, finding.where) == ("error", "model/dense_1")
     for kind, values in (("tanh", [0.2, 0.6, 1.0]), ("softmax", shares)):

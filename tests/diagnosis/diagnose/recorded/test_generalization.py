@@ -5,6 +5,7 @@ import pytest
 
 from keras_trainkit.diagnosis import LayerFacts, Outcomes
 from keras_trainkit.diagnosis._diagnose.recorded import generalization as rules
+from keras_trainkit.diagnosis._diagnose.recorded.works import skill, validation_skill
 from tests.diagnosis.trainings import case, classifier, found, regression
 
 pytestmark = pytest.mark.host
@@ -20,6 +21,20 @@ def test_training_data_learned_by_heart_is_found():
     assert "best in epoch 2 of 6" in finding.text
     unknown = found(rules.overfitting, case(regression(), loss=FALLING, val_loss=RISING * 1e-3))
     assert unknown.severity == "info"
+
+
+def test_validation_that_stays_at_its_best_is_no_warning():
+    logs = {"loss": np.linspace(4.0, 1.5, 6), "val_loss": [3.0, 2.7, 2.5, 2.5, 2.5, 2.55]}
+    assert skill(case(regression(), **logs)) - validation_skill(case(regression(), **logs)) > 0.25
+    assert not found(rules.overfitting, case(regression(), **logs))
+    logs["val_loss"][-1] = 3.5
+    assert found(rules.overfitting, case(regression(), **logs)).severity == "warning"
+
+
+def test_a_cross_entropy_alone_shows_what_is_worse_than_chance():
+    unsure = {"loss": FALLING, "val_loss": 0.45 * RISING}
+    assert found(rules.overfitting, case(**unsure)).severity == "info"
+    assert found(rules.overfitting, case(loss=FALLING, val_loss=RISING)).severity == "warning"
 
 
 def test_a_loss_that_weights_scale_is_not_compared_with_that_of_validation():

@@ -24,6 +24,12 @@ def test_a_gradient_that_fades_by_depth_vanishes():
     assert finding.evidence[0].value == pytest.approx(0.2**7)
 
 
+def test_a_gradient_that_only_the_output_gets_vanishes():
+    strengths = np.repeat([2.6e-5, 7e-6, 1.2e-5, 2.5e-5, 5e-5, 1.7e-4, 0.5], 2)
+    given = case(columns={"norm": strengths, "weight_norm": 1.0}, layers=7, **CHANCE)
+    assert found(rules.vanishing_gradient, given)
+
+
 @pytest.mark.parametrize(("layers", "decay"), [(8, 0.5), (8, 1.0), (8, 2.0), (2, 1e-5)])
 def test_a_gradient_that_comes_through_does_not(layers, decay):
     assert not found(rules.vanishing_gradient, case(layers=layers, decay=decay, **CHANCE))

@@ -5,6 +5,7 @@ import pytest
 
 from keras_trainkit.diagnosis import Facts, Outcomes
 from keras_trainkit.diagnosis._diagnose.recorded import progress as rules
+from keras_trainkit.diagnosis._diagnose.recorded import too_short
 from tests.diagnosis.trainings import case, classifier, found, regression
 
 pytestmark = pytest.mark.host
@@ -32,29 +33,21 @@ def test_no_learning_is_said_of_nothing_else(given):
     assert not found(rules.no_learning, given)
 
 
-def test_a_training_that_ends_while_it_gets_better_is_too_short():
-    few = classifier(rows=96, epochs=6)
-    finding = found(rules.slow_convergence, case(few, loss=FALLING, accuracy=FALLING, steps=18))
-    assert (finding.severity, finding.detail) == ("warning", "too_few_updates")
-    long = found(rules.slow_convergence, case(loss=FALLING, accuracy=FALLING))
-    assert (long.severity, long.detail) == ("warning", "")
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        case(loss=FALLING, accuracy=np.full(6, 0.9)),
-        case(loss=[1.0, 0.6, 0.55, 0.5, 0.495, 0.49], accuracy=np.full(6, 0.6)),
-        case(classifier(epochs=60), loss=FALLING, accuracy=np.full(6, 0.6)),
-    ],
-)
-def test_what_works_has_arrived_or_goes_on_is_not_too_short(given):
-    assert not found(rules.slow_convergence, given)
+def test_what_does_not_hold_on_validation_data_is_not_learned():
+    logs = {"accuracy": np.full(6, 0.6), "val_accuracy": np.full(6, 0.5)}
+    finding = found(rules.no_learning, case(loss=FALLING, val_loss=np.full(6, 0.7), **logs))
+    assert finding.severity == "warning"
+    assert finding.text.endswith("no better than a constant answer on validation data.")
+    assert not found(rules.no_learning, case(loss=FALLING, val_loss=FALLING, **logs))
+    logs["val_accuracy"] = logs["accuracy"]
+    assert not found(rules.no_learning, case(loss=FALLING, val_loss=np.full(6, 0.7), **logs))
 
 
 def test_a_network_at_rest_with_little_skill_underfits():
     loss = [1.0, 0.66, 0.65, 0.65, 0.65, 0.65]
-    assert found(rules.underfitting, case(loss=loss, accuracy=np.full(6, 0.6)))
+    given = {"loss": loss, "accuracy": np.full(6, 0.6)}
+    assert found(rules.underfitting, case(narrow(), **given)).severity == "warning"
+    assert found(rules.underfitting, case(**given)).severity == "info"
     assert not found(rules.underfitting, case(loss=loss, accuracy=np.full(6, 0.75)))
     assert not found(rules.underfitting, case(loss=FALLING, accuracy=np.full(6, 0.6)))
 
@@ -124,8 +117,8 @@ def test_a_bottleneck_underfits_rather_than_learns_nothing():
     assert found(rules.no_learning, case(narrow(8), **resting))
 
 
-def test_a_loss_that_falls_evenly_to_the_end_has_not_arrived():
+def test_a_bottleneck_at_rest_is_not_too_short():
     even = {"loss": np.linspace(1.0, 0.9, 12), "accuracy": np.linspace(0.5, 0.6, 12)}
-    assert found(rules.slow_convergence, case(**even)).severity == "warning"
-    resting = {"loss": [1.0, *np.linspace(0.9, 0.89, 11)], "accuracy": even["accuracy"]}
-    assert not found(rules.slow_convergence, case(**resting))
+    assert found(rules.underfitting, case(narrow(), **even))
+    assert not found(too_short.slow_convergence, case(narrow(), **even))
+    assert found(too_short.slow_convergence, case(narrow(8), **even))

@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from keras_trainkit.diagnosis import Activations, SignalFacts, TrialFacts
 from keras_trainkit.diagnosis._diagnose.recorded import update_sizes as rules
-from tests.diagnosis.trainings import STEPS, case, found
+from tests.diagnosis.trainings import STEPS, case, classifier, found
 
 pytestmark = pytest.mark.host
 
@@ -23,6 +26,34 @@ def test_weights_that_grow_tenfold_were_moved_too_far():
     weights[5:] = 60.0
     finding = found(rules.too_high, case(columns={"weight_norm": weights}, **CHANCE))
     assert finding.severity == "error"
+
+
+def test_weights_that_grow_tenfold_in_small_steps_were_not():
+    weights = np.geomspace(2.0, 60.0, STEPS)[:, None] * np.ones(6)
+    moves = 0.05 * weights
+    given = case(columns={"weight_norm": weights, "update_norm": moves}, **CHANCE)
+    assert not found(rules.too_high, given)
+    moves[30] = weights[30]
+    given = case(columns={"weight_norm": weights, "update_norm": moves}, **CHANCE)
+    assert found(rules.too_high, given)
+
+
+def dying(before, after, grown):
+    signals = tuple(SignalFacts(f"model/dense_{i}", 1.0, dead=before) for i in range(3))
+    facts = dataclasses.replace(classifier(), trial=TrialFacts(8, signals=signals))
+    table = np.full((1, 3, 5), np.nan)
+    table[0, :2, 3] = after
+    probe = Activations([5], [f"model/dense_{i}" for i in range(3)], ["relu"] * 3, table)
+    weights = np.linspace(2.0, 2.0 * grown, STEPS)[:, None] * np.ones(6)
+    return case(facts, {"weight_norm": weights}, activations=probe, accuracy=np.full(6, 0.6))
+
+
+def test_units_that_die_while_the_weights_grow_were_thrown_out_of_reach():
+    finding = found(rules.too_high, dying(before=0.2, after=0.9, grown=3.0))
+    assert finding.severity == "warning"
+    assert finding.text.endswith("Most units of a layer died in the training.")
+    for other in (dying(0.9, 0.9, 3.0), dying(0.2, 0.6, 3.0), dying(0.2, 0.9, 1.0)):
+        assert not found(rules.too_high, other)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import ArrayFacts, Facts, LayerFacts, Outcomes
-from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity, skill, works
+from keras_trainkit.diagnosis._diagnose.recorded.works import (
+    learns,
+    severity,
+    skill,
+    validation_skill,
+    works,
+)
 from tests.diagnosis.trainings import case, classifier, regression
 
 pytestmark = pytest.mark.host
@@ -66,6 +72,13 @@ def test_where_fit_logged_no_metric_the_probe_tells():
     assert not works(case(Facts(), loss=[1.0], outcomes=probed(0.5)))
 
 
+def test_without_a_metric_a_loss_with_penalties_says_the_least():
+    assert works(case(loss=[0.7, 0.4], outcomes=probed(0.9)))
+    assert not works(case(loss=[0.7, 0.4], outcomes=probed(0.5)))
+    assert not works(case(loss=[0.7, 0.65], outcomes=probed(0.9)))
+    assert not works(case(loss=[0.7, 0.4], accuracy=[0.5, 0.7], outcomes=probed(0.9)))
+
+
 def test_batch_normalization_must_work_in_inference_mode():
     facts = classifier()
     layers = (*facts.layers, LayerFacts("model/bn", "BatchNormalization", momentum=0.99))
@@ -73,6 +86,24 @@ def test_batch_normalization_must_work_in_inference_mode():
     logs = {"loss": [0.1], "accuracy": [0.99], "outcomes": probed(0.1)}
     assert not works(case(normalizing, **logs))
     assert works(case(**logs))
+
+
+def test_targets_of_whole_numbers_have_a_variance():
+    facts = regression(std=2.0)
+    whole = {"whole": True, "low": 15.0, "high": 60.0, "distinct": 40}
+    whole["classes"] = {float(year): 1 / 40 for year in range(40)}
+    target = dataclasses.replace(facts.outputs[0].target, **whole)
+    output = dataclasses.replace(facts.outputs[0], target=target)
+    assert skill(case(dataclasses.replace(facts, outputs=(output,)), loss=[4.0, 1.0])) == 0.75
+
+
+def test_a_cross_entropy_alone_tells_of_validation_data_only_what_is_worse_than_chance():
+    assert np.isnan(validation_skill(case(loss=[0.1], val_loss=[0.5])))
+    assert validation_skill(case(loss=[0.1], val_loss=[0.9])) < 0
+    measured = case(loss=[0.1], val_loss=[0.9], accuracy=[0.9], val_accuracy=[0.8])
+    assert validation_skill(measured) == pytest.approx(0.6)
+    assert works(case(loss=[0.1], val_loss=[0.5]))
+    assert not works(case(loss=[0.1], val_loss=[0.9]))
 
 
 def test_validation_is_measured_against_its_own_classes():

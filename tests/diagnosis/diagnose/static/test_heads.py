@@ -167,6 +167,22 @@ FAULTS = {
             f'model.compile({SLOW}, loss="{CATEGORICAL}", metrics=["accuracy"])',
         ),
     ),
+    "absolute error of softmax in long steps": (
+        training(
+            "softmax",
+            "mae",
+            ONE_HOT,
+            5,
+            metrics=ACCURACY,
+            optimizer=OptimizerFacts("SGD", 0.5, momentum=0.9),
+        ),
+        (
+            "classification_with_regression_loss",
+            "warning",
+            "model.compile(keras.optimizers.SGD(learning_rate=0.5, momentum=0.9), "
+            f'loss="{CATEGORICAL}", metrics=["accuracy"])',
+        ),
+    ),
     "squared error of class numbers beside columns": (
         training("softmax", "mse", LABELS, 5, metrics=ACCURACY),
         (

@@ -79,6 +79,13 @@ CASES = {
     "bits as numbers": training("linear", "mse", BITS),
     "squared error of softmax": training("softmax", "mse", ONE_HOT, 5, metrics=("accuracy",)),
     "squared error of sigmoid": training("sigmoid", "mse", BITS, metrics=("accuracy",)),
+    "squared error of sigmoid in long steps": training(
+        "sigmoid",
+        "mse",
+        BITS,
+        metrics=("accuracy",),
+        optimizer=OptimizerFacts("SGD", 0.5, momentum=0.9),
+    ),
     "whole numbers": training("linear", "mse", LABELS),
     "many whole numbers": training("relu", "mae", PRICES / 10),
     "counts": training("exponential", "poisson", COUNTS),

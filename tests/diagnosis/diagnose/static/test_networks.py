@@ -1,6 +1,6 @@
 """Faults of networks, rates and plans."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
@@ -55,10 +55,12 @@ def test_no_nonlinearity():
     assert paths == ["dense_0", "dense_1"]
 
 
-def test_linear_layers_suffice_for_what_is_linear():
-    facts = bits(hidden=("linear", "linear"))
-    assert one(replace(facts, linear_skill=0.9)).severity == "info"
-    assert one(replace(facts, linear_skill=0.4)).severity == "warning"
+@pytest.mark.parametrize(
+    ("skill", "severity"), [(0.9, "info"), (0.4, "warning"), (float("nan"), "warning")]
+)
+def test_linear_layers_are_enough_for_what_is_linear(skill, severity):
+    facts = dataclasses.replace(bits(hidden=("linear",)), linear_skill=skill)
+    assert one(facts).severity == severity
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,7 @@ def test_learning_rate_too_high_of_gradient_descent():
     "facts",
     [
         bits(optimizer=adam(0.1)),
+        bits(optimizer=adam(0.3)),
         bits(optimizer=OptimizerFacts("SGD", 1.0)),
         bits(optimizer=OptimizerFacts("Adadelta", 1.0, adaptive=True)),
         training("linear", "mse", NUMBERS, optimizer=OptimizerFacts("SGD", 0.1)),

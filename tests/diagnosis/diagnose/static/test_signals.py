@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from keras import initializers, layers
 
-from keras_trainkit.diagnosis import Facts, LayerFacts, Thresholds, TrialFacts, preflight
+from keras_trainkit.diagnosis import (
+    ArrayFacts,
+    Facts,
+    LayerFacts,
+    OutputFacts,
+    SignalFacts,
+    Thresholds,
+    TrialFacts,
+    preflight,
+)
 from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static import signals
 
@@ -42,6 +51,39 @@ LOST = [("vanishing_gradient", "warning")]
 )
 def test_rows_that_are_all_the_same_at_the_output(layers, spread, expected):
     assert found(layers, spread=spread) == expected
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(("units", "expected"), [(8, "constant_predictions"), (1, None)])
+def test_a_narrow_layer_may_be_off_for_a_few_rows(units, expected):
+    hidden = LayerFacts("hidden", "Dense", units, "relu", fan_in=4, parameters=5 * units)
+    head = LayerFacts("output", "Dense", 2, "softmax", fan_in=units, parameters=3 * units)
+    facts = Facts(
+        layers=(hidden, head),
+        outputs=(OutputFacts("output", "softmax", (2,)),),
+        trial=TrialFacts(8, spread=0.0),
+    )
+    names = [f.condition for f in signals.lost_signal(Case(facts, Thresholds()))]
+    assert names == ([expected] if expected else [])
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(("factor", "expected"), [(3.0, 1), (2.0, 0), (1.0, 0)])
+def test_weights_that_triple_the_signal_in_each_of_four_layers_are_large(factor, expected):
+    hidden = [
+        LayerFacts(f"hidden_{i}", "Dense", 8, "leaky_relu", parameters=72, fan_in=8)
+        for i in range(4)
+    ]
+    head = LayerFacts("output", "Dense", 2, "softmax", parameters=18, fan_in=8)
+    made = tuple(SignalFacts(each.path, factor**i) for i, each in enumerate(hidden))
+    facts = Facts(
+        layers=(*hidden, head),
+        outputs=(OutputFacts("output", "softmax", (2,)),),
+        inputs=(ArrayFacts("x", (9, 8), "float32", 9, scales=(1.0, 1.0, 1.0)),),
+        trial=TrialFacts(9, spread=0.1, signals=made),
+    )
+    names = [f.detail for f in signals.growing_signal(Case(facts, Thresholds()))]
+    assert names == expected * ["large_initial_weights"]
 
 
 def network(*stack):
