@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import Facts, diagnose
-from keras_trainkit.diagnosis._diagnose.recorded import progress, rules
+from keras_trainkit.diagnosis._diagnose.recorded import rules, too_short
 from keras_trainkit.diagnosis._diagnose.recorded.stages import is_stuck, speaking
 from keras_trainkit.diagnosis._diagnose.recorded.update_sizes import too_low
 from keras_trainkit.diagnosis.diagnose import diagnose_so_far
@@ -45,7 +45,7 @@ def test_all_rules_speak_at_the_end_and_each_has_its_stage():
     assert early == rules.AT_ONCE
     late = speaking(running(planned=20))
     assert set(late) == {*rules.AT_ONCE, *rules.IF_STUCK}
-    assert progress.slow_convergence not in late
+    assert too_short.slow_convergence not in late
 
 
 @pytest.mark.parametrize(
