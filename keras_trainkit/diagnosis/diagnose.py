@@ -12,6 +12,7 @@ from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
 STATIC: tuple[Rule, ...] = static.RULES
+HIDING = ("metric_does_not_fit", "too_many_output_units")
 
 
 def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosis:
@@ -40,10 +41,10 @@ def _of_record(case: Case) -> Diagnosis:
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
     """Return what some rules find in a case: nothing above `info` in a training that works.
 
-    A metric that does not fit hides that it does.
+    What hides whether it does stays: a metric that does not fit, more outputs than targets.
     """
     found = [finding for rule in rules for finding in rule(case)]
     found = [f.milder() if refuted(case, f) else f for f in found]
     if case.history is not None and works(case):
-        found = [f if f.detail == "metric_does_not_fit" else f.milder() for f in found]
+        found = [f if f.detail in HIDING else f.milder() for f in found]
     return Diagnosis(rooted(found), history=case.history)

@@ -301,6 +301,7 @@ class OneBatchFacts:
         rate: float. The learning rate.
         first, last, highest: floats. The loss before the first update, at the end, and the highest.
         skill: float. That of `Outcomes`, at the end: 1 if all is learned, NaN if it is not known.
+        halved: integer. After how many updates the loss is half of the first one; `None` if never.
     """
 
     rows: int
@@ -310,6 +311,7 @@ class OneBatchFacts:
     last: float = math.nan
     highest: float = math.nan
     skill: float = math.nan
+    halved: int | None = None
 
     def has_skill(self, enough: float) -> bool:
         """Say whether so much is learned, and at a loss that is a number."""

@@ -10,6 +10,8 @@ from keras_trainkit.diagnosis._diagnosis import html
 from keras_trainkit.diagnosis._diagnosis.text import of as text_of
 
 SEVERITIES = ("error", "warning", "info")
+# When something is seen of the network as it begins.
+BEFORE_TRAINING = "before training"
 # What a finding can be, and the finer causes that some of them have.
 CONDITIONS = {
     "wrong_output_activation": (

@@ -56,6 +56,7 @@ class Thresholds:
             Defaults to `10`.
         validation_shift: float > 0. Standard deviations between the means of training and
             validation data. Defaults to `3`.
+        image_shift: float > 0. The same of images, over all pixels. Defaults to `0.75`.
         unseen_share: float > 0. The share of validation rows whose class is in no training row.
             Defaults to `0.05`.
         rows_in_order: float > 0. The fewest rows whose order says anything. Defaults to `20`.
@@ -145,6 +146,7 @@ class Thresholds:
     squared_step: float = _limit(1, _MEASURED)
     validation_ratio: float = _limit(10, _MEASURED)
     validation_shift: float = _limit(3, _MEASURED)
+    image_shift: float = _limit(0.75, _MEASURED)
     unseen_share: float = _limit(0.05, _MEASURED)
     rows_in_order: float = _limit(20, _MEASURED)
     majority_share: float = _limit(0.9, _MEASURED)

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from keras_trainkit.diagnosis import CONDITIONS, Diagnosis, Evidence, Finding, Remedy
 from keras_trainkit.diagnosis._diagnose.causes import EXPLAINS, rooted
+from keras_trainkit.diagnosis.finding import BEFORE_TRAINING
 
 pytestmark = pytest.mark.host
 
@@ -65,6 +67,15 @@ def test_roots_stand_side_by_side_the_worst_first():
 def test_a_mild_finding_explains_no_grave_one():
     found = [finding("dead_units", "info"), finding("no_learning")]
     assert names(rooted(found)) == ["no_learning", "dead_units"]
+
+
+def test_what_was_there_before_the_training_is_no_consequence_of_its_course():
+    fading = replace(finding("vanishing_gradient"), when=BEFORE_TRAINING)
+    course = replace(finding("saturated_units"), when="epoch 5")
+    assert names(rooted([course, fading])) == ["vanishing_gradient", "saturated_units"]
+    later = replace(fading, when="steps 0-9")
+    assert names(rooted([course, later])) == ["saturated_units"]
+    assert names(rooted([SOFTMAX, fading])) == ["softmax_one_unit"]
 
 
 def test_a_cause_is_as_grave_as_what_it_explains():

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from keras_trainkit.diagnosis.finding import Finding
+from keras_trainkit.diagnosis.finding import BEFORE_TRAINING, Finding
 
 _FLAT = ("no_learning", "constant_predictions", "slow_convergence", "underfitting")
 _BLOWN = ("exploding_gradient", "non_finite", "oscillating_loss", "dead_units", "saturated_units")
 _HEAD = ("vanishing_gradient", "imbalanced_updates", *_FLAT)
+_BEGINNING = "large_initial_weights"
 _RATE = ("learning_rate_too_high", "learning_rate_too_low")
 # What each finding explains, by detail or condition; first comes what is nearest to the root.
 EXPLAINS: dict[str, tuple[str, ...]] = {
@@ -19,7 +20,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "mask_lost": _HEAD,
     "validation_mismatch": ("overfitting", "batch_norm_gap"),
     "unshuffled_split": ("overfitting", "oscillating_loss", *_FLAT),
-    "class_imbalance": ("constant_predictions",),
+    "class_imbalance": _FLAT,
     "wrong_output_activation": (*_BLOWN, *_HEAD, "loss_always_zero"),
     "wrong_loss": (*_BLOWN, *_HEAD, "metric_does_not_fit"),
     "symmetric_weights": (*_HEAD, "dead_units"),
@@ -89,14 +90,24 @@ def _with(root: Finding, consequence: Finding) -> Finding:
 
 
 def _depth(finding: Finding) -> int:
-    """Return how far a finding is from the root, by where it stands among the causes."""
+    """Return how far a finding is from the root, by where it stands among the causes.
+
+    How the network begins stands before all that its training does.
+    """
     names = list(EXPLAINS)
+    if finding.when == BEFORE_TRAINING:
+        return names.index(_BEGINNING)
     known = [names.index(name) for name in (finding.detail, finding.condition) if name in EXPLAINS]
     return known[0] if known else len(names)
 
 
+def _is_later(cause: Finding, finding: Finding) -> bool:
+    """Say whether something was there before a training in whose course the other appeared."""
+    return finding.when == BEFORE_TRAINING and cause.when not in ("", BEFORE_TRAINING)
+
+
 def _explains(cause: Finding, finding: Finding) -> bool:
-    if cause.severity == "info" != finding.severity:
+    if cause.severity == "info" != finding.severity or _is_later(cause, finding):
         return False
     named = EXPLAINS.get(cause.detail, EXPLAINS.get(cause.condition, ()))
     return finding.name in named or (not finding.detail and finding.condition in named)

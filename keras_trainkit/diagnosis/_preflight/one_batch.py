@@ -150,6 +150,7 @@ def _learned(
         last=float(np.mean(losses[-_LAST:])),
         highest=float(np.max(losses)),
         skill=_skill(copy, x, y),
+        halved=next((i for i, loss in enumerate(losses) if loss <= losses[0] / 2), None),
     )
 
 

@@ -7,6 +7,7 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import vanishing_gradient
+from keras_trainkit.diagnosis._diagnose.recorded.progress import narrowest
 from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity
 from keras_trainkit.diagnosis._diagnose.static.signals import growing_signal
 from keras_trainkit.diagnosis.finding import Finding
@@ -29,6 +30,9 @@ def dead_units(case: Case) -> Iterator[Finding]:
         return
     layer = max(shares, key=lambda i: shares[i])
     name, share = course.layers[layer], shares[layer]
+    narrow = narrowest(case)
+    if narrow is not None and narrow.path == name:
+        return  # `underfitting` says more.
     full = share >= 1
     fades = not full and next(vanishing_gradient(case), None) is not None
     fades = fades or any(f.condition == "vanishing_gradient" for f in growing_signal(case))

@@ -5,6 +5,7 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     activations,
     generalization,
     gradients,
+    imbalance,
     padding,
     progress,
     still,
@@ -31,5 +32,6 @@ RULES: tuple[Rule, ...] = (
     *too_short.RULES,
     *generalization.RULES,
     *padding.RULES,
+    *imbalance.RULES,
 )
 IF_STUCK: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in (*AT_ONCE, *AT_THE_END))

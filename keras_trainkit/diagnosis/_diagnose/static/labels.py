@@ -34,6 +34,29 @@ def coding(case: Case) -> Iterator[Finding]:
             )
 
 
+def scaled_columns(case: Case) -> Iterator[Finding]:
+    """Rows with one number that is not 0, which is not 1: one-hot rows that were scaled."""
+    for output, task in learned(case):
+        target = output.target
+        if target is None or task.kind != tasks.ONE_HOT or not tasks.is_scaled_one_hot(target):
+            continue
+        yield Finding(
+            "bad_data",
+            "error",
+            f"Each row of {target.name} holds {target.high:.3g} once and 0 elsewhere: "
+            f"{spelled(output.loss)} expects 1.",
+            "label_encoding",
+            where=target.name,
+            evidence=(Evidence("largest number of a row", target.high, 1),),
+            remedies=(
+                Remedy(
+                    "rows of 0 and 1, as `keras.utils.to_categorical` makes them",
+                    for_all(case, target, f"{{a}} = {{a}} / {target.high:g}"),
+                ),
+            ),
+        )
+
+
 def broadcast(case: Case) -> Iterator[Finding]:
     """A loss class of one's own that gets (N,) beside (N, 1)."""
     trial = case.facts.trial
@@ -90,7 +113,7 @@ def imbalance(case: Case) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Rule, ...] = (coding, broadcast, one_class, imbalance)
+RULES: tuple[Rule, ...] = (coding, scaled_columns, broadcast, one_class, imbalance)
 
 
 def _wrongly_read(output: OutputFacts, task: Task, target: ArrayFacts) -> str:

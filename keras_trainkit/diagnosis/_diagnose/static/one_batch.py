@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual
@@ -12,14 +13,15 @@ from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
 # With what a network cannot learn a batch; where it has learned one, they do no harm.
 _REFUTED = (
-    *("wrong_output_activation", "wrong_loss", "unnormalized_input", "constant_predictions"),
-    *("dead_units", "saturated_units", "vanishing_gradient", "exploding_gradient"),
+    *("missing_output_activation", "bounded_output_for_unbounded_target", "constant_predictions"),
+    *("unnormalized_input", "unnormalized_target", "large_initial_weights", "dead_units"),
+    *("saturated_units", "vanishing_gradient", "exploding_gradient"),
     *("learning_rate_too_high", "learning_rate_too_low"),
 )
-# Of these, what a batch cannot refute.
-_UNSEEN = ("metric_does_not_fit", "undefined_relative_loss")
 # A loss that falls by less stands still; by more, at another rate, it moves.
 _STILL, _MOVES = 0.05, 0.2
+# Times the updates that a few rows take, a training is given.
+_ENOUGH = 10
 _LOOK = Remedy(
     "look whether what the network gets tells the rows apart, and whether each `y` belongs to its "
     "`x`",
@@ -40,10 +42,9 @@ def refuted(case: Case, finding: Finding) -> bool:
     What surely cannot work is left alone, and so is a rate at which the loss leaps on the way.
     """
     tries = case.facts.one_batch
-    if not tries or finding.severity != "warning" or finding.condition not in _REFUTED:
+    if not tries or finding.severity != "warning" or finding.name not in _REFUTED:
         return False
-    is_late = finding.condition == "learning_rate_too_low" and not _is_as_long(case, tries[0])
-    if finding.detail in _UNSEEN or is_late:
+    if finding.name == "learning_rate_too_low" and not _is_as_long(case, tries[0]):
         return False
     return tries[0].is_calm and tries[0].has_skill(case.limits.working_skill)
 
@@ -69,6 +70,24 @@ def another_rate(case: Case) -> Iterator[Finding]:
             compiled_with(case.facts, "the rate that learns them", learning_rate=better.rate),
             measured_rate(case.facts, better.rate),
         ),
+    )
+
+
+def too_few_updates(case: Case) -> Iterator[Finding]:
+    """Find plans with fewer updates than a few rows alone take, which is easier than all rows."""
+    tries, planned = case.facts.one_batch, case.facts.plan.updates
+    needed = tries[0].halved if tries else None
+    if needed is None or not planned or planned >= needed:
+        return
+    yield Finding(
+        "slow_convergence",
+        "warning",
+        f"A copy of the network takes {needed} updates until the loss of {tries[0].rows} rows is "
+        f"half of what it was, with these rows alone; {planned} are planned for all rows.",
+        "too_few_updates",
+        where="epochs",
+        evidence=(Evidence("planned updates", planned, needed, "measured on a few rows"),),
+        remedies=remedies.epochs(case, math.ceil(_ENOUGH * needed / planned)),
     )
 
 
@@ -109,7 +128,7 @@ def not_by_heart(case: Case) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (another_rate, never_finite, not_by_heart)
+RULES: tuple[Rule, ...] = (another_rate, too_few_updates, never_finite, not_by_heart)
 
 
 def _is_learned(case: Case, one: OneBatchFacts) -> bool:

@@ -13,7 +13,7 @@ from keras_trainkit.diagnosis._diagnose.static.structure import (
     layer_named,
 )
 from keras_trainkit.diagnosis.facts import LayerFacts, SignalFacts
-from keras_trainkit.diagnosis.finding import Finding, Remedy
+from keras_trainkit.diagnosis.finding import BEFORE_TRAINING, Finding, Remedy
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 # Fewer layers than these pass a signal on with any usual weights.
@@ -45,6 +45,7 @@ def dead_from_the_start(case: Case) -> Iterator[Finding]:
         f"Before training {'all' if all_of_them else f'{first.dead:.0%} of the'} units of "
         f"{first.layer} are 0 for each of {_rows(case)} rows: no gradient passes them.",
         where=first.layer,
+        when=BEFORE_TRAINING,
         evidence=(beside(case, "dead units before training", first.dead, "dead_at_first"),),
         remedies=(*remedies.redrawn(case), *remedies.leaky(case)),
     )
@@ -63,6 +64,7 @@ def saturated_from_the_start(case: Case) -> Iterator[Finding]:
             "where hardly any gradient passes.",
             "large_initial_weights",
             where=first,
+            when=BEFORE_TRAINING,
             evidence=(
                 beside(case, "saturated outputs before training", share, "saturated_at_first"),
             ),
@@ -86,6 +88,7 @@ def growing_signal(case: Case) -> Iterator[Finding]:
             f"on its way to {most.layer}; gradients grow as much on their way back.",
             "large_initial_weights",
             where=sizes[0].layer,
+            when=BEFORE_TRAINING,
             evidence=(beside(case, "growth of the signal", most.size / begin, "grown_signal"),),
             remedies=(*remedies.redrawn(case), remedies.NORMALIZE),
         )
@@ -96,6 +99,7 @@ def growing_signal(case: Case) -> Iterator[Finding]:
             f"The weights begin so small that the signal fades from {begin:.2g} to {last.size:.2g} "
             f"on its way to {last.layer}; gradients fade as much on their way back.",
             where=sizes[0].layer,
+            when=BEFORE_TRAINING,
             evidence=(
                 beside(case, "what is left of the signal", last.size / begin, "faded_signal"),
             ),
@@ -124,6 +128,7 @@ def lost_signal(case: Case) -> Iterator[Finding]:
             f"{bounded[0].activation} layers: before training the outputs are the same for "
             f"{trial.rows} rows. No gradient will reach the first layers.",
             where=bounded[0].path,
+            when=BEFORE_TRAINING,
             evidence=evidence,
             remedies=remedies.bent(case),
         )
@@ -133,6 +138,7 @@ def lost_signal(case: Case) -> Iterator[Finding]:
             "warning",
             f"Before training the outputs are the same for {trial.rows} different rows: somewhere "
             "in the network what tells them apart is lost.",
+            when=BEFORE_TRAINING,
             evidence=evidence,
             remedies=(_LOOK,),
         )

@@ -19,6 +19,7 @@ UNKNOWN = "unknown"
 EXCLUSIVE = (BINARY, CLASSES, ONE_HOT)
 CLASSIFICATION = (*EXCLUSIVE, MULTI_LABEL)
 _LEFT_OUT = (-1, 255)
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def task_of(output: OutputFacts, facts: Facts, limits: Thresholds) -> Task:
         return Task(UNKNOWN)
     if is_reconstruction(output, facts) and not _is_sparse(output):
         return Task(SHARES if _in_unit_interval(target) else REGRESSION, columns)
+    if columns > 1 and is_scaled_one_hot(target) and means_classes(output):
+        return Task(ONE_HOT, columns, columns)
     if columns > 1:
         return _of_columns(output, target, columns)
     return (
@@ -86,6 +89,13 @@ def means_classes(output: OutputFacts) -> bool:
 def has_few_values(target: ArrayFacts, limits: Thresholds) -> bool:
     """Say whether the values repeat so often that they could be classes."""
     return target.distinct <= limits.few_classes and 2 * target.distinct <= target.seen
+
+
+def is_scaled_one_hot(target: ArrayFacts) -> bool:
+    """Say whether rows hold 0 and another number than 1, this one once on average."""
+    if target.distinct != 2 or target.low != 0 or target.high in (0, 1):
+        return False
+    return math.isclose(target.mean * target.columns, target.high, rel_tol=_ROUNDING)
 
 
 def leaves_some_out(output: OutputFacts) -> bool:

@@ -132,6 +132,8 @@ _SPLIT_ANEW = Remedy(
 )
 # Pixels are divided by it, and how near to it the ratio of two samples' scales is.
 _PIXELS, _NEAR = 255, 1.3
+# How many axes images have, over whose pixels a mean says much.
+_IMAGES = 4
 
 
 def _mismatch(
@@ -197,7 +199,9 @@ def _is_shifted(array: ArrayFacts, validation: ArrayFacts, case: Case) -> bool:
     if array.classes or min(array.seen, validation.seen) < case.limits.rows_in_order:
         return False
     shift = abs(validation.mean - array.mean)
-    if shift > case.limits.validation_shift * array.std > 0:
+    is_images = len(array.shape) == _IMAGES
+    limit = case.limits.image_shift if is_images else case.limits.validation_shift
+    if shift > limit * array.std > 0:
         return True
     pairs = ((array, validation), (validation, array))
     return any(_has_no_sign(a) and b.mean - b.std < 0 and b.low < -a.high / 2 for a, b in pairs)

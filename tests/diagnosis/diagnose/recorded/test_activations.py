@@ -83,3 +83,12 @@ def test_hidden_layers_saturate_and_heads_do_not():
     for kind, values in (("tanh", [0.2, 0.6, 1.0]), ("softmax", shares)):
         given = case(activations=probe(kind, 4, values), **CHANCE)
         assert not found(rules.saturated_units, given)
+
+
+def test_a_dead_bottleneck_is_left_to_the_rule_of_its_width():
+    facts = classifier()
+    narrow = dataclasses.replace(facts.layers[1], units=1, parameters=5, fan_in=4)
+    facts = dataclasses.replace(facts, layers=(facts.layers[0], narrow, facts.layers[2]))
+    dead = probe("relu", 3, [0.1, 1.0, 1.0])
+    assert not list(rules.dead_units(case(facts, activations=dead, **CHANCE)))
+    assert list(rules.dead_units(case(activations=dead, **CHANCE)))

@@ -70,6 +70,17 @@ def test_label_encoding(facts):
     assert finding.remedies[0].code == "classes = np.unique(y)\ny = np.searchsorted(classes, y)"
 
 
+def test_one_hot_rows_that_were_scaled():
+    softmax = ("softmax", "categorical_crossentropy")
+    finding = one(training(*softmax, 255 * ONE_HOT, 5))
+    assert (finding.name, finding.severity, finding.where) == ("label_encoding", "error", "y")
+    known = {"y": 255 * ONE_HOT}
+    exec(finding.remedies[0].code, known)
+    np.testing.assert_allclose(known["y"], ONE_HOT)
+    assert "label_encoding" not in alarms(training(*softmax, ONE_HOT, 5))
+    assert "label_encoding" not in alarms(numbers(255 * ONE_HOT, units=5))
+
+
 @pytest.mark.parametrize("labels", [LABELS / 255, LABELS + 1, LABELS * 3.5 - 1])
 def test_remedy_of_labels_gives_what_the_loss_reads(labels):
     found = {"np": np, "y": labels}
@@ -246,6 +257,14 @@ def test_validation_mismatch(facts, where):
 )
 def test_remedy_of_validation_data(facts, code):
     assert one(facts).remedies[0].code == code
+
+
+def test_validation_images_that_are_darker():
+    def of(validation):
+        return bits(x=PIXELS, validation=(validation, BITS), layers=())
+
+    assert alarms(of(1 - PIXELS**4)) == {"validation_mismatch"}
+    assert alarms(of(0.9 * PIXELS)) == set()
 
 
 def test_remedy_of_validation_data_of_other_classes_mixes_all_rows():

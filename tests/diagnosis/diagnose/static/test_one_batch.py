@@ -68,6 +68,15 @@ def test_too_few_or_too_low_rates_say_nothing():
     assert found() == []
 
 
+def test_fewer_updates_than_a_few_rows_take_are_too_few():
+    soon = replace(LEARNED, halved=20)
+    assert found(soon, updates=19) == [("too_few_updates", "warning")]
+    assert found(soon, updates=20) == []
+    assert found(replace(soon, halved=None), updates=1) == []
+    (finding,) = one_batch.too_few_updates(case_of(soon, updates=10))
+    assert "epochs=20" in finding.remedies[0].code
+
+
 def test_a_loss_that_is_never_finite():
     lost = at(replace(LOST, skill=NAN), 1e-3)
     assert found(replace(LOST, skill=NAN), lost) == [("non_finite", "error")]
@@ -82,7 +91,10 @@ def test_a_number_that_is_no_loss_is_not_learning():
     assert not RISEN.is_calm
 
 
-SUSPICION = Finding("wrong_output_activation", "warning", "It looks odd.")
+SUSPICION = Finding(
+    "wrong_output_activation", "warning", "It looks odd.", "missing_output_activation"
+)
+FEW = Finding("wrong_output_activation", "warning", "They are few.", "too_few_output_units")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +105,7 @@ SUSPICION = Finding("wrong_output_activation", "warning", "It looks odd.")
         (SUSPICION, (), False),
         (SUSPICION, (replace(LEARNED, highest=20.0),), False),
         (replace(SUSPICION, severity="error"), (LEARNED,), False),
+        (FEW, (LEARNED,), False),
         (Finding("overfitting", "warning", "No batch shows it."), (LEARNED,), False),
         (Finding("wrong_loss", "warning", "It fits.", "metric_does_not_fit"), (LEARNED,), False),
         (Finding("learning_rate_too_low", "warning", "It is low."), (LEARNED,), True),
