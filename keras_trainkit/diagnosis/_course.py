@@ -88,12 +88,16 @@ class Course:
 
     @cached_property
     def exploded(self) -> int | None:
-        """The first index at which the global norm is finite and `JUMP` times the first one."""
+        """The first index at which the global norm is finite and `JUMP` times the first one.
+
+        Below the norm of all weights a gradient is not large, however small it was before.
+        """
         norm = self.global_norm
         sound = np.flatnonzero(np.isfinite(norm) & (norm > 0))
         if not sound.size:
             return None
-        jumped = np.isfinite(norm) & (norm > JUMP * norm[sound[0]])
+        large = np.nan_to_num(self.global_weight[0])
+        jumped = np.isfinite(norm) & (norm > max(JUMP * norm[sound[0]], large))
         return int(np.flatnonzero(jumped)[0]) if jumped.any() else None
 
     @cached_property

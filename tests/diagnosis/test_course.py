@@ -42,6 +42,12 @@ def test_an_explosion_begins_where_the_step_before_was_longest_for_the_weights()
     assert course(norms((0, 0.0))).exploded is None
 
 
+def test_a_gradient_that_was_next_to_nothing_has_not_exploded_below_the_size_of_the_weights():
+    tiny = norms((0, 1e-8))
+    assert course(tiny, columns={"weight_norm": np.full(tiny.shape, 3.0)}).exploded is None
+    assert course(tiny, columns={"weight_norm": np.full(tiny.shape, 1e-3)}).exploded == 1
+
+
 def test_what_an_explosion_left_nearly_silent_is_silent():
     found = course(norms((1, 2e16), (AFTER, 1e-8)))
     assert found.silent.tolist() == [True, False, False, False]

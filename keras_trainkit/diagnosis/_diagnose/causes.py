@@ -44,6 +44,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "oscillating_loss": _FLAT,
     "batch_norm_gap": ("overfitting",),
     "no_learning": ("constant_predictions", "slow_convergence", "underfitting"),
+    "underfitting": ("constant_predictions",),
+    "constant_predictions": ("exploding_gradient", *_HEAD),
     "metric_does_not_fit": (),
 }
 

@@ -149,14 +149,14 @@ def accuracy_of_numbers(case: Case) -> Iterator[Finding]:
         unfit = misfits(output, task)
         if not unfit:
             continue
-        metric = unfit[0]
-        fitting = "mean_absolute_error" if task.kind == tasks.REGRESSION else "accuracy"
+        metric, fitting = unfit[0], _FITTING.get(task.kind, "accuracy")
         text = f"{metric} does not measure these targets: it says little of how well they are met."
         place = place_of(output, case.facts)
         remedy = compiled_with(case.facts, "a metric that does", metrics=[fitting], **place)
         yield Finding(
             "wrong_loss",
-            "warning",
+            # Many give it beside labels of which several may be on, and look at the loss.
+            "info" if task.kind == tasks.MULTI_LABEL else "warning",
             text,
             "metric_does_not_fit",
             where="metrics",
@@ -219,6 +219,9 @@ def _undefined(case: Case, output: OutputFacts, severity: str, text: str, low: f
     )
 
 
+_FITTING = {tasks.REGRESSION: "mean_absolute_error", tasks.MULTI_LABEL: "binary_accuracy"}
+
+
 def misfits(output: OutputFacts, task: Task) -> list[str]:
     """Return the metrics that do not fit what an output is to learn."""
     metrics = [spelled(metric) for metric in output.metrics]
@@ -229,4 +232,7 @@ def misfits(output: OutputFacts, task: Task) -> list[str]:
         unfit = ("categorical_accuracy", "binary_accuracy")
     elif task.kind == tasks.ONE_HOT and (output.units or 0) > 1:
         unfit = ("sparse_categorical_accuracy",)
+    elif task.kind == tasks.MULTI_LABEL:
+        # Of several columns, Keras takes "accuracy" for that of the largest one.
+        unfit = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy")
     return [metric for metric in metrics if metric in unfit]

@@ -77,10 +77,12 @@ def growing_signal(case: Case) -> Iterator[Finding]:
     begin, sizes = _input_size(case), [s for s in _signals(case) if s.size > 0]
     inner = {layer.path for layer in hidden(case.facts)}
     sizes = [signal for signal in sizes if signal.layer in inner]
-    if not begin > 0 or len(sizes) < FEW_LAYERS:
+    if not begin > 0 or not sizes:
         return
     most, last = max(sizes, key=lambda signal: signal.size), sizes[-1]
-    if most.size > case.limits.grown_signal * begin:
+    is_deep = len(sizes) >= FEW_LAYERS
+    # In few layers it grows so far where weights are large, or a recurrent one goes in circles.
+    if most.size > case.limits.grown_signal ** (1 if is_deep else 2) * begin:
         yield Finding(
             "exploding_gradient",
             "warning",
@@ -92,7 +94,7 @@ def growing_signal(case: Case) -> Iterator[Finding]:
             evidence=(beside(case, "growth of the signal", most.size / begin, "grown_signal"),),
             remedies=(*remedies.redrawn(case), remedies.NORMALIZE),
         )
-    elif last.size < case.limits.faded_signal * begin:
+    elif is_deep and last.size < case.limits.faded_signal * begin:
         yield Finding(
             "vanishing_gradient",
             "warning",

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -86,6 +87,22 @@ def test_batch_normalization_must_work_in_inference_mode():
     logs = {"loss": [0.1], "accuracy": [0.99], "outcomes": probed(0.1)}
     assert not works(case(normalizing, **logs))
     assert works(case(**logs))
+
+
+def test_an_accuracy_of_the_largest_column_tells_nothing_of_several_labels():
+    columns = ArrayFacts("y", (640, 3), "int64", 640, 0.5, 0.5, 0, 1, whole=True, distinct=2)
+    facts = classifier(loss="binary_crossentropy")
+    output = dataclasses.replace(
+        facts.outputs[0],
+        activation="sigmoid",
+        shape=(3,),
+        metrics=("accuracy",),
+        target=dataclasses.replace(columns, binary=True),
+    )
+    facts = dataclasses.replace(facts, outputs=(output,))
+    logs = {"loss": np.linspace(0.7, 0.05, 6), "accuracy": np.full(6, 0.4)}
+    assert math.isnan(skill(case(facts, **logs)))
+    assert learns(case(facts, **logs))
 
 
 def test_targets_of_whole_numbers_have_a_variance():

@@ -211,6 +211,14 @@ FAULTS = {
             f'model.compile({ADAM}, loss="mean_squared_error", metrics=["mean_absolute_error"])',
         ),
     ),
+    "accuracy of labels of which several may be on": (
+        training("sigmoid", BINARY, MULTI_HOT, 5, metrics=ACCURACY),
+        (
+            "metric_does_not_fit",
+            "info",
+            f'model.compile({ADAM}, loss="{BINARY}", metrics=["binary_accuracy"])',
+        ),
+    ),
     "accuracy of another coding": (
         training("softmax", SPARSE, LABELS, 5, metrics=("CategoricalAccuracy",)),
         (

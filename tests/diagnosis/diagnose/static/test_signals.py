@@ -141,6 +141,17 @@ ODD = {
         lambda: [layers.SimpleRNN(12, recurrent_initializer=drawn(10.0), name="rnn")],
         ("large_initial_weights", "rnn/simple_rnn_cell"),
     ),
+    "growing in circles": (
+        lambda: [
+            layers.SimpleRNN(
+                12,
+                "relu",
+                recurrent_initializer=initializers.Identity(gain=9.0),
+                name="rnn",
+            )
+        ],
+        ("large_initial_weights", "rnn/simple_rnn_cell"),
+    ),
     "growing": (
         lambda: dense(8, kernel_initializer=drawn(1.0)),
         ("large_initial_weights", "d0"),
