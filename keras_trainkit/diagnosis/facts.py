@@ -168,6 +168,8 @@ class OptimizerFacts:
         arguments: dict of argument to code. What its constructor was given other than defaults;
             empty if it is not known.
         place: string. How a script calls its class, `""` if it is not known.
+        lasts: float. The share of the planned updates at which a schedule's rate is at least a
+            hundredth of its highest; NaN without a schedule, or if it is not known.
     """
 
     kind: str
@@ -179,6 +181,7 @@ class OptimizerFacts:
     adaptive: bool = False
     arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
     place: str = ""
+    lasts: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ class Thresholds:
             1 - momentum. Defaults to `0.5`.
         lowest_rate: float > 0. The lowest usual learning rate of Adam; that of gradient descent is
             ten times as high. Defaults to `1e-4`.
+        schedule_lasts: float > 0. The share of the planned updates in which a schedule's rate is
+            more than next to nothing. Defaults to `0.2`.
         first_step: float > 0. The length of an adaptive optimizer's first step beside the weights
             of a layer. Defaults to `1`.
         descent_rate: float > 0. The highest rate of gradient descent, divided by 1 - momentum,
@@ -153,6 +155,7 @@ class Thresholds:
     short_way: float = _limit(0.3, _MEASURED)
     short_descent: float = _limit(0.5, _MEASURED)
     lowest_rate: float = _limit(1e-4, _MEASURED)
+    schedule_lasts: float = _limit(0.2, _MEASURED)
     first_step: float = _limit(1, "a step as long as the weights replaces them")
     descent_rate: float = _limit(5, _MEASURED)
     penalty_share: float = _limit(5, _MEASURED)

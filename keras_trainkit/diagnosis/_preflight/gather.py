@@ -62,13 +62,14 @@ def facts_of(
     shapes = traced.shapes if traced else {}
     seen = (*inputs, *targets)
     is_sampled = training.is_sample or any(_is_partial(facts) for _, facts in seen)
+    plan = if_known(lambda: plan_facts(arguments, training, is_sampled), PlanFacts())
     return Facts(
         layers=if_known(lambda: layer_facts(layers, paths, shapes, reached), ()),
         outputs=if_known(lambda: output_facts(model, heads, paths, targets, their_targets), ()),
-        optimizer=if_known(lambda: optimizer_facts(model, arguments), None),
+        optimizer=if_known(lambda: optimizer_facts(model, arguments, plan.updates), None),
         inputs=tuple(facts for _, facts in inputs),
         validation_inputs=tuple(facts for _, facts in held_out),
-        plan=if_known(lambda: plan_facts(arguments, training, is_sampled), PlanFacts()),
+        plan=plan,
         unknown=if_known(lambda: tuple(unknown_inside(built)), ("",)),
         compiled=if_known(lambda: other_arguments(model), {}),
         linear_skill=if_known(lambda: linear_skill(training.x, training.y), math.nan),

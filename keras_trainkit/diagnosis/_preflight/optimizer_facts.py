@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_trainkit._keras_internals import given_learning_rate, wrapped_optimizers
 from keras_trainkit.diagnosis._preflight.as_code import arguments_of, name_of
@@ -17,18 +18,21 @@ _ADAPTIVE = (
     *("Muon", "Nadam", "RMSprop"),
 )
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm", "clipping")
+# At how many steps a schedule is looked at, and which share of its highest rate is next to nothing.
+_STEPS, _NOTHING = 64, 0.01
 # Callbacks that give the rate from the first step on.
 _GIVE_RATE = ("LearningRateScheduler", "LearningRate")
 
 
 def optimizer_facts(
-    model: keras.Model, arguments: Mapping[str, Any] | None = None
+    model: keras.Model, arguments: Mapping[str, Any] | None = None, updates: int | None = None
 ) -> OptimizerFacts | None:
     """Return the facts of the optimizer, of the first that a wrapper wraps, `None` without one.
 
     Args:
         model: a model, compiled or not.
         arguments: dict. Those of `fit`, whose callbacks may give the rate.
+        updates: integer. How many are planned. Defaults to `None`: not known.
     """
     optimizer = getattr(model, "optimizer", None)
     while optimizer is not None and (wrapped := wrapped_optimizers(optimizer)):
@@ -48,7 +52,17 @@ def optimizer_facts(
         adaptive=any(kind.__name__ in _ADAPTIVE for kind in type(optimizer).__mro__),
         arguments=if_known(lambda: arguments_of(optimizer), {}),
         place=if_known(lambda: name_of(type(optimizer)), ""),
+        lasts=if_known(lambda: _lasts(given, updates), math.nan) if is_schedule else math.nan,
     )
+
+
+def _lasts(schedule: Any, updates: int | None) -> float:
+    """Return the share of the updates at which a schedule's rate is more than next to nothing."""
+    if not updates:
+        return math.nan
+    steps = np.linspace(0, updates - 1, min(updates, _STEPS)).astype(int).tolist()
+    rates = np.array([float(keras.ops.convert_to_numpy(schedule(step))) for step in steps])
+    return float((rates >= _NOTHING * rates.max()).mean())
 
 
 def _is_driven(arguments: Mapping[str, Any]) -> bool:

@@ -262,6 +262,10 @@ def test_a_schedule_gives_its_first_rate(schedule):
     found = optimizer_of(keras.optimizers.SGD(schedule))
     assert found.learning_rate == pytest.approx(0.3)
     assert found.scheduled
+    assert np.isnan(found.lasts)
+    model = compiled(optimizer=keras.optimizers.SGD(schedule))
+    facts = facts_of(model, {"x": X, "y": Y, "epochs": 20, "batch_size": 3})
+    assert facts.optimizer.lasts == pytest.approx(10 / 80, abs=0.02)
 
 
 def test_a_function_or_callback_that_gives_the_rate_is_not_asked():

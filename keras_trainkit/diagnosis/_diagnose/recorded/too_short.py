@@ -50,6 +50,7 @@ def slow_convergence(case: Case) -> Iterator[Finding]:
         "info" if math.isnan(known) else "warning",
         text,
         detail="too_few_updates" if few or ended else "",
+        where="learning_rate" if ended else "",
         when=epochs_of(loss),
         evidence=(
             beside(case, "updates", updates(case), "few_updates"),

@@ -61,6 +61,27 @@ def short_way(case: Case) -> Iterator[Finding]:
         yield _few(case, optimizer, evidence)
 
 
+def ended_schedule(case: Case) -> Iterator[Finding]:
+    """A schedule whose rate is next to nothing for most of the training."""
+    optimizer = case.facts.optimizer
+    if optimizer is None or not optimizer.lasts < case.limits.schedule_lasts:
+        return
+    yield Finding(
+        "slow_convergence",
+        "warning",
+        f"After {optimizer.lasts:.0%} of the planned updates the schedule's rate is less than a "
+        "hundredth of its highest: the rest of the training moves nothing.",
+        "too_few_updates",
+        where="learning_rate",
+        evidence=(
+            beside(case, "share of the plan with a rate", optimizer.lasts, "schedule_lasts"),
+        ),
+        remedies=(
+            compiled_with(case.facts, "a rate that stays", learning_rate=optimizer.learning_rate),
+        ),
+    )
+
+
 def slow_adadelta(case: Case) -> Iterator[Finding]:
     """Keras's default rate of Adadelta is a thousandth of the paper's."""
     optimizer = case.facts.optimizer
@@ -121,7 +142,13 @@ def stale_statistics(case: Case) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (short_way, slow_adadelta, small_normalized_batch, stale_statistics)
+RULES: tuple[Rule, ...] = (
+    short_way,
+    ended_schedule,
+    slow_adadelta,
+    small_normalized_batch,
+    stale_statistics,
+)
 _NAMES = {
     "short_way": "way of a weight beside its first size",
     "short_descent": "learning rate times updates",

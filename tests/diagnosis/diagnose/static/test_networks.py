@@ -304,3 +304,11 @@ def test_independent_faults_stand_side_by_side():
     }
     assert diagnosed(facts)[0].name == "softmax_one_unit"
     assert found(facts, "unnormalized_input").remedies
+
+
+@pytest.mark.parametrize(("lasts", "names"), [(0.05, ["too_few_updates"]), (0.6, []), (1.0, [])])
+def test_a_schedule_that_ends_long_before_the_training(lasts, names):
+    optimizer = OptimizerFacts("Adam", 0.01, scheduled=True, adaptive=True, lasts=lasts)
+    found = diagnosed(bits(optimizer=optimizer))
+    assert [finding.name for finding in found] == names
+    assert all("learning_rate=0.01" in finding.remedies[0].code for finding in found)
