@@ -8,6 +8,8 @@ from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual
 from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
+from keras_trainkit.diagnosis._diagnose.static.signals import BOUNDED
+from keras_trainkit.diagnosis._diagnose.static.structure import hidden
 from keras_trainkit.diagnosis.facts import OneBatchFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
 
@@ -124,11 +126,18 @@ def not_by_heart(case: Case) -> Iterator[Finding]:
             f"{tries[0].rows} rows in {tries[0].updates} updates with these rows alone, "
             f"{_rates(tries)}. It will not do better with more of them.",
             evidence=(beside(case, "skill on a few rows", best, limit),),
-            remedies=(_LOOK,),
+            remedies=(*_of_structure(case), _LOOK),
         )
 
 
 RULES: tuple[Rule, ...] = (another_rate, too_few_updates, never_finite, not_by_heart)
+
+
+def _of_structure(case: Case) -> tuple[Remedy, ...]:
+    """Return the remedies of what in a network most often keeps it from learning a few rows."""
+    if any(layer.activation in BOUNDED for layer in hidden(case.facts)):
+        return remedies.bent(case)
+    return remedies.wider(case) if remedies.is_narrow(case) else ()
 
 
 def _is_learned(case: Case, one: OneBatchFacts) -> bool:

@@ -10,7 +10,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static import one_batch
 from keras_trainkit.diagnosis.diagnose import examined
 from keras_trainkit.diagnosis.thresholds import Thresholds
-from tests.diagnosis.made_facts import ADAM, SGD
+from tests.diagnosis.made_facts import ADAM, BITS, SGD, training
 
 pytestmark = pytest.mark.host
 
@@ -59,6 +59,14 @@ def test_a_rate_is_too_low_if_a_higher_one_learns_them_on_a_way_that_is_not_plan
 def test_no_rate_learns_them():
     assert found(STILL, at(STILL, 0.1)) == [("no_learning", "error")]
     assert found(LITTLE, at(STILL, 0.1)) == [("underfitting", "warning")]
+
+
+@pytest.mark.parametrize(("hidden", "code"), [(("sigmoid",), "he_normal"), (("relu",), "print(x[:4]")])
+def test_what_most_often_keeps_a_network_from_learning_is_changed_first(hidden, code):
+    facts = training("sigmoid", "binary_crossentropy", BITS, hidden=hidden)
+    facts = replace(facts, one_batch=(STILL, at(STILL, 0.1)))
+    (finding,) = one_batch.not_by_heart(Case(facts, Thresholds()))
+    assert code in finding.remedies[0].code
 
 
 def test_too_few_or_too_low_rates_say_nothing():
