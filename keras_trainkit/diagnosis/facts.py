@@ -349,8 +349,8 @@ class Facts:
             compute between the layers is not known.
         compiled: dict of argument to code. What `compile` was given other than defaults, beside
             optimizer, loss and metrics.
-        one_batch: `OneBatchFacts`, first at the rate that was given, then at others; empty where
-            nothing was tried.
+        one_batch: `OneBatchFacts`, first at the rate that was given, then at others, then with more
+            updates; each only if those before have not learned enough. Empty if nothing was tried.
         linear_skill: float. The skill, as of `Outcomes`, of a linear function of the inputs on rows
             that it was not fitted to; NaN if it was not tried.
     """

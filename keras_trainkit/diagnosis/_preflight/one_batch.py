@@ -22,7 +22,8 @@ from keras_trainkit.diagnosis._preflight.optimizer_facts import optimizer_facts
 from keras_trainkit.diagnosis.facts import OneBatchFacts
 from keras_trainkit.diagnosis.outcomes import skill
 
-ROWS, UPDATES = 32, 60
+# What none of the rates does in some updates, the best of them is given more updates for.
+ROWS, UPDATES, MANY_UPDATES = 32, 60, 300
 # Of larger networks, so many updates take longer than anyone waits for an answer.
 SECONDS_OF_PASS, SECONDS = 0.1, 2.0
 # TensorFlow and JAX compile the step, which takes seconds for so many layers.
@@ -82,6 +83,7 @@ def _tries(built: keras.Model, x: Any, y: Any, model: keras.Model) -> Iterator[O
     yield first
     if first.has_skill(_ENOUGH) or facts.scheduled or not first.rate > 0:
         return
+    tried = [first]
     for rate in _other_rates(first):
         found = _learned(built, x, y, model, {"learning_rate": rate})
         if found is None or clock.seconds > SECONDS:
@@ -89,6 +91,11 @@ def _tries(built: keras.Model, x: Any, y: Any, model: keras.Model) -> Iterator[O
         yield found
         if found.has_skill(_ENOUGH):
             return
+        tried.append(found)
+    best = min(tried, key=lambda one: one.last if math.isfinite(one.last) else math.inf)
+    patient = _learned(built, x, y, model, {"learning_rate": best.rate}, MANY_UPDATES)
+    if patient is not None:
+        yield patient
 
 
 def _other_rates(first: OneBatchFacts) -> list[float]:
@@ -129,7 +136,12 @@ def _seconds_of_a_pass(model: keras.Model, x: Any) -> float:
 
 
 def _learned(
-    built: keras.Model, x: Any, y: Any, model: keras.Model, numbers: dict[str, float]
+    built: keras.Model,
+    x: Any,
+    y: Any,
+    model: keras.Model,
+    numbers: dict[str, float],
+    updates: int = UPDATES,
 ) -> OneBatchFacts | None:
     """Train a copy whose optimizer has other numbers; `None` if it takes too long."""
     given = compiled_with(model)
@@ -139,12 +151,12 @@ def _learned(
         losses = [_loss_of_step(copy, x, y)]
         clock = _Clock()  # The first step compiles.
         losses += [_loss_of_step(copy, x, y) for _ in range(_TIMED)]
-        if clock.seconds / _TIMED * UPDATES > SECONDS:
+        if clock.seconds / _TIMED * updates > SECONDS:
             return None
-        losses += [_loss_of_step(copy, x, y) for _ in range(UPDATES - len(losses))]
+        losses += [_loss_of_step(copy, x, y) for _ in range(updates - len(losses))]
     return OneBatchFacts(
         rows=len(tree.flatten(x)[0]),
-        updates=UPDATES,
+        updates=updates,
         rate=_rounded(float(keras.ops.convert_to_numpy(copy.optimizer.learning_rate))),
         first=losses[0],
         last=float(np.mean(losses[-_LAST:])),

@@ -42,16 +42,16 @@ def test_a_network_that_learns_is_seen_to_and_left_as_it_was():
 
 def test_lower_rates_are_tried_where_the_loss_rises_and_higher_ones_where_it_does_not():
     leaping = learned_by_heart(network(rate=100.0, units=1, activation=None), X, X[:, :1])
-    assert [one.rate for one in leaping] == [100.0, 10.0, 1.0]
+    assert [one.rate for one in leaping][:3] == [100.0, 10.0, 1.0]
     assert not leaping[0].is_calm
     slow = learned_by_heart(network(rate=1e-4), X, Y)
-    assert [one.rate for one in slow] == [1e-4, 1e-3, 1e-2]
-    assert slow[-1].skill > slow[0].skill
+    assert [one.rate for one in slow][:3] == [1e-4, 1e-3, 1e-2]
+    assert slow[2].skill > slow[0].skill
 
 
 def test_what_no_rate_mends_is_learned_by_none():
     found = learned_by_heart(network(layers.Lambda(lambda x: 0 * x)), X, Y)
-    assert len(found) == 3
+    assert [one.updates for one in found] == [60, 60, 60, 300]
     assert max(one.skill for one in found) < 0.05
 
 

@@ -57,7 +57,8 @@ def another_rate(case: Case) -> Iterator[Finding]:
     if not tries or _is_learned(case, tries[0]):
         return
     given = tries[0]
-    better = next((one for one in tries[1:] if _is_learned(case, one)), None)
+    fair = (one for one in tries[1:] if one.updates == given.updates)
+    better = next((one for one in fair if _is_learned(case, one)), None)
     if better is None or (better.rate > given.rate and not _is_low(case, given, better)):
         return
     yield Finding(
@@ -108,12 +109,13 @@ def never_finite(case: Case) -> Iterator[Finding]:
 
 
 def not_by_heart(case: Case) -> Iterator[Finding]:
-    """Find networks that learn next to nothing of a few rows, at whatever rate.
+    """Find networks that learn next to nothing of a few rows, at whatever rate, with patience.
 
     It says nothing if only low rates were tried.
     """
     tries = case.facts.one_batch
-    if len(tries) < 2 or not _is_usual(case, max(one.rate for one in tries)):
+    is_patient = len(tries) > 1 and tries[-1].updates > tries[0].updates
+    if not is_patient or not _is_usual(case, max(one.rate for one in tries)):
         return
     best = max(one.skill for one in tries)
     if best < case.limits.poor_skill:
@@ -123,8 +125,8 @@ def not_by_heart(case: Case) -> Iterator[Finding]:
             "no_learning" if is_nothing else "underfitting",
             "error" if is_nothing else "warning",
             f"A copy of the network learns {'nothing' if is_nothing else 'little'} of "
-            f"{tries[0].rows} rows in {tries[0].updates} updates with these rows alone, "
-            f"{_rates(tries)}. It will not do better with more of them.",
+            f"{tries[0].rows} rows in {tries[-1].updates} updates with these rows alone, "
+            f"{_rates(tries[:-1])}. It will not do better with more of them.",
             evidence=(beside(case, "skill on a few rows", best, limit),),
             remedies=(*_of_structure(case), _LOOK),
         )
