@@ -18,6 +18,13 @@ X = RNG.normal(size=(90, 8)).astype("float32")
 Y = (X[:, 0] > 0).astype("int64") + (X[:, 1] > 0)
 
 
+@pytest.fixture(autouse=True)
+def _time_enough(monkeypatch):
+    """Try networks also on a machine that is busy."""
+    monkeypatch.setattr(one_batch, "SECONDS_OF_PASS", 60)
+    monkeypatch.setattr(one_batch, "SECONDS", 60)
+
+
 def network(*hidden, rate=0.02, units=3, activation="softmax"):
     keras.utils.set_random_seed(0)
     hidden = hidden or (layers.Dense(16, "relu"),)
