@@ -107,7 +107,7 @@ def small_normalized_batch(case: Case) -> Iterator[Finding]:
         where="batch_size",
         evidence=(beside(case, "rows in a batch", size, "normalized_batch"),),
         remedies=(
-            fitted_with(case.facts, "larger batches", batch_size=USUAL_BATCH),
+            _larger_batches(case, size),
             _by_row(layers),
         ),
     )
@@ -153,6 +153,14 @@ _NAMES = {
     "short_way": "way of a weight beside its first size",
     "short_descent": "learning rate times updates",
 }
+
+
+def _larger_batches(case: Case, size: int) -> Remedy:
+    """Return the remedy of larger batches in as many updates."""
+    more: dict[str, int] = {}
+    if case.facts.plan.epochs:
+        more["epochs"] = math.ceil(case.facts.plan.epochs * USUAL_BATCH / size)
+    return fitted_with(case.facts, "larger batches", batch_size=USUAL_BATCH, **more)
 
 
 def _by_row(layers: list[LayerFacts]) -> Remedy:
