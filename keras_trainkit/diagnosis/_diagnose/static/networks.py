@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
-from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layers
+from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer, changed_layers
 from keras_trainkit.diagnosis._diagnose.static.structure import (
     head_paths,
     hidden,
@@ -15,7 +15,7 @@ from keras_trainkit.diagnosis._diagnose.static.structure import (
     with_kernels,
 )
 from keras_trainkit.diagnosis.facts import Facts, LayerFacts
-from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+from keras_trainkit.diagnosis.finding import BEFORE_TRAINING, Evidence, Finding, Remedy
 
 _LINEAR = (
     *(*names.DENSE, *names.CONVOLUTIONS, *names.SHAPING, *names.MOVING),
@@ -28,6 +28,8 @@ _MODEST = ("GlorotUniform", "GlorotNormal", "LecunUniform", "LecunNormal")
 # The steepest slope of a sigmoid.
 _SLOPE = 0.25
 _ZEROS = "Zeros"
+# Layers that bring the units of a row to one size.
+_OVER_UNITS = ("LayerNormalization", "RMSNormalization", "UnitNormalization")
 # Networks with fewer weights than that are hardly taken over from another training.
 _TRAINED_BEFORE = 1000
 
@@ -148,7 +150,31 @@ def deep_sigmoids(case: Case) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (no_nonlinearity, symmetric_weights, frozen, deep_sigmoids)
+def normalized_alone(case: Case) -> Iterator[Finding]:
+    """Normalization over a single unit: whatever comes in, the same comes out, but for a sign."""
+    heads = head_paths(case.facts)
+    for layer in case.facts.layers:
+        is_alone = layer.units == 1 and layer.kind in _OVER_UNITS
+        if is_alone and layer.path not in heads and not case.facts.unknown:
+            yield Finding(
+                "constant_predictions",
+                "error",
+                f"{layer.path} normalizes over the units, of which there is one: it puts out the "
+                "same whatever comes in, but for a sign.",
+                where=layer.path,
+                when=BEFORE_TRAINING,
+                evidence=(Evidence("units that are normalized together", 1),),
+                remedies=(changed_layer(layer, "take it out", "Identity"),),
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    no_nonlinearity,
+    symmetric_weights,
+    frozen,
+    deep_sigmoids,
+    normalized_alone,
+)
 
 
 def _is_constant(layer: LayerFacts) -> bool:

@@ -312,3 +312,15 @@ def test_a_schedule_that_ends_long_before_the_training(lasts, names):
     found = diagnosed(bits(optimizer=optimizer))
     assert [finding.name for finding in found] == names
     assert all("learning_rate=0.01" in finding.remedies[0].code for finding in found)
+
+
+@pytest.mark.parametrize("kind", ["LayerNormalization", "RMSNormalization"])
+def test_a_normalization_of_one_unit_makes_the_same_of_everything(kind):
+    def after(units):
+        norm = LayerFacts("norm", kind, units, shape=(units,))
+        return bits(layers=(dense("in", units, 8), norm, dense("head", 1, units, "sigmoid")))
+
+    first = diagnosed(after(1))[0]
+    assert (first.name, first.severity, first.where) == ("constant_predictions", "error", "norm")
+    assert first.remedies[0].change["class"] == "Identity"
+    assert not diagnosed(after(4))
