@@ -72,11 +72,13 @@ def best_skill(case: Case) -> float:
     """Return the skill on training data by the logs, or by the probe where they tell nothing.
 
     A loss holds penalties and the noise of dropout: without a metric, skill is that at least.
+    Weights of rows or classes buy rare classes for accuracy, which then says nothing if it is low.
     """
     training, inferred = skill(case), inferred_skill(case)
     if math.isnan(training) or (training >= _SOME_SKILL and not _is_measured(case)):
-        return float(np.fmax(training, inferred))
-    return training
+        training = float(np.fmax(training, inferred))
+    is_bought = case.facts.plan.weighted and training < case.limits.poor_skill
+    return math.nan if is_bought else training
 
 
 def validation_skill(case: Case) -> float:

@@ -105,6 +105,14 @@ def test_an_accuracy_of_the_largest_column_tells_nothing_of_several_labels():
     assert learns(case(facts, **logs))
 
 
+def test_low_accuracy_says_nothing_where_rows_are_weighted():
+    facts = classifier(**{"0": 0.99, "1": 0.01})
+    weighted = dataclasses.replace(facts, plan=dataclasses.replace(facts.plan, weighted=True))
+    logs = {"accuracy": np.full(6, 0.95), "loss": np.linspace(1.0, 0.1, 6)}
+    assert not learns(case(facts, **logs))
+    assert learns(case(weighted, **logs))
+
+
 def test_targets_of_whole_numbers_have_a_variance():
     facts = regression(std=2.0)
     whole = {"whole": True, "low": 15.0, "high": 60.0, "distinct": 40}
