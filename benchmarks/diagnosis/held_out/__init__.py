@@ -1,0 +1,14 @@
+"""Trainings on which nothing was tuned, broken and healthy.
+
+They were written after the rules, by somebody who had not read them.
+"""
+
+from benchmarks.diagnosis.case import Cases
+from benchmarks.diagnosis.held_out import data, heads, healthy, networks, rates, targets
+
+SUBJECTS = (heads, targets, data, rates, networks, healthy)
+
+
+def cases() -> Cases:
+    """Return all of them."""
+    return tuple(case for subject in SUBJECTS for case in subject.cases())
