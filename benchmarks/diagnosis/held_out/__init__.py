@@ -4,9 +4,9 @@ They were written after the rules, by somebody who had not read them.
 """
 
 from benchmarks.diagnosis.case import Cases
-from benchmarks.diagnosis.held_out import data, heads, healthy, networks, rates, targets
+from benchmarks.diagnosis.held_out import batches, data, heads, healthy, networks, rates, targets
 
-SUBJECTS = (heads, targets, data, rates, networks, healthy)
+SUBJECTS = (heads, targets, data, rates, networks, batches, healthy)
 
 
 def cases() -> Cases:

@@ -111,8 +111,8 @@ def validation() -> Cases:
             fault(OTHERWISE, spoils=(mistakes.raw_validation,)),
         ),
         static(
-            "validation colours up to 255",
-            recipes.TILES,
+            "validation images of dots up to 255",
+            recipes.DOTS,
             fault(OTHERWISE, spoils=(spoils.validation_times(255.0),)),
         ),
         trained(
@@ -123,7 +123,7 @@ def validation() -> Cases:
         static(
             "sorted shapes and validation_split",
             recipes.SHAPES,
-            fault(SORTED, **cut, split=0.34, spoils=by_class),
+            fault(SORTED, **cut, split=0.42, spoils=by_class),
         ),
         static(
             "sorted languages and validation_split, and no softmax",
@@ -141,7 +141,7 @@ def validation() -> Cases:
 
 def rows() -> Cases:
     """Return networks in which rows of a batch meet."""
-    last = (partial(layers.Dense, 4), partial(layers.Softmax, axis=0))
+    last = (partial(layers.Dense, 1), partial(layers.Softmax, axis=0))
     return (
         static(
             "batch and time swapped",
@@ -150,11 +150,11 @@ def rows() -> Cases:
         ),
         static(
             "a softmax over the rows",
-            recipes.TILES,
+            recipes.CHURN,
             fault(
                 f"{MIXED}|wrong_output_activation",
                 units=0,
-                body=bodies.then(recipes.TILES.body, *last),
+                body=bodies.then(recipes.CHURN.body, *last),
             ),
         ),
         static(

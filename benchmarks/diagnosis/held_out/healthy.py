@@ -82,8 +82,14 @@ HEADS: dict[str, Recipe] = {
     "logits of one unit, pairs": replace(
         r.PAIRS, output="linear", loss=partial(losses.BinaryCrossentropy, from_logits=True)
     ),
-    "binary cross-entropy on a linear unit, pairs": replace(
-        r.PAIRS, output="linear", optimizer=adam(1e-3)
+    "binary cross-entropy on a linear unit, defects": replace(
+        r.DEFECTS,
+        data=partial(tables.defects, share=0.4, distance=3.0),
+        class_weight=None,
+        output="linear",
+        optimizer=adam(1e-3),
+        epochs=20,
+        goal=0.9,
     ),
     "a softmax layer of its own": replace(
         r.NAMES,

@@ -5,10 +5,9 @@ from typing import Any
 
 from keras import initializers, layers, optimizers, regularizers
 
-from benchmarks.diagnosis import spoils
 from benchmarks.diagnosis.case import Cases, fault, static, trained
-from benchmarks.diagnosis.held_out import bodies, recipes, tables
-from benchmarks.diagnosis.recipes import adam, classifier, sgd
+from benchmarks.diagnosis.held_out import bodies, recipes
+from benchmarks.diagnosis.recipes import adam, sgd
 
 NORMAL = partial(partial, initializers.RandomNormal)
 BEHIND = "moving_statistics_behind|batch_norm_gap"
@@ -82,9 +81,7 @@ def units() -> Cases:
             recipes.ROLL,
             fault(
                 "saturated_units",
-                body=bodies.dense(
-                    16, 16, bend="tanh", kernel_initializer=NORMAL(stddev=30.0)
-                ),
+                body=bodies.dense(16, 16, bend="tanh", kernel_initializer=NORMAL(stddev=30.0)),
             ),
         ),
         static(
@@ -196,59 +193,6 @@ def size() -> Cases:
     )
 
 
-def batches() -> Cases:
-    """Return statistics of batches that say too little, or come too late."""
-    late = partial(bodies.separable, momentum=0.9999)
-    ordered = {"spoils": (spoils.sorted_by_class,), "shuffle": False}
-    return (
-        static(
-            "momentum of .9999 in separable convolutions",
-            recipes.SHAPES_OWN,
-            fault(BEHIND, body=bodies.function(late)),
-        ),
-        trained(
-            "sorted shapes, not shuffled, normalized",
-            recipes.SHAPES_OWN,
-            fault("batch_norm_gap|moving_statistics_behind|unshuffled_split|bad_data", **ordered),
-        ),
-        trained(
-            "single rows, normalized",
-            recipes.SHAPES_OWN,
-            fault("too_small_batch|batch_norm_gap", batch_size=1, epochs=1),
-        ),
-    )
-
-
-def by_heart() -> Cases:
-    """Return networks that learn their rows by heart."""
-    sparse = classifier(
-        "MLP",
-        tables.trials,
-        bodies.of(),
-        0.75,
-        head={"kernel_regularizer": regularizers.L1(0.05)},
-        epochs=60,
-        batch_size=10,
-    )
-    return (
-        trained(
-            "forty patients with forty columns",
-            sparse,
-            fault("overfitting", body=bodies.dense(128, 64), head={}),
-        ),
-        trained(
-            "thirty shapes",
-            recipes.SHAPES,
-            fault("overfitting", spoils=(spoils.few_rows(30),), epochs=60),
-        ),
-        trained(
-            "forty texts, and a learning rate of 1e-2 for 80 epochs",
-            recipes.REVIEWS,
-            fault("overfitting", spoils=(spoils.few_rows(40),), epochs=80),
-        ),
-    )
-
-
 def cases() -> Cases:
     """Return all of them."""
-    return (*signals(), *units(), *size(), *batches(), *by_heart())
+    return (*signals(), *units(), *size())

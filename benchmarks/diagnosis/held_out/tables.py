@@ -146,10 +146,10 @@ def pairs(seed: int) -> Split:
     return split(x + 0.4 * random.normal(size=x.shape), same, seed)
 
 
-def trials(seed: int, rows: int = 40) -> Split:
-    """Return few noisy rows to train on, with forty columns of which two matter."""
+def trials(seed: int, rows: int = 60) -> Split:
+    """Return few noisy rows to train on, with a hundred columns of which two matter."""
     random = np.random.default_rng(seed)
-    x = random.normal(size=(rows + 400, 40)).astype("float32")
+    x = random.normal(size=(rows + 400, 100)).astype("float32")
     y = (x[:, 0] - x[:, 1] + 0.5 * random.normal(size=len(x)) > 0).astype("int64")
     return Split(x[:rows], y[:rows], x[rows:], y[rows:], y[rows:])
 
