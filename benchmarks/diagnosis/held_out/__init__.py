@@ -4,9 +4,18 @@ They were written after the rules, by somebody who had not read them.
 """
 
 from benchmarks.diagnosis.case import Cases
-from benchmarks.diagnosis.held_out import batches, data, heads, healthy, networks, rates, targets
+from benchmarks.diagnosis.held_out import (
+    batches,
+    data,
+    heads,
+    healthy,
+    networks,
+    rates,
+    several,
+    targets,
+)
 
-SUBJECTS = (heads, targets, data, rates, networks, batches, healthy)
+SUBJECTS = (heads, targets, data, rates, networks, batches, several, healthy)
 
 
 def cases() -> Cases:

@@ -136,9 +136,21 @@ class Own(keras.Model):
         return inputs
 
 
+class Places(layers.Layer):
+    """Adds a vector that is learned for each place."""
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Make the vectors."""
+        self.vectors = self.add_weight(shape=input_shape[1:], initializer="glorot_uniform")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the sums."""
+        return inputs + self.vectors
+
+
 def attends(x: Any, width: int = 16) -> Any:
     """Return the mean of tokens with places, after they looked at each other."""
-    x = x + layers.Embedding(x.shape[1], width)(keras.ops.arange(x.shape[1]))
+    x = Places()(x)
     x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, width // 2)(x, x))
     x = x + layers.Dense(width)(layers.Dense(2 * width, "silu")(x))
     return layers.GlobalAveragePooling1D()(x)

@@ -43,8 +43,8 @@ USUAL = (
 
 
 def _padded(data: Split) -> Split:
-    """Return token rows with zeros behind them."""
-    x, x_test = (np.pad(x, ((0, 0), (0, 4))) for x in (data.x, data.x_test))
+    """Return tokens from 1 on, with zeros behind them."""
+    x, x_test = (np.pad(x + 1, ((0, 0), (0, 4))) for x in (data.x, data.x_test))
     return data._replace(x=x, x_test=x_test)
 
 
@@ -125,8 +125,10 @@ SCALES: dict[str, Recipe] = {
         data=tables.raw_churn,
         body=lambda: [layers.BatchNormalization(momentum=0.9), *b.dense(32, 16)()],
     ),
-    "tokens with a mask behind them": replace(
-        r.ORDERS, changes=(_padded,), body=b.read(12, 8, r.BOTH_WAYS, mask_zero=True)
+    "words with a mask behind them": replace(
+        r.REVIEWS,
+        changes=(_padded,),
+        body=b.read(201, 16, layers.GlobalAveragePooling1D, mask_zero=True),
     ),
 }
 NETWORKS: dict[str, Recipe] = {
@@ -134,7 +136,7 @@ NETWORKS: dict[str, Recipe] = {
         r.NAMES, body=b.read(21, 16, lambda: b.attends), optimizer=adam(5e-3)
     ),
     "most of 400 units are dead": replace(
-        r.RINGS, body=b.dense(400, bias_initializer=initializers.Constant(-1.0))
+        r.RINGS, body=b.dense(400, bias_initializer=initializers.Constant(-0.15))
     ),
     "half of the units dropped out": replace(
         r.REVIEWS,
@@ -169,7 +171,7 @@ NETWORKS: dict[str, Recipe] = {
 PLANS: dict[str, Recipe] = {
     "SGD(.5) on types": replace(r.TYPES, optimizer=sgd(0.5), body=b.dense(32)),
     "Lion on letters": replace(r.NAMES, optimizer=partial(optimizers.Lion, 2e-3)),
-    "batches of two": replace(r.DIABETES, optimizer=sgd(2e-3), batch_size=2, epochs=4),
+    "batches of three": replace(r.CHURN_TANH, optimizer=sgd(0.01), batch_size=3, epochs=2),
     "all rows in a batch": replace(
         r.TYPES, batch_size=600, epochs=60, optimizer=adam(0.01), body=b.dense(32)
     ),
