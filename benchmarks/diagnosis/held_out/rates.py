@@ -27,9 +27,7 @@ def too_high() -> Cases:
             recipes.NAMES,
             fault(HIGH, optimizer=partial(optimizers.Lion, 0.3)),
         ),
-        trained(
-            "SGD(3) without momentum, spectra", recipes.SPECTRA, fault(HIGH, optimizer=sgd(100.0))
-        ),
+        trained("SGD(30) on spectra", recipes.SPECTRA, fault(HIGH, optimizer=sgd(30.0))),
         trained(
             "Adam(1) on fares, ReLU at the output",
             recipes.FARES,
