@@ -35,7 +35,9 @@ class Program:
 
     def train(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> keras.callbacks.History:
         """Train the model."""
-        return self.model.fit(self.x, self.y, verbose=0, callbacks=list(callbacks), **self.fit)
+        weights = self.recipe.class_weight
+        given = {**self.fit, "class_weight": weights, "callbacks": list(callbacks)}
+        return self.model.fit(self.x, self.y, verbose=0, **given)
 
     def score(self, logs: dict[str, list[float]]) -> float:
         """Return how good the trained model is on rows that it was not trained on."""
@@ -67,6 +69,8 @@ class Recipe:
         head: dict. Other arguments of the last layer.
         compiled: dict. Other arguments of `compile`.
         trainable: bool. Whether the hidden layers are.
+        class_weight: dict, of `fit`.
+        of_layers: function of all layers that returns a model, instead of Keras's own.
     """
 
     family: str
@@ -89,6 +93,8 @@ class Recipe:
     head: dict[str, Any] = field(default_factory=dict)
     compiled: dict[str, Any] = field(default_factory=dict)
     trainable: bool = True
+    class_weight: dict[int, float] | None = None
+    of_layers: Callable[[list[Any]], keras.Model] | None = None
 
     @property
     def answers_logits(self) -> bool:
@@ -120,6 +126,8 @@ class Recipe:
                 layer.trainable = False
         if self.units:
             layers.append(keras.layers.Dense(self.units, self.output, **self.head))
+        if self.of_layers:
+            return self.of_layers(layers)
         inputs = keras.Input(x.shape[1:], dtype=x.dtype.name if x.dtype.kind == "i" else "float32")
         if all(isinstance(layer, keras.layers.Layer) for layer in layers):
             return keras.Sequential([inputs, *layers])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from benchmarks.diagnosis.case import Case
 
 HALVES = ("tuned", "reported")
+# The part that belongs to neither.
+HELD_OUT = "held_out"
 
 
 def halves(cases: Sequence[Case]) -> dict[str, tuple[Case, ...]]:

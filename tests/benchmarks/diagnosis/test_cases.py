@@ -2,17 +2,20 @@ from collections import Counter
 
 import pytest
 
+from benchmarks.diagnosis.__main__ import chosen
 from benchmarks.diagnosis.broken import cases as broken_cases
 from benchmarks.diagnosis.case import CONDITION_OF, Case, fault
 from benchmarks.diagnosis.healthy import cases as healthy_cases
+from benchmarks.diagnosis.held_out import cases as held_out_cases
 from benchmarks.diagnosis.recipe import Recipe
 from benchmarks.diagnosis.recipes import MOONS
-from benchmarks.diagnosis.split import HALVES, halves
+from benchmarks.diagnosis.split import HALVES, HELD_OUT, halves
 from keras_trainkit.diagnosis.finding import CONDITIONS
 
 pytestmark = pytest.mark.host
 
 BROKEN, HEALTHY = broken_cases(), healthy_cases()
+UNSEEN = held_out_cases()
 
 
 def test_there_are_as_many_of_each_kind_as_promised():
@@ -28,6 +31,30 @@ def test_every_condition_and_detail_has_cases():
     details = {detail for each in CONDITIONS.values() for detail in each}
     assert details <= {name for case in BROKEN for name in case.accepted}
     assert {CONDITION_OF[name] for name in stands_for} == set(CONDITIONS)
+
+
+def test_the_held_out_part_is_as_large_and_as_mixed_as_promised():
+    broken = [case for case in UNSEEN if case.faults]
+    assert len(broken) >= 50
+    assert len(UNSEEN) - len(broken) >= 36
+    assert sum(len(case.faults) > 1 for case in broken) >= len(broken) / 4
+    names = {each.name for case in broken for each in case.faults}
+    assert {CONDITION_OF[name] for name in names} >= set(CONDITIONS) - {"constant_predictions"}
+
+
+def test_the_held_out_part_shares_no_case_and_no_recipe_with_the_halves():
+    everything = (*BROKEN, *HEALTHY, *UNSEEN)
+    assert len({case.name for case in everything}) == len(everything)
+    recipes = {id(case.recipe) for case in (*BROKEN, *HEALTHY)}
+    assert not {id(case.recipe) for case in UNSEEN} & recipes
+    data = {_function(case.recipe.data) for case in (*BROKEN, *HEALTHY)}
+    assert not {_function(case.recipe.data) for case in UNSEEN} & data
+
+
+def test_a_part_is_chosen_by_its_name():
+    assert [case.name for case in chosen(HELD_OUT, "")] == [case.name for case in UNSEEN]
+    assert {case.name for case in chosen("both", "")} == {c.name for c in (*BROKEN, *HEALTHY)}
+    assert len(chosen("tuned", "")) + len(chosen("reported", "")) == len(BROKEN) + len(HEALTHY)
 
 
 def test_each_half_has_every_second_case_of_a_kind():
@@ -67,6 +94,10 @@ def test_a_broken_recipe_differs_in_what_its_faults_say():
 def test_a_name_that_is_no_condition_is_refused():
     with pytest.raises(ValueError, match=r"`names` must be conditions or details\. Received: "):
         fault("dead_units|bad_luck")
+
+
+def _function(data):
+    return getattr(data, "func", data)
 
 
 def _doubled(data):
