@@ -1,7 +1,7 @@
 """Diagnose the labelled trainings and print how often that was right.
 
     python -m benchmarks.diagnosis --half tuned --seeds 1 --only learning_rate
-    python -m benchmarks.diagnosis --half reported --seeds 3 --keep torch.json
+    python -m benchmarks.diagnosis --half held_out --seeds 3 --keep torch.json
     python -m benchmarks.diagnosis --half held_out --seeds 1
     python -m benchmarks.diagnosis --agreement tensorflow.json jax.json torch.json
 

@@ -1,4 +1,7 @@
-"""One half of the cases to tune on, the other to report: neither knows of the other."""
+"""One half of the cases to tune on, the other to report, until its misses were read too.
+
+What is known of trainings that nobody has tuned on, the held-out part tells.
+"""
 
 import hashlib
 from collections import defaultdict
