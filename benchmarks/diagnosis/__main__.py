@@ -2,7 +2,6 @@
 
     python -m benchmarks.diagnosis --half tuned --seeds 1 --only learning_rate
     python -m benchmarks.diagnosis --half held_out --seeds 3 --keep torch.json
-    python -m benchmarks.diagnosis --half held_out --seeds 1
     python -m benchmarks.diagnosis --agreement tensorflow.json jax.json torch.json
 
 The environment variable KERAS_BACKEND chooses the backend. `--half tuned` lists what was missed;
