@@ -11,6 +11,7 @@ import keras
 import keras_tuner
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FailedTrialError, FatalError
 
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._training_state.variables import (
@@ -99,15 +100,18 @@ class Tuner(keras_tuner.Tuner):
         try:
             self._run_and_update_trial(trial, *args, **kwargs)
             trial.status = TrialStatus.COMPLETED
+        except FailedTrialError as error:
+            self._note_failure(trial, TrialStatus.FAILED, f"Failed: {error}")
         except BaseException as error:
-            if isinstance(error, keras_tuner.errors.FatalError) or not isinstance(error, Exception):
+            if isinstance(error, FatalError) or not isinstance(error, Exception):
                 self.oracle.release(trial)
                 raise
-            failed = isinstance(error, keras_tuner.errors.FailedTrialError)
-            trial.status = TrialStatus.FAILED if failed else TrialStatus.INVALID
-            trial.message = traceback.format_exc()
-            if self.oracle.verbose:
-                print(trial.message)
+            self._note_failure(trial, TrialStatus.INVALID, traceback.format_exc())
+
+    def _note_failure(self, trial: Trial, status: str, message: str) -> None:
+        trial.status, trial.message = status, message
+        if self.oracle.verbose:
+            print(message)
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """Build and train the model of one execution, whose randomness is its own."""

@@ -15,6 +15,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit._validation import seed as checked_seed
 from keras_trainkit.tuner._oracle import files, history
@@ -29,7 +30,7 @@ GIVEN_UP = (
     "Given up: the process has ended {count} times while this trial ran, without an exception of "
     "Python's. Look for too little memory."
 )
-NOT_FINITE = "Failed: `{name}` was {score}. The training has diverged; try a lower learning rate."
+NOT_FINITE = "`{name}` was {score}. The training has diverged; try a lower learning rate."
 
 
 class Oracle(keras_tuner.Oracle):
@@ -103,14 +104,21 @@ class Oracle(keras_tuner.Oracle):
         return {"status": TrialStatus.STOPPED, "values": None}
 
     def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
-        """Take the metrics of a trial, numbers of any library."""
+        """Take the metrics of a trial, numbers of any library; those not finite are left out.
+
+        Raises:
+            FailedTrialError: if the objective is not finite.
+        """
         numbers = {name: float(value) for name, value in metrics.items()}
-        return super().update_trial(trial_id, numbers, step=step)
+        name = self.objective.name
+        if not math.isfinite(numbers.get(name, 0.0)):
+            raise FailedTrialError(NOT_FINITE.format(name=name, score=numbers[name]))
+        finite = {name: number for name, number in numbers.items() if math.isfinite(number)}
+        return super().update_trial(trial_id, finite, step=step)
 
     def end_trial(self, trial: Trial) -> None:
         """Write down how a trial has ended; raise if the user allows no more failures."""
         self._unended.pop(trial.trial_id, None)
-        self._look_at_score(trial)
         super().end_trial(trial)
         self._raise_after_failures()
 
@@ -158,6 +166,16 @@ class Oracle(keras_tuner.Oracle):
         path = os.path.join(self._get_trial_dir(trial.trial_id), "trial.json")
         files.write_json(path, trial.get_state())
 
+    def _record_values(self, trial: Trial) -> None:
+        """Remember the values of a trial, which no other one gets.
+
+        KerasTuner would also draw new ones for a name that stands under two conditions.
+        """
+        name, values = trial.trial_id, trial.hyperparameters.values
+        self._tried_so_far.discard(self._id_to_hash[name])
+        self._id_to_hash[name] = self._compute_values_hash(values)
+        self._tried_so_far.add(self._id_to_hash[name])
+
     def _take_state(self, state: dict[str, Any]) -> None:
         """Take what no trial tells: the space, the seed, when all began."""
         before = HyperParameters.from_config(state["hyperparameters"])
@@ -192,21 +210,6 @@ class Oracle(keras_tuner.Oracle):
             trial.message = GIVEN_UP.format(count=self._unended.pop(name))
             self.end_order.append(name)
             self._save_trial(trial)
-
-    def _look_at_score(self, trial: Trial) -> None:
-        """Let a trial fail whose score is no number that others could be compared with."""
-        if trial.status == TrialStatus.COMPLETED:
-            score = self._best_value(self.trials[trial.trial_id])
-            if not math.isfinite(score):
-                # Not to be retried: with its seed it would diverge again.
-                trial.status = TrialStatus.FAILED
-                trial.message = NOT_FINITE.format(name=self.objective.name, score=score)
-
-    def _best_value(self, trial: Trial) -> float:
-        observed = trial.metrics.get_history(self.objective.name)
-        numbers = [each.mean() for each in observed if not math.isnan(each.mean())]
-        best = min if self.objective.direction == "min" else max
-        return best(numbers, default=math.nan)
 
     def _retry(self, trial: Trial) -> bool:
         """Put a trial that has failed at the end of the queue if it may run again."""
