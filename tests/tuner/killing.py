@@ -1,10 +1,10 @@
 """Kills searches.
 
-    python -m tests.tuner.killing FOLDER TUNER KILLS TRIALS
+    python -m tests.tuner.killing FOLDER KILLS TRIALS TUNER ...
 
 Each process is a fork of this one, which has imported everything; a trial takes no time, so that
 nearly every instant is one at which files are written or a search is being taken up. A line says
-what was found after each kill, the last one what became of the search. The exit status is 1 if
+what has become of the search of each tuner. The exit status is 1 if
 anything was not as it is promised.
 
 A trial is given up when its process dies twice. So that the proposals can be compared with those of
@@ -109,7 +109,6 @@ def main(root: pathlib.Path, kind: str, kills: int, trials: int) -> bool:
             break
         count += 1
         wrong += found(before, ran, folder)
-        print(f"kill {count}: {len(finished(folder))} trials finished", flush=True)
     before, ran = finished(folder), runs(folder)
     os.waitpid(forked(lambda: search(folder, kind, trials)), 0)
     wrong += found(before, ran, folder)
@@ -123,5 +122,6 @@ def main(root: pathlib.Path, kind: str, kills: int, trials: int) -> bool:
 
 
 if __name__ == "__main__":
-    at, name, often, many = sys.argv[1:]
-    sys.exit(not main(pathlib.Path(at), name, int(often), int(many)))
+    at, often, many, *kinds = sys.argv[1:]
+    promised = [main(pathlib.Path(at) / kind, kind, int(often), int(many)) for kind in kinds]
+    sys.exit(not all(promised))

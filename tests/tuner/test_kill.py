@@ -10,11 +10,12 @@ pytestmark = pytest.mark.host
 
 
 @pytest.mark.parametrize(
-    "kills", [6, pytest.param(20, marks=pytest.mark.short())], ids="{} kills".format
+    ("kills", "trials"), [(6, 15), pytest.param(20, 30, marks=pytest.mark.short())]
 )
-@pytest.mark.parametrize("kind", TUNERS)
-def test_a_killed_search_ends_as_if_never_killed(kind, kills, tmp_path):
+def test_a_killed_search_ends_as_if_never_killed(kills, trials, tmp_path):
     code = f"import runpy; runpy.run_module({killing.__name__!r}, run_name='__main__')"
-    lines = run_in_fresh_process(code, tmp_path, kind, kills, 30).splitlines()
-    assert len(lines) == kills + 1
-    assert lines[-1].endswith(killing.AS_PROMISED)
+    lines = run_in_fresh_process(code, tmp_path, kills, trials, *TUNERS).splitlines()
+    assert len(lines) == len(TUNERS)
+    for kind, line in zip(TUNERS, lines, strict=True):
+        assert line.startswith(f"{kind}: {kills} kills, ")
+        assert line.endswith(killing.AS_PROMISED)

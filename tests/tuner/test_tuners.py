@@ -113,11 +113,12 @@ def drawn():
 
 
 def test_a_search_takes_nothing_from_the_global_generators(tmp_path):
+    made, data = RandomSearch(HyperMLP(**MLP), "val_loss", max_trials=1, directory=tmp_path), iris()
     keras.utils.set_random_seed(4)
     expected = [drawn(), drawn()]
     keras.utils.set_random_seed(4)
     assert drawn() == expected[0]
-    trained(tmp_path, trials=1)
+    made.search(**data, epochs=1, verbose=0)
     assert drawn() == expected[1]
 
 
