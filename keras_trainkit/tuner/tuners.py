@@ -85,6 +85,10 @@ class Tuner(keras_tuner.Tuner):
         # Nothing is in it, but without it KerasTuner's own tuners would not read the folder.
         files.write_json(os.path.join(self.project_dir, f"{self.tuner_id}.json"), self.get_state())
 
+    def reload(self) -> None:
+        """Read again what the folder holds, for instance what another process has found since."""
+        self.oracle.reload()
+
     def _get_tuner_fname(self) -> str:
         """Return the name of no file: KerasTuner would print that it reads it, and do so."""
         return ""
@@ -92,7 +96,7 @@ class Tuner(keras_tuner.Tuner):
     def _populate_initial_space(self) -> None:
         """Learn what is searched, then take up the search that the folder holds."""
         super()._populate_initial_space()
-        self.oracle.resume()
+        self.oracle.reload()
 
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Run a trial and note how it ended; what ends the search leaves it to be run again."""

@@ -64,12 +64,19 @@ class Parameter:
         return self.hyperparameter.default
 
     def of(self, value: Any) -> Any:
-        """Return the parameter for which `drawn` returns this value."""
-        return (
-            value
-            if isinstance(self.distribution, CategoricalDistribution)
-            else self._mirrored(value)
-        )
+        """Return the parameter for which `drawn` returns this value, or the nearest one.
+
+        A default may lie outside of its range. `None` where nothing is near.
+        """
+        source = self.distribution
+        if isinstance(source, IntDistribution | FloatDistribution):
+            number = min(max(self._mirrored(value), source.low), source.high)
+            if source.step is None:
+                return number
+            return source.low + round((number - source.low) / source.step) * source.step
+        if isinstance(source, CategoricalDistribution) and value in source.choices:
+            return value
+        return None
 
     def _mirrored(self, number: float) -> float:
         """Return the number of a reversed scale seen from its other end, any other as it is."""

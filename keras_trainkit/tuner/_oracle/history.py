@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
-from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, create_trial
 
-from keras_trainkit.tuner._oracle.distributions import Parameter, parameters
+from keras_trainkit.tuner._oracle.distributions import Parameter
 
 # From a seed, a sampler that has proposed nothing yet.
 Sampler = Callable[[int], BaseSampler]
@@ -33,27 +32,27 @@ def tpe_sampler(seed: int, initial_points: int) -> BaseSampler:
 
 
 def study(
-    trials: list[Trial], space: HyperParameters, direction: str, sampler: BaseSampler
+    trials: list[Trial], space: list[Parameter], direction: str, sampler: BaseSampler
 ) -> optuna.Study:
     """Return a study that knows the trials and asks the sampler.
 
     Args:
         trials: the trials in their order.
-        space: what is searched.
+        space: the parameters that are searched.
         direction: `"min"` or `"max"`, what is done to scores.
         sampler: what proposes.
     """
-    made, known = _silent_study(direction, sampler), parameters(space)
+    made = _silent_study(direction, sampler)
     for trial, value in zip(trials, values_told(trials, direction), strict=True):
         if value is not None:
-            made.add_trial(_frozen(trial.hyperparameters.values, known, value))
+            made.add_trial(_frozen(trial.hyperparameters.values, space, value))
     return made
 
 
-def proposal(asked: optuna.trial.Trial, space: HyperParameters) -> dict[str, Any]:
+def proposal(asked: optuna.trial.Trial, space: list[Parameter]) -> dict[str, Any]:
     """Return values for the space: of each hyperparameter that those before it make active."""
     values: dict[str, Any] = {}
-    for each in parameters(space):
+    for each in space:
         name = each.hyperparameter.name
         if name not in values and each.is_active(values):
             values[name] = each.drawn(asked)
@@ -92,17 +91,19 @@ def _has_score(trial: Trial) -> bool:
     )
 
 
-def _frozen(values: dict[str, Any], known: list[Parameter], score: float) -> FrozenTrial:
+def _frozen(values: dict[str, Any], space: list[Parameter], score: float) -> FrozenTrial:
     """Return a finished trial of Optuna's, with the parameters that are active under the values."""
-    active = [
-        each
-        for each in known
-        if each.distribution and each.hyperparameter.name in values and each.is_active(values)
-    ]
+    names: set[str] = set()
+    given: dict[str, Any] = {}
+    for each in space:
+        name = each.hyperparameter.name
+        if name in values and name not in names and each.is_active(values):
+            names.add(name)
+            given[each.name] = each.of(values[name])
+    sources = {each.name: each.distribution for each in space if each.distribution}
+    known = {name: value for name, value in given.items() if value is not None}
     return create_trial(
-        value=score,
-        distributions={each.name: each.distribution for each in active if each.distribution},
-        params={each.name: each.of(values[each.hyperparameter.name]) for each in active},
+        value=score, params=known, distributions={name: sources[name] for name in known}
     )
 
 

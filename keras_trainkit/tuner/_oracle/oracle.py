@@ -19,7 +19,7 @@ from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit._validation import seed as checked_seed
 from keras_trainkit.tuner._oracle import files, history
-from keras_trainkit.tuner._oracle.distributions import changes
+from keras_trainkit.tuner._oracle.distributions import changes, parameters
 
 # So often a trial may begin without an end before it is given up.
 MOST_DEATHS = 2
@@ -90,15 +90,13 @@ class Oracle(keras_tuner.Oracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Return values that no trial has had, or say that there are none."""
-        self._check_numbers(trial_id)
-        seed = self.seed_of(trial_id)
-        known = list(self.trials.values())
+        self._check_numbers()
+        seed, direction = self.seed_of(trial_id), self.objective.direction
+        trials, space = list(self.trials.values()), parameters(self.hyperparameters)
         for sampler, most in ((self._sampler, PROPOSED), (history.random_sampler, AT_RANDOM)):
-            study = history.study(
-                known, self.hyperparameters, self.objective.direction, sampler(seed)
-            )
+            study = history.study(trials, space, direction, sampler(seed))
             for _ in range(most):
-                values = history.proposal(study.ask(), self.hyperparameters)
+                values = history.proposal(study.ask(), space)
                 if not self._duplicate(values):
                     return {"status": TrialStatus.RUNNING, "values": values}
         return {"status": TrialStatus.STOPPED, "values": None}
@@ -131,27 +129,30 @@ class Oracle(keras_tuner.Oracle):
         self._again([trial.trial_id])
         self.save()
 
-    def resume(self) -> None:
+    def reload(self) -> None:
         """Take up the search that the folder holds, if it does; this changes nothing on the disk.
 
         Raises:
-            ValueError: if hyperparameters have other ranges than they had there, or it is damaged.
+            ValueError: if a file is damaged, or if hyperparameters had other ranges or the search
+                another objective when it began.
         """
         if os.path.exists(self._get_oracle_fname()):
             self._take_state(files.read_json(self._get_oracle_fname()))
         pattern = os.path.join(glob.escape(self._project_dir), "trial_*", "trial.json")
         found = [Trial.from_state(files.read_json(path)) for path in glob.glob(pattern)]
-        for trial in sorted(found, key=_number):
-            self.trials[trial.trial_id] = trial
+        self.trials = {trial.trial_id: trial for trial in sorted(found, key=_number)}
+        for trial in found:
             self._record_values(trial)
-        self.start_order = list(self.trials)
         ended = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+        self.start_order = list(self.trials)
         self.end_order = [name for name, trial in self.trials.items() if trial.status in ended]
+        self.ongoing_trials, self._retry_queue = {}, []
         self._again([name for name in self.trials if name not in self.end_order])
 
     def get_state(self) -> dict[str, Any]:
-        """Return what KerasTuner keeps, and which trials have begun without an end."""
-        return {**super().get_state(), "unended": dict(self._unended)}
+        """Return what KerasTuner keeps, the objective, and the trials that began without an end."""
+        ours = {"objective": str(self.objective), "unended": dict(self._unended)}
+        return {**super().get_state(), **ours}
 
     def save(self) -> None:
         """Write `oracle.json`."""
@@ -160,7 +161,7 @@ class Oracle(keras_tuner.Oracle):
     def last_failure(self) -> str:
         """Return the last line of why the last trial that failed has failed."""
         messages = [trial.message for trial in self.trials.values() if trial.message]
-        return messages[-1].strip().splitlines()[-1] if messages else "no trial has been run"
+        return messages[-1].strip().splitlines()[-1] if messages else "it has no message"
 
     def _save_trial(self, trial: Trial) -> None:
         path = os.path.join(self._get_trial_dir(trial.trial_id), "trial.json")
@@ -180,17 +181,20 @@ class Oracle(keras_tuner.Oracle):
         """Take what no trial tells: the space, the seed, when all began."""
         before = HyperParameters.from_config(state["hyperparameters"])
         changed = changes(before, self.hyperparameters)
+        objective, now = state.get("objective", str(self.objective)), str(self.objective)
+        if objective != now:
+            changed.append(f"`objective` was {objective} and is now {now}")
         if changed:
             raise ValueError(
-                f"A search goes on in the space in which it began: {'; '.join(changed)}. Take back "
-                f"the change, or use another `project_name`. Received: {self._project_dir!r}"
+                f"A search goes on as it began: {'; '.join(changed)}. Take back the change, or use "
+                f"another `project_name`. Received: {self._project_dir!r}"
             )
         before.merge(self.hyperparameters, overwrite=False)
         self.hyperparameters = before
         if not self._seed_given:
             self.seed = state["seed"]
         self._run_times.update(state["run_times"])
-        self._unended.update(state.get("unended", {}))
+        self._unended = Counter(state.get("unended", {}))
         self._display.set_state(state["display"])
 
     def _again(self, trial_ids: list[str]) -> None:
@@ -233,7 +237,7 @@ class Oracle(keras_tuner.Oracle):
                 f"not allow. The last one: {self.last_failure()}"
             )
 
-    def _check_numbers(self, trial_id: str) -> None:
+    def _check_numbers(self) -> None:
         """Raise if a new trial would stand in the folder of an old one."""
         present = {int(name) for name in self.trials}
         missing = sorted(set(range(len(present))) - present)

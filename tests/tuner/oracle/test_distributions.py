@@ -16,8 +16,8 @@ KINDS = parameters(every_kind())
 
 
 def draws(space, number=300):
-    study = history.study([], space, "min", RandomSampler(1))
-    return [history.proposal(study.ask(), space) for _ in range(number)]
+    study = history.study([], parameters(space), "min", RandomSampler(1))
+    return [history.proposal(study.ask(), parameters(space)) for _ in range(number)]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,23 @@ def test_a_name_that_stands_twice_is_two_parameters():
     for values in draws(conditional()):
         low, high = (1e-2, 1.0) if values["optimizer"] == "sgd" else (1e-4, 1e-2)
         assert low <= values["rate"] <= high
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("float", 7.0, 1.0),
+        ("float_log", 0.0, 1e-5),
+        ("int_step", 6, 5),
+        ("float_step", 0.26, 0.3),
+        ("int_reverse", 2000, 1),
+        ("choice", "d", None),
+        ("fixed", "here", None),
+    ],
+)
+def test_a_value_outside_its_range_is_told_as_the_nearest_one(name, value, expected):
+    parameter = next(each for each in KINDS if each.name == name)
+    assert parameter.of(value) == (None if expected is None else pytest.approx(expected))
 
 
 def space_with(**options):

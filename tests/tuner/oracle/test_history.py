@@ -2,9 +2,11 @@
 
 import optuna
 import pytest
+from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial
 
 from keras_trainkit.tuner._oracle import history
+from keras_trainkit.tuner._oracle.distributions import parameters
 from tests.tuner.oracle.spaces import conditional, every_kind
 
 pytestmark = pytest.mark.host
@@ -18,6 +20,7 @@ def trial(score=None, status="COMPLETED", values=None):
     return made
 
 
+CONDITIONAL = parameters(conditional())
 FAILED, RUNNING = trial(status="FAILED"), trial(status="RUNNING")
 
 
@@ -40,21 +43,31 @@ def test_failures_are_worse_than_the_worst(direction, trials, expected):
 def test_nothing_is_told_before_there_is_a_score():
     assert history.values_told([FAILED, RUNNING], "min") == [None, None]
     sampler = history.random_sampler(1)
-    assert history.study([FAILED, RUNNING], conditional(), "min", sampler).trials == []
+    assert history.study([FAILED, RUNNING], CONDITIONAL, "min", sampler).trials == []
 
 
 def test_a_study_holds_the_active_parameters_of_each_trial():
     sgd = {"optimizer": "sgd", "rate": 0.1, "momentum": True, "strength": 0.9}
     trials = [trial(1.0), trial(2.0, values=sgd)]
-    study = history.study(trials, conditional(), "max", history.random_sampler(1))
+    study = history.study(trials, CONDITIONAL, "max", history.random_sampler(1))
     assert [each.params for each in study.trials] == [{"optimizer": "adam", "rate (2)": 1e-3}, sgd]
     assert [each.value for each in study.trials] == [1.0, 2.0]
     assert study.direction.name == "MAXIMIZE"
 
 
 def test_a_hyperparameter_that_a_trial_did_not_know_is_left_out():
-    study = history.study([trial(1.0)], every_kind(), "min", history.random_sampler(1))
+    study = history.study([trial(1.0)], parameters(every_kind()), "min", history.random_sampler(1))
     assert [each.params for each in study.trials] == [{}]
+
+
+def test_a_name_that_is_active_twice_is_told_once():
+    twice = HyperParameters()
+    twice.Float("rate", 0, 1)
+    twice.Choice("optimizer", ["sgd", "adam"])
+    with twice.conditional_scope("optimizer", ["adam"]):
+        twice.Float("rate", 1, 2)
+    study = history.study([trial(1.0)], parameters(twice), "min", history.random_sampler(1))
+    assert [each.params for each in study.trials] == [{"optimizer": "adam", "rate": 1e-3}]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +78,8 @@ def test_one_seed_gives_one_proposal(sampler):
     trials = [trial(1.0), trial(2.0, values=sgd), trial(0.5), FAILED]
 
     def proposed(seed):
-        study = history.study(trials, conditional(), "min", sampler(seed))
-        return history.proposal(study.ask(), conditional())
+        study = history.study(trials, CONDITIONAL, "min", sampler(seed))
+        return history.proposal(study.ask(), CONDITIONAL)
 
     assert proposed(3) == proposed(3)
     assert len({str(proposed(seed)) for seed in range(10)}) == 10
@@ -82,15 +95,15 @@ def test_the_estimator_keeps_away_from_failures():
     rates = []
     for seed in range(40):
         sampler = history.tpe_sampler(seed, 8)
-        study = history.study(trials, conditional(), "min", sampler)
-        proposal = history.proposal(study.ask(), conditional())
+        study = history.study(trials, CONDITIONAL, "min", sampler)
+        proposal = history.proposal(study.ask(), CONDITIONAL)
         rates += [proposal["rate"]] if proposal["optimizer"] == "adam" else []
     assert len(rates) > 20
     assert sum(rate > 1e-3 for rate in rates) < len(rates) / 5
 
 
 def test_optuna_says_nothing_of_these_studies_and_goes_on_to_speak_of_others(caplog):
-    history.study([], conditional(), "min", history.random_sampler(1))
+    history.study([], CONDITIONAL, "min", history.random_sampler(1))
     assert caplog.messages == []
     optuna.create_study(study_name="another")
     assert caplog.messages == ["A new study created in memory with name: another"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras_tuner import HyperParameters
 
+from keras_trainkit.tuner import BayesianOptimization
 from keras_trainkit.tuner._oracle.oracle import Oracle
 from tests.tuner.oracle.spaces import every_kind
 from tests.tuner.searches import TUNERS, on_disk, one_choice, rows, score, searched, statuses, tuner
@@ -215,6 +216,34 @@ def test_other_ranges_are_an_error_that_names_them(tmp_path):
     with pytest.raises(ValueError, match=r"`rate` was Float.*0\.01.* and is now Float.*0\.02"):
         tuner(tmp_path, space=space)
     assert on_disk(tmp_path) == before
+
+
+def test_another_objective_is_an_error(tmp_path):
+    searched(tmp_path, max_trials=2)
+    with pytest.raises(ValueError, match=r"`objective` was .*default_objective.* now .*val_loss"):
+        tuner(tmp_path, objective="val_loss")
+
+
+def test_a_default_outside_of_its_range_ends_nothing(tmp_path):
+    class Declares(BayesianOptimization):
+        def run_trial(self, trial, **arguments):
+            return trial.hyperparameters.Float("x", 0.1, 1.0, default=7.0)
+
+    made = Declares(max_trials=5, seed=1, num_initial_points=1, directory=tmp_path)
+    made.search(verbose=0)
+    assert statuses(made) == ["COMPLETED"] * 5
+    assert [score > 1 for _, _, _, score in rows(made)] == [True] + [False] * 4
+
+
+def test_a_reader_sees_what_was_found_since(tmp_path):
+    made = tuner(tmp_path, max_trials=3)
+    reader = tuner(tmp_path, max_trials=3)
+    made.search(verbose=0)
+    assert rows(reader) == []
+    for _ in range(2):
+        reader.reload()
+        assert rows(reader) == rows(made)
+    assert reader.oracle.create_trial("reader").status == "STOPPED"
 
 
 def test_a_hyperparameter_may_join_a_search(tmp_path):
