@@ -101,6 +101,8 @@ class Tuner(keras_tuner.Tuner):
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Run a trial and note how it ended; what ends the search leaves it to be run again."""
         self._executions = itertools.count()
+        # For a `run_trial` of the user's own, which may build and train by itself.
+        keras.utils.set_random_seed(self.oracle.seed_of(trial.trial_id, execution=0))
         try:
             self._run_and_update_trial(trial, *args, **kwargs)
             trial.status = TrialStatus.COMPLETED
@@ -113,6 +115,7 @@ class Tuner(keras_tuner.Tuner):
             self._note_failure(trial, TrialStatus.INVALID, traceback.format_exc())
 
     def _note_failure(self, trial: Trial, status: str, message: str) -> None:
+        """Let a trial say how it has failed, on the screen too where that is wanted."""
         trial.status, trial.message = status, message
         if self.oracle.verbose:
             print(message)

@@ -108,6 +108,17 @@ def test_what_building_draws_does_not_matter(tmp_path, monkeypatch):
     assert Draws.seen[0] != Draws.seen[1]
 
 
+@HOST
+def test_a_run_trial_of_the_users_own_draws_by_the_seed_too(tmp_path):
+    def scores(folder):
+        return [score for *_, score in rows(searched(folder, action=lambda *_: random.random()))]
+
+    first = scores(tmp_path / "first")
+    random.seed(1)
+    assert scores(tmp_path / "again") == first
+    assert len(set(first)) == 12
+
+
 def drawn():
     return random.random(), np.random.random(), float(keras.random.uniform(()))
 

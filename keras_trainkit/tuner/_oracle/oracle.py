@@ -30,7 +30,7 @@ GIVEN_UP = (
     "Given up: the process has ended {count} times while this trial ran, without an exception of "
     "Python's. Look for too little memory."
 )
-NOT_FINITE = "`{name}` was {score}. The training has diverged; try a lower learning rate."
+NOT_FINITE = "`{name}` was {score}. If the training has diverged, try a lower learning rate."
 
 
 class Oracle(keras_tuner.Oracle):

@@ -118,7 +118,7 @@ def test_failures_have_a_reason_and_end_nothing(kind, tmp_path, capfd):
         trial.status == "FAILED" for trial in trials
     ]
     last_lines = [trial.message.strip().splitlines()[-1] for trial in trials[1:6]]
-    advice = "The training has diverged; try a lower learning rate."
+    advice = "If the training has diverged, try a lower learning rate."
     assert last_lines == [
         "ArithmeticError: on purpose",
         "Failed: too large",
