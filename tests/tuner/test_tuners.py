@@ -28,7 +28,7 @@ MLP = {
 }
 
 
-def trained(folder, kind=RandomSearch, trials=3, **options):
+def trained(folder, kind=RandomSearch, trials=3, epochs=2, **options):
     made = kind(
         HyperMLP(**MLP),
         "val_loss",
@@ -38,7 +38,7 @@ def trained(folder, kind=RandomSearch, trials=3, **options):
         project_name="search",
         **options,
     )
-    made.search(**iris(), epochs=2, verbose=0)
+    made.search(**iris(), epochs=epochs, verbose=0)
     return made
 
 
@@ -66,18 +66,23 @@ def test_the_best_model_comes_back_as_it_was_scored(tmp_path):
 
 
 def test_executions_of_a_trial_have_seeds_of_their_own(tmp_path, monkeypatch):
-    losses = []
+    weights, losses = [], []
     fit = HyperMLP.fit
 
     def kept(self, hp, model, *arguments, **options):
+        weights.append(model.get_weights()[0])
         history = fit(self, hp, model, *arguments, **options)
         losses.append(min(history.history["val_loss"]))
         return history
 
     monkeypatch.setattr(HyperMLP, "fit", kept)
-    made = trained(tmp_path, trials=1, executions_per_trial=2)
+    made = trained(tmp_path / "long", trials=1, executions_per_trial=2)
     assert losses[0] != losses[1]
     assert made.oracle.trials["0"].score == pytest.approx(np.mean(losses))
+    trained(tmp_path / "short", trials=1, executions_per_trial=2, epochs=1)
+    assert not np.array_equal(weights[0], weights[1])
+    # What the first execution draws does not matter to the second.
+    np.testing.assert_array_equal(weights[:2], weights[2:])
 
 
 class Draws(keras.callbacks.Callback):
