@@ -1,7 +1,7 @@
 """Drop-in Keras 3 components that make `model.fit` work.
 
 Subpackages: `initializers`, `layers`, `optimizers`, `schedules`, `callbacks`, `diagnosis`, and
-`tuner`. The last one needs KerasTuner and is imported only on request.
+`tuner`. The last one needs KerasTuner and Optuna and is imported only on request.
 """
 
 from keras_trainkit import callbacks as callbacks

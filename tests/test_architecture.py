@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "tuner": set(PARTS) - {"tuner"},
 }
 BACKENDS = {"tensorflow", "jax", "torch"}
-USED_ON_DEMAND = {"keras_tuner", "matplotlib", "tensorboard", "sklearn", "jinja2"}
+USED_ON_DEMAND = {"keras_tuner", "optuna", "matplotlib", "tensorboard", "sklearn", "jinja2"}
 SOURCES = sorted(ROOT.rglob("*.py"))
 MODULES = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in SOURCES}
 # Methods of every schedule return those that join it with others.

@@ -1,14 +1,17 @@
-"""Search spaces over the package's components, for KerasTuner's own tuners.
+"""Search spaces over the package's components, and tuners with KerasTuner's surface.
 
-Needs KerasTuner: `pip install "keras_trainkit[tuner]"`.
+Needs KerasTuner and Optuna: `pip install "keras_trainkit[tuner]"`.
 """
 
 try:
     import keras_tuner as _keras_tuner  # noqa: F401
+    import optuna as _optuna  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        'keras_trainkit.tuner needs KerasTuner: pip install "keras_trainkit[tuner]"'
+        'keras_trainkit.tuner needs KerasTuner and Optuna: pip install "keras_trainkit[tuner]"'
     ) from error
 
 from keras_trainkit.tuner import spaces as spaces
 from keras_trainkit.tuner.hyper_mlp import HyperMLP as HyperMLP
+from keras_trainkit.tuner.tuners import BayesianOptimization as BayesianOptimization
+from keras_trainkit.tuner.tuners import RandomSearch as RandomSearch

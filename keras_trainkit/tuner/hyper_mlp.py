@@ -34,9 +34,9 @@ class HyperMLP(keras_tuner.HyperModel):
         x_l = Dropout(activation(BatchNormalization(W_l x_{l-1}))),   l = 1 ... L
         y = output_activation(W x_L + b)
 
-    Give it to any tuner of KerasTuner. Where a block has no batch normalization its Dense layer
-    has a bias. Inputs of more than one axis are flattened. The kernel initializer follows the
-    activation, the output follows the task:
+    Give it to a tuner of this package or to any of KerasTuner's. Where a block has no batch
+    normalization its Dense layer has a bias. Inputs of more than one axis are flattened. The kernel
+    initializer follows the activation, the output follows the task:
 
         task                         output activation   loss                  metric
         classification (int labels)  softmax             cross-entropy         accuracy

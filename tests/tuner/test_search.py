@@ -130,7 +130,8 @@ def test_a_new_process_with_one_backend_finds_the_best_model_again(tmp_path):
     shown = run_in_fresh_process(NEW_PROCESS, tmp_path, json.dumps(MLP))
     assert json.loads(shown.splitlines()[-1]) == {
         "early": [],
-        "missing": 'keras_trainkit.tuner needs KerasTuner: pip install "keras_trainkit[tuner]"',
+        "missing": "keras_trainkit.tuner needs KerasTuner and Optuna: "
+        'pip install "keras_trainkit[tuner]"',
     }
     loaded = np.load(tmp_path / "state.npz")
     best = search.get_best_models()[0]

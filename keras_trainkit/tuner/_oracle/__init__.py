@@ -1,0 +1,1 @@
+"""What decides which trial is next, and what keeps a search on the disk."""
