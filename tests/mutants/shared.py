@@ -125,8 +125,8 @@ MUTANTS = (
     ),
     Mutant(
         "_backend/_torch.py",
-        "with torch.no_grad(), torch.random.fork_rng(devices):",
-        "with torch.no_grad():",
+        "    with torch.random.fork_rng(devices):\n        yield",
+        "    yield",
         "a look at the activations moves the stream that shuffles the data",
         "diagnosis/preflight/test_activation_probe.py",
     ),
