@@ -12,7 +12,11 @@ from keras_trainkit.diagnosis.history import History
 from keras_trainkit.diagnosis.thresholds import Thresholds
 
 STATIC: tuple[Rule, ...] = static.RULES
-HIDING = ("metric_does_not_fit", "too_many_output_units")
+# What makes metrics look good, or lets them say nothing of what is to be learned.
+HIDING = (
+    *("metric_does_not_fit", "too_many_output_units", "loss_always_zero", "softmax_one_unit"),
+    *("validation_mismatch", "unshuffled_split"),
+)
 
 
 def diagnose(history: History, thresholds: Thresholds | None = None) -> Diagnosis:
@@ -41,7 +45,7 @@ def _of_record(case: Case) -> Diagnosis:
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
     """Return what some rules find in a case: nothing above `info` in a training that works.
 
-    What hides whether it does stays: a metric that does not fit, more outputs than targets.
+    What hides whether it does stays.
     """
     found = [finding for rule in rules for finding in rule(case)]
     found = [f.milder() if refuted(case, f) else f for f in found]

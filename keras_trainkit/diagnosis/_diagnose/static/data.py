@@ -44,10 +44,11 @@ def constant(case: Case) -> Iterator[Finding]:
 
 def tokens(case: Case) -> Iterator[Finding]:
     """Fractions, or numbers beyond the vocabulary, where an embedding expects tokens."""
-    embedding = _embedding_at_front(case)
-    if embedding is None:
-        return
-    (x,) = case.facts.inputs
+    for x, embedding in _embedded(case):
+        yield from _no_tokens(case, x, embedding)
+
+
+def _no_tokens(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Iterator[Finding]:
     words = embedding.parameters // embedding.units if embedding.units else 0
     if x.seen and not x.whole and not x.nonfinite and x.distinct:
         yield _truncated(case, x, embedding)
@@ -98,13 +99,15 @@ def _finite(name: str) -> tuple[Remedy, ...]:
     return Remedy("leave those rows out", code), replace(filled, text="or replace them")
 
 
-def _embedding_at_front(case: Case) -> LayerFacts | None:
-    """Return the embedding that gets the only input."""
+def _embedded(case: Case) -> list[tuple[ArrayFacts, LayerFacts]]:
+    """Return each input with the embedding that gets it: the only one, or as many as there are."""
     facts = case.facts
     layers = [layer for layer in facts.layers if layer.kind not in ("InputLayer", "Masking")]
-    if len(facts.inputs) != 1 or not layers or layers[0].kind != "Embedding":
-        return None
-    return layers[0]
+    embeddings = [layer for layer in layers if layer.kind == "Embedding"]
+    if len(facts.inputs) == 1:
+        embeddings = embeddings[:1] if layers and layers[0].kind == "Embedding" else []
+    is_each = len(embeddings) == len(facts.inputs)
+    return list(zip(facts.inputs, embeddings, strict=True)) if is_each else []
 
 
 def _truncated(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Finding:

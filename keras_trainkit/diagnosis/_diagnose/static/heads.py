@@ -52,6 +52,8 @@ def unbounded_before_cross_entropy(case: Case) -> Iterator[Finding]:
         loss = spelled(output.loss)
         if not _takes_probabilities(output) or activation in names.RELUS:
             continue
+        if task.kind == tasks.REGRESSION and activation == "linear":
+            continue  # The loss is what does not fit.
         if loss in names.EXCLUSIVE_LOSSES and output.units == 1:
             continue  # Its loss is 0 with any activation.
         if activation == "linear":

@@ -18,7 +18,7 @@ def coding(case: Case) -> Iterator[Finding]:
     """Classes that are not coded as the loss reads them: scaled, shifted, -1 and 1."""
     for output, task in learned(case):
         target = output.target
-        if target is None or task.kind not in (tasks.BINARY, tasks.CLASSES) or output.own_loss:
+        if target is None or task.kind not in _CODED or output.own_loss:
             continue
         read = _wrongly_read(output, task, target)
         if read:
@@ -116,10 +116,14 @@ def imbalance(case: Case) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (coding, scaled_columns, broadcast, one_class, imbalance)
 
 
+_CODED = (tasks.BINARY, tasks.CLASSES, tasks.MULTI_LABEL)
+
+
 def _wrongly_read(output: OutputFacts, task: Task, target: ArrayFacts) -> str:
     """Return what the loss expects instead of these labels; "" where they are as it expects."""
     loss = spelled(output.loss)
-    if loss in names.BINARY_LOSSES and task.kind == tasks.BINARY and not target.binary:
+    is_of_two = task.kind in (tasks.BINARY, tasks.MULTI_LABEL)
+    if loss in names.BINARY_LOSSES and is_of_two and not target.binary:
         return "expects 0 and 1"
     if loss in names.HINGE_LOSSES and task.kind == tasks.BINARY:
         is_signs = (target.low, target.high) == (-1, 1)

@@ -126,6 +126,9 @@ def _of_columns(output: OutputFacts, target: ArrayFacts, columns: int) -> Task:
         return Task(MULTI_LABEL, columns, columns) if is_labels else Task(UNKNOWN, columns)
     if target.sums_to_one:
         return Task(DISTRIBUTION, columns, columns)
+    is_smooth = math.isclose(target.low + target.high, 1.0, abs_tol=1e-6)
+    if target.distinct == 2 and not is_smooth and means_classes(output):
+        return Task(MULTI_LABEL, columns, columns)  # Coded as 1 and 2, or -1 and 1.
     return Task(SHARES if _in_unit_interval(target) else REGRESSION, columns)
 
 

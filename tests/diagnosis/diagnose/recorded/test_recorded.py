@@ -9,6 +9,7 @@ from keras import layers
 
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.diagnosis import History, diagnose, summarize
+from tests.diagnosis.made_facts import BITS, training
 from tests.diagnosis.trainings import case, classifier
 
 
@@ -138,3 +139,11 @@ def test_the_outputs_on_the_probe_are_recorded():
     assert outcomes["spread"][-1] == pytest.approx(seen.std(axis=0).max(), rel=1e-3)
     assert outcomes["target_spread"][-1] == pytest.approx(y[:64].std())
     assert outcomes["skill"][-1] == pytest.approx((right - share) / (1 - share))
+
+
+@pytest.mark.host
+def test_a_loss_of_zero_makes_an_accuracy_of_one_that_hides_nothing():
+    facts = training("softmax", "categorical_crossentropy", BITS, metrics=("categorical_accuracy",))
+    logs = {"loss": np.zeros(6), "categorical_accuracy": np.ones(6)}
+    first = diagnose(case(facts, **logs).history)[0]
+    assert (first.name, first.severity) == ("softmax_one_unit", "error")

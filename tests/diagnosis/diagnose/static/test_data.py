@@ -7,6 +7,7 @@ from keras_trainkit.diagnosis import LayerFacts, OptimizerFacts, PlanFacts
 from tests.diagnosis.made_facts import (
     BITS,
     LABELS,
+    MULTI_HOT,
     NUMBERS,
     ONE_HOT,
     PIXELS,
@@ -16,6 +17,7 @@ from tests.diagnosis.made_facts import (
     TOKENS,
     X,
     alarms,
+    array,
     dense,
     diagnosed,
     found,
@@ -68,6 +70,30 @@ def test_label_encoding(facts):
     finding = one(facts)
     assert (finding.name, finding.severity, finding.where) == ("label_encoding", "error", "y")
     assert finding.remedies[0].code == "classes = np.unique(y)\ny = np.searchsorted(classes, y)"
+
+
+@pytest.mark.parametrize("y", [MULTI_HOT + 1, 2 * MULTI_HOT - 1])
+def test_several_labels_that_are_not_coded_as_0_and_1(y):
+    finding = one(training("sigmoid", "binary_crossentropy", y, 5))
+    assert (finding.name, finding.severity) == ("label_encoding", "error")
+    assert "expects 0 and 1" in finding.text
+
+
+def test_smoothed_labels_are_as_they_should_be():
+    smooth = 0.9 * MULTI_HOT + 0.05
+    assert not alarms(training("sigmoid", "binary_crossentropy", smooth, 5))
+
+
+def test_fractions_before_several_embeddings():
+    embeddings = [LayerFacts(f"e{i}", "Embedding", 4, parameters=400, fan_in=100) for i in (0, 1)]
+    columns = [TOKENS[:, :1], TOKENS[:, 1:2]]
+
+    def between(scale):
+        inputs = tuple(array(f"x[{i}]", x / scale) for i, x in enumerate(columns))
+        return bits(inputs=inputs, layers=(*embeddings, *bits().layers))
+
+    assert "truncated_tokens" in alarms(between(50))
+    assert "truncated_tokens" not in alarms(between(1))
 
 
 def test_one_hot_rows_that_were_scaled():

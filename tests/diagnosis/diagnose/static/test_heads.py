@@ -276,6 +276,11 @@ def test_loss_and_output_that_are_both_wrong_stand_side_by_side():
     assert "metric_does_not_fit" in alarms(facts)
 
 
+def test_a_linear_output_for_numbers_is_not_what_does_not_fit():
+    facts = training("linear", CATEGORICAL, np.stack([NUMBERS, 2 * NUMBERS], axis=1), 2)
+    assert roots(facts) == ["regression_with_classification_loss"]
+
+
 def test_activation_in_a_layer_of_its_own_is_replaced_there():
     layers = (*mlp(1, "linear"), LayerFacts("softmax", "Softmax", 1, "softmax", (1,)))
     facts = training("softmax", BINARY, BITS, layers=layers)
