@@ -69,6 +69,13 @@ def test_a_mild_finding_explains_no_grave_one():
     assert names(rooted(found)) == ["no_learning", "dead_units"]
 
 
+def test_labels_coded_otherwise_explain_a_loss_that_does_not_fit_them():
+    negative = Finding("wrong_loss", "error", "-3", "regression_with_classification_loss")
+    coded = Finding("bad_data", "error", "1 and 2", "label_encoding")
+    (root,) = rooted([negative, coded])
+    assert (root.name, names(root.consequences)) == ("label_encoding", [negative.name])
+
+
 def test_what_was_there_before_the_training_is_no_consequence_of_its_course():
     fading = replace(finding("vanishing_gradient"), when=BEFORE_TRAINING)
     course = replace(finding("saturated_units"), when="epoch 5")

@@ -14,7 +14,10 @@ _RATE = ("learning_rate_too_high", "learning_rate_too_low")
 # What each finding explains, by detail or condition; first comes what is nearest to the root.
 EXPLAINS: dict[str, tuple[str, ...]] = {
     "bad_data": ("non_finite", *_FLAT, "overfitting", "metric_does_not_fit"),
-    "label_encoding": (*_BLOWN, *_HEAD, "overfitting", "metric_does_not_fit"),
+    "label_encoding": (
+        *(*_BLOWN, *_HEAD, "overfitting"),
+        *("metric_does_not_fit", "regression_with_classification_loss"),
+    ),
     "label_shape_broadcast": (*_BLOWN, *_RATE, *_HEAD),
     "padding_not_masked": _HEAD,
     "mask_lost": _HEAD,
