@@ -110,7 +110,8 @@ def _copy(model: keras.Model, changes: list[Change]) -> keras.Model:
 
     def renewed(layer: keras.Layer) -> keras.Layer:
         clone = _with_config(layer, by_layer.get(id(layer), {}))
-        copies.append((layer, clone))
+        if isinstance(layer, keras.Layer):  # Operations on tensors have no weights.
+            copies.append((layer, clone))
         return clone
 
     copy = _clone(model, renewed)

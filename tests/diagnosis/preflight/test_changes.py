@@ -275,3 +275,13 @@ def test_a_lambda_keeps_the_names_that_its_function_uses():
     model = compiled(keras.Model(inputs, keras.layers.Dense(1, name="head")(doubled(inputs))))
     new = applied({"kind": "compile", "loss": "mae"}, model)
     np.testing.assert_array_equal(new.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+@pytest.mark.short("torch")
+def test_operations_between_the_layers_are_copied_too():
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(4, activation="relu")(inputs[:, :4])
+    outputs = keras.layers.Dense(1, name="head")(keras.ops.tanh(hidden + 2 * inputs))
+    model = compiled(keras.Model(inputs, outputs))
+    new = applied({"kind": "compile", "loss": "mae"}, model)
+    np.testing.assert_array_equal(new.predict(X, verbose=0), model.predict(X, verbose=0))

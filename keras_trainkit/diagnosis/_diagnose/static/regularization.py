@@ -130,6 +130,17 @@ def _loss_of_chance(case: Case) -> float:
             return math.log(output.units or 2)
         if loss in names.BINARY_LOSSES:
             return math.log(2)
-        if task.kind == tasks.REGRESSION and loss in names.SQUARED_LOSSES and output.target:
-            return output.target.std**2
+        if task.kind == tasks.REGRESSION and output.target:
+            return _distance_of_chance(loss, output.target.std)
+    return math.nan
+
+
+def _distance_of_chance(loss: str, std: float) -> float:
+    """Return a mean distance of normally distributed targets from their mean."""
+    if loss in names.SQUARED_LOSSES:
+        return std**2
+    if loss == "mean_absolute_error":
+        return _MEAN_ABSOLUTE * std
+    if loss in ("huber", "log_cosh"):  # Half the square near 0, the distance far from it.
+        return min(std**2 / 2, _MEAN_ABSOLUTE * std)
     return math.nan

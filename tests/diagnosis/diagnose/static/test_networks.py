@@ -324,3 +324,13 @@ def test_a_normalization_of_one_unit_makes_the_same_of_everything(kind):
     assert (first.name, first.severity, first.where) == ("constant_predictions", "error", "norm")
     assert first.remedies[0].change["class"] == "Identity"
     assert not diagnosed(after(4))
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "log_cosh"])
+def test_a_penalty_is_measured_beside_the_loss_of_whatever_distance(loss):
+    def penalized(l2):
+        layers = (dense("in", 16, 8, l2=l2), dense("head", 1, 16, "linear"))
+        return training("linear", loss, NUMBERS, layers=layers)
+
+    assert [finding.name for finding in diagnosed(penalized(3.0))] == ["excess_regularization"]
+    assert not diagnosed(penalized(1e-4))
