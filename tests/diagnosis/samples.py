@@ -61,7 +61,7 @@ def facts():
     return Facts(
         layers=(LayerFacts("dense_0", "Dense", 2, "relu", (2,), 8, fan_in=3, rate=0, momentum=0),),
         outputs=(OutputFacts("dense_0", "relu", (2,), "mse", metrics=("mae",), target=y),),
-        optimizer=OptimizerFacts("Adam", 0.001, adaptive=True),
+        optimizer=OptimizerFacts("Adam", 0.001, adaptive=True, lasts=0.5),
         inputs=(ArrayFacts("x", (40, 3), "float32", 40, 0.0, 1.0, -2.0, 2.0, scales),),
         plan=PlanFacts(rows=40, batch_size=8, epochs=2, steps=5),
         one_batch=(OneBatchFacts(32, 60, 0.001, 2.0, 0.5, 2.1, 0.9),),
