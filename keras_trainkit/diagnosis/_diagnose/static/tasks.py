@@ -114,6 +114,11 @@ def _in_unit_interval(target: ArrayFacts) -> bool:
     return target.low >= 0 and target.high <= 1
 
 
+def _is_smooth(target: ArrayFacts) -> bool:
+    """Say whether two labels are as far from 0 and 1, as smoothing leaves them."""
+    return math.isclose(target.low + target.high, 1.0, abs_tol=1e-6)
+
+
 def _is_sparse(output: OutputFacts) -> bool:
     return spelled(output.loss) in names.SPARSE_LOSSES
 
@@ -126,8 +131,7 @@ def _of_columns(output: OutputFacts, target: ArrayFacts, columns: int) -> Task:
         return Task(MULTI_LABEL, columns, columns) if is_labels else Task(UNKNOWN, columns)
     if target.sums_to_one:
         return Task(DISTRIBUTION, columns, columns)
-    is_smooth = math.isclose(target.low + target.high, 1.0, abs_tol=1e-6)
-    if target.distinct == 2 and not is_smooth and means_classes(output):
+    if target.distinct == 2 and not _is_smooth(target) and means_classes(output):
         return Task(MULTI_LABEL, columns, columns)  # Coded as 1 and 2, or -1 and 1.
     return Task(SHARES if _in_unit_interval(target) else REGRESSION, columns)
 
@@ -135,9 +139,8 @@ def _of_columns(output: OutputFacts, target: ArrayFacts, columns: int) -> Task:
 def _of_numbers(output: OutputFacts, target: ArrayFacts, limits: Thresholds) -> Task:
     """Return the task of fractions in one column: classes that were scaled, or numbers."""
     if spelled(output.loss) in names.CLASS_LOSSES and has_few_values(target, limits):
-        is_smooth = math.isclose(target.low + target.high, 1.0, abs_tol=1e-6)
         if target.distinct == 2:
-            return Task(SHARES) if is_smooth else Task(BINARY, 1, 2)
+            return Task(SHARES) if _is_smooth(target) else Task(BINARY, 1, 2)
         # Pixels and votes may have few values too: only whole classes belong to this loss.
         if _is_sparse(output) or not _in_unit_interval(target):
             return Task(CLASSES, 1, target.distinct)
