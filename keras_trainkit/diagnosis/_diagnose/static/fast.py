@@ -11,7 +11,7 @@ from keras_trainkit.diagnosis._diagnose.static.names import spelled
 from keras_trainkit.diagnosis._diagnose.static.rates import (
     OTHER_STEPS,
     effective_rate,
-    lowest_usual,
+    usual_rate,
 )
 from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
 from keras_trainkit.diagnosis._diagnose.static.structure import hidden, with_kernels
@@ -116,7 +116,7 @@ def _curvature(case: Case) -> tuple[float, float]:
 def _high(
     case: Case, optimizer: OptimizerFacts, severity: str, told: str, evidence: Evidence
 ) -> Finding:
-    usual = min(10 * lowest_usual(case, optimizer), optimizer.learning_rate / _FAR)
+    usual = min(usual_rate(case, optimizer), optimizer.learning_rate / _FAR)
     if evidence.name == "learning rate" and evidence.limit:
         usual = min(usual, evidence.limit / _FAR)
     usual = float(f"{usual:.1g}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
-from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual
+from keras_trainkit.diagnosis._diagnose.static.rates import usual_rate
 from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
 from keras_trainkit.diagnosis._diagnose.static.signals import BOUNDED
 from keras_trainkit.diagnosis._diagnose.static.structure import hidden
@@ -161,7 +161,7 @@ def _is_low(case: Case, given: OneBatchFacts, better: OneBatchFacts) -> bool:
 
 def _is_usual(case: Case, rate: float) -> bool:
     optimizer = case.facts.optimizer
-    return optimizer is not None and rate >= 10 * lowest_usual(case, optimizer)
+    return optimizer is not None and rate >= usual_rate(case, optimizer)
 
 
 def _is_as_long(case: Case, one: OneBatchFacts) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names
-from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual, way
+from keras_trainkit.diagnosis._diagnose.static.rates import lowest_usual, usual_rate, way
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
     changed_layer,
     changed_layers,
@@ -46,7 +46,7 @@ def short_way(case: Case) -> Iterator[Finding]:
     learned = any(layer.learned for layer in case.facts.layers)
     if learned or is_partly_frozen(case.facts) or parameters(case.facts) > _LARGE:
         return
-    usual = 10 * lowest_usual(case, optimizer)
+    usual = usual_rate(case, optimizer)
     moved, limit = _moved(case, optimizer)
     shortest = getattr(case.limits, limit)
     if math.isnan(moved) or moved >= shortest:
@@ -205,7 +205,7 @@ def _few(case: Case, optimizer: OptimizerFacts, evidence: Evidence) -> Finding:
     plan = case.facts.plan
     limit = evidence.limit or 0.0
     missing = math.ceil(_ENOUGH * limit / evidence.value)
-    usual = max(10 * lowest_usual(case, optimizer), optimizer.learning_rate)
+    usual = max(usual_rate(case, optimizer), optimizer.learning_rate)
     updates = plan.updates or 0
     epochs = (plan.epochs or 1) * missing
     remedies = [fitted_with(case.facts, "train longer", epochs=epochs)]

@@ -39,3 +39,8 @@ def lowest_usual(case: Case, optimizer: OptimizerFacts) -> float:
     factor = _BESIDE_ADAM.get(optimizer.kind, 1.0 if optimizer.adaptive else _USUAL_DESCENT)
     added = 1.0 if optimizer.adaptive else 1 - min(optimizer.momentum, 0.999)
     return case.limits.lowest_rate * factor * added
+
+
+def usual_rate(case: Case, optimizer: OptimizerFacts) -> float:
+    """Return the rate that most begin with, of a kind of optimizer."""
+    return 10 * lowest_usual(case, optimizer)
