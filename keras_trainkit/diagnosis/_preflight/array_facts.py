@@ -70,6 +70,11 @@ def seen_values(array: Any) -> np.ndarray | None:
     return np.concatenate(dense) if len(dense) == len(parts) else None
 
 
+def spread_places(count: int, wanted: int) -> list[int]:
+    """Return at most `wanted` positions of `count`, at equal distances and in order."""
+    return np.linspace(0, count - 1, min(count, wanted)).astype(int).tolist()
+
+
 def sliced(array: Any, start: int, stop: int) -> Any:
     """Return some rows of an array, tensor or frame."""
     return getattr(array, "iloc", array)[start:stop]

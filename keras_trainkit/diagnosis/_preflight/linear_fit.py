@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_trainkit.diagnosis._preflight.array_facts import seen_values
+from keras_trainkit.diagnosis._preflight.array_facts import seen_values, spread_places
 from keras_trainkit.diagnosis.outcomes import skill
 
 ROWS, COLUMNS, CLASSES = 1000, 250, 100
@@ -41,7 +41,7 @@ def _rows(array: Any) -> np.ndarray | None:
     if values is None or values.dtype.kind not in "fiub" or not values.size:
         return None
     table = values.reshape(len(values), -1)
-    places = np.linspace(0, len(table) - 1, min(len(table), ROWS)).astype(int)
+    places = spread_places(len(table), ROWS)
     # Least squares is fitted to every other row: in data that alternates these are of one kind.
     return table[np.random.default_rng(0).permutation(places)]
 

@@ -14,7 +14,7 @@ from keras_trainkit._keras_internals import compiled_with, layers_of
 from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
 from keras_trainkit.diagnosis._preflight import trials
-from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
+from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced, spread_places
 from keras_trainkit.diagnosis._preflight.changes import compile_anew, twin, with_numbers
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis._preflight.leaves import leaves_of
@@ -63,7 +63,7 @@ def learned_by_heart(
 def _batch(x: Any, y: Any) -> tuple[Any, Any]:
     """Return rows at equal distances: those beside each other may be of one class."""
     rows = next(len(leaf.value) for leaf in leaves_of("x", x))
-    places = np.linspace(0, rows - 1, min(ROWS, rows)).astype(int).tolist()
+    places = spread_places(rows, ROWS)
     return tree.map_structure(lambda a: None if a is None else _taken(a, places), (x, y))
 
 

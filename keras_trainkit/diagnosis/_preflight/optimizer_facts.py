@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_trainkit._keras_internals import given_learning_rate, wrapped_optimizers
+from keras_trainkit.diagnosis._preflight.array_facts import spread_places
 from keras_trainkit.diagnosis._preflight.as_code import arguments_of, name_of
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis.facts import OptimizerFacts
@@ -60,7 +61,7 @@ def _lasts(schedule: Any, updates: int | None) -> float:
     """Return the share of the updates at which a schedule's rate is more than next to nothing."""
     if not updates:
         return math.nan
-    steps = np.linspace(0, updates - 1, min(updates, _STEPS)).astype(int).tolist()
+    steps = spread_places(updates, _STEPS)
     rates = np.array([float(keras.ops.convert_to_numpy(schedule(step))) for step in steps])
     return float((rates >= _NOTHING * rates.max()).mean())
 

@@ -13,7 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, dtype_of, sliced
+from keras_trainkit.diagnosis._preflight.array_facts import (
+    as_numpy,
+    dtype_of,
+    sliced,
+    spread_places,
+)
 from keras_trainkit.diagnosis._preflight.leaves import leaves_of
 
 # How many rows a sample has, and of how many batches it is at most.
@@ -147,7 +152,7 @@ def _py_dataset(dataset: Any, draws: bool) -> Data:
     first = copied[0]
     size = _rows_of(keras.utils.unpack_x_y_sample_weight(first)[0])
     enough = min(BATCHES, math.ceil(ROWS / max(1, size)))
-    more = _spread(steps or BATCHES, enough)
+    more = spread_places(steps or BATCHES, enough)
     return _sampled(replace(known, batch_size=size), [copied[i] if i else first for i in more])
 
 
@@ -165,14 +170,9 @@ def _data_loader(loader: Any, draws: bool) -> Data:
     if not (draws and is_counted):
         return known
     copied = _copied(dataset)
-    items = [copied[i] for i in _spread(len(dataset), ROWS)]
+    items = [copied[i] for i in spread_places(len(dataset), ROWS)]
     batch = items if loader.collate_fn is None else loader.collate_fn(items)
     return _sampled(known, [batch])
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    """Return at most `wanted` positions of `count`, at equal distances and in order."""
-    return np.linspace(0, count - 1, min(count, wanted)).astype(int).tolist()
 
 
 def _sampled(known: Data, batches: list[Any]) -> Data:
