@@ -197,6 +197,7 @@ class PlanFacts:
         split: float. `validation_split`; 0 for none.
         sampled: bool. Whether the data was looked at in a sample, not in full.
         weighted: bool. Whether the rows or classes were given weights, which scale the loss.
+        class_weight: dict of class to weight, as `fit` was given it.
     """
 
     rows: int | None = None
@@ -207,6 +208,7 @@ class PlanFacts:
     split: float = 0.0
     sampled: bool = False
     weighted: bool = False
+    class_weight: Mapping[float, float] = field(default_factory=dict, hash=False)
 
     @property
     def updates(self) -> int | None:
@@ -281,6 +283,8 @@ class TrialFacts:
         broadcasts: bool. Whether a loss class of the user's compares each row with all rows, since
             targets have another shape than outputs; `None` where that is not known.
         padding: `PaddingFacts`, `None` for a network that reads no padded sequences.
+        penalties: dict of a layer's path to what its regularizers, those of its activities too, add
+            to the loss.
     """
 
     rows: int
@@ -292,6 +296,7 @@ class TrialFacts:
     signals: tuple[SignalFacts, ...] = ()
     broadcasts: bool | None = None
     padding: PaddingFacts | None = None
+    penalties: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

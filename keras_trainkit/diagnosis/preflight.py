@@ -1,6 +1,6 @@
 """What is wrong with a training, seen before its first update."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ def preflight(
     epochs: int = 1,
     validation_split: float = 0.0,
     shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
     one_batch: bool = True,
     thresholds: Thresholds | None = None,
 ) -> Diagnosis:
@@ -49,6 +50,7 @@ def preflight(
         epochs: integer. How many epochs are planned. Defaults to `1`.
         validation_split: float. The share of the rows that is held out. Defaults to `0.0`.
         shuffle: bool. Whether `fit` shuffles. Defaults to `True`.
+        class_weight: dict of class to weight, as `fit` takes it. Defaults to `None`.
         one_batch: bool. Whether copies of the model are trained on a few rows, to see if they learn
             them by heart, and at which learning rate. It takes some seconds, and is left out for
             networks of many layers. Defaults to `True`.
@@ -70,6 +72,7 @@ def preflight(
     arguments = {
         **{"x": x, "y": y, "validation_data": validation_data, "batch_size": batch_size},
         **{"epochs": epochs, "validation_split": validation_split, "shuffle": shuffle},
+        "class_weight": class_weight,
     }
     with generators_kept(), process_state_kept():
         data = looked_at(arguments, draws=True)

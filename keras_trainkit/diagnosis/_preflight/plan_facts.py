@@ -34,6 +34,7 @@ def plan_facts(arguments: Mapping[str, Any], data: Data, is_sampled: bool) -> Pl
         split=float(arguments.get("validation_split") or 0.0),
         sampled=is_sampled,
         weighted=any(arguments.get(name) is not None for name in _WEIGHTS),
+        class_weight={float(k): float(w) for k, w in (arguments.get("class_weight") or {}).items()},
     )
 
 

@@ -16,6 +16,7 @@ from keras_trainkit.diagnosis._preflight.array_facts import as_numpy, sliced
 from keras_trainkit.diagnosis._preflight.broadcasts import broadcasts
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known
 from keras_trainkit.diagnosis._preflight.masks import padding_of
+from keras_trainkit.diagnosis._preflight.penalties import penalties_of
 from keras_trainkit.diagnosis.facts import SignalFacts, TrialFacts
 
 ROWS = 8
@@ -73,6 +74,7 @@ def trial_of(
             signals=tuple(SignalFacts(path, *_signal(row)) for path, _, row in measured),
             broadcasts=if_known(lambda: broadcasts(loss, probe.outputs, targets), None),
             padding=if_known(lambda: padding_of(model, inputs, values), None),
+            penalties=if_known(lambda: penalties_of(model, rows, values), {}),
         )
 
 

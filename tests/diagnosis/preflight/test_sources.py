@@ -25,7 +25,9 @@ def plan(x, y=None, **arguments):
     [({}, False), ({"class_weight": {0: 1.0}}, True), ({"sample_weight": np.ones(len(Y))}, True)],
 )
 def test_plan_says_whether_weights_scale_the_loss(given, expected):
-    assert plan(X, Y, **given).weighted is expected
+    found = plan(X, Y, **given)
+    assert found.weighted is expected
+    assert found.class_weight == (given.get("class_weight") or {})
 
 
 def test_plan_of_arrays():

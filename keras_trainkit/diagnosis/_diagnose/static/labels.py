@@ -113,7 +113,37 @@ def imbalance(case: Case) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Rule, ...] = (coding, scaled_columns, broadcast, one_class, imbalance)
+def class_weights(case: Case) -> Iterator[Finding]:
+    """Weights of classes that leave hardly anything of one: swapped, or far too large."""
+    weights = case.facts.plan.class_weight
+    for output, _ in learned(case):
+        target = output.target
+        if not weights or target is None or len(target.classes) < 2:
+            continue
+        weighed = {label: share * weights.get(label, 1) for label, share in target.classes.items()}
+        rarest = min(weighed, key=lambda label: weighed[label])
+        share = weighed[rarest] / sum(weighed.values())
+        if share < 1 - case.limits.majority_share and share < target.classes[rarest] / 2:
+            yield Finding(
+                "bad_data",
+                "warning",
+                f"With these weights class {rarest:g}, which has "
+                f"{target.classes[rarest]:.1%} of the rows, counts as if it had {share:.1%}.",
+                "class_imbalance",
+                where="class_weight",
+                evidence=(Evidence("weighted share of the class", share, target.classes[rarest]),),
+                remedies=(_weights(case, target),),
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    coding,
+    scaled_columns,
+    broadcast,
+    one_class,
+    imbalance,
+    class_weights,
+)
 
 
 _CODED = (tasks.BINARY, tasks.CLASSES, tasks.MULTI_LABEL)

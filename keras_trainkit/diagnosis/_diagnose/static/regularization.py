@@ -31,7 +31,9 @@ def penalties(case: Case) -> Iterator[Finding]:
     chance = _loss_of_chance(case)
     if math.isnan(chance) or chance <= 0:
         return
-    shares = {layer: _penalty(layer) / chance for layer in case.facts.layers}
+    trial = case.facts.trial
+    seen = trial.penalties if trial else {}
+    shares = {layer: seen.get(layer.path, _penalty(layer)) / chance for layer in case.facts.layers}
     strengths = {layer: (layer.l2 + _L1 * layer.l1) / chance for layer in case.facts.layers}
     limits = case.limits
     found = [
@@ -44,8 +46,8 @@ def penalties(case: Case) -> Iterator[Finding]:
     worst = max(found, key=lambda layer: (strengths[layer], shares[layer]))
     yield _excess(
         worst.path,
-        f"The penalty on the weights of {worst.path} is so strong beside the loss of a network "
-        f"that knows nothing, {chance:.2g}, that weights of 0 are the best there is.",
+        f"The penalty of {worst.path}'s regularizers is so strong beside the loss of a network "
+        f"that knows nothing, {chance:.2g}, that zeros are the best there is.",
         (
             beside(case, "penalty beside that loss", shares[worst], "penalty_share"),
             beside(case, "strength beside that loss", strengths[worst], "strong_penalty"),

@@ -357,6 +357,21 @@ def test_class_imbalance_is_worth_a_note():
     )
 
 
+def test_weights_that_leave_hardly_anything_of_a_class():
+    y = (np.arange(ROWS) % 5 == 0) * 1
+
+    def weighted(common, rare):
+        return bits(y, plan=PlanFacts(ROWS, 20, 50, class_weight={0.0: common, 1.0: rare}))
+
+    finding = one(weighted(10, 1))
+    assert (finding.name, finding.where) == ("class_imbalance", "class_weight")
+    assert finding.evidence[0].value == pytest.approx(1 / 41)
+    assert finding.remedies[0].code.endswith("class_weight={0: 0.625, 1: 2.5})")
+    assert one(weighted(1, 1000)).name == "class_imbalance"
+    for common, rare in ((1, 1), (1, 10), (1, 30), (2, 1)):
+        assert not diagnosed(weighted(common, rare))
+
+
 def test_pixels_of_resized_images_are_divided_too():
     flat = np.interp(X, (X.min(), X.max()), (0, 255))
     x = np.concatenate([flat, flat, flat], axis=1)
