@@ -6,6 +6,7 @@ The plots write beside their axes: a figure of your own needs `layout="constrain
 from keras_trainkit.diagnosis.diagnose import diagnose as diagnose
 from keras_trainkit.diagnosis.diagnosis import Diagnosis as Diagnosis
 from keras_trainkit.diagnosis.facts import ArrayFacts as ArrayFacts
+from keras_trainkit.diagnosis.facts import DuplicateFacts as DuplicateFacts
 from keras_trainkit.diagnosis.facts import Facts as Facts
 from keras_trainkit.diagnosis.facts import LayerFacts as LayerFacts
 from keras_trainkit.diagnosis.facts import OneBatchFacts as OneBatchFacts

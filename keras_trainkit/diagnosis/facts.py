@@ -300,6 +300,22 @@ class TrialFacts:
 
 
 @dataclass(frozen=True)
+class DuplicateFacts:
+    """Rows that are the same in all inputs.
+
+    Args:
+        rows: integer. How many were compared.
+        largest: float. The share of them that are the same as the most frequent one.
+        best_skill: float. The skill, as of `Outcomes`, of whoever knows the mean target of each
+            kind of rows: no network's is higher. NaN if it is not known.
+    """
+
+    rows: int
+    largest: float
+    best_skill: float = math.nan
+
+
+@dataclass(frozen=True)
 class OneBatchFacts:
     """How a copy of the network learns a few rows by heart.
 
@@ -358,6 +374,7 @@ class Facts:
             updates; each only if those before have not learned enough. Empty if nothing was tried.
         linear_skill: float. The skill, as of `Outcomes`, of a linear function of the inputs on rows
             that it was not fitted to; NaN if it was not tried.
+        duplicates: `DuplicateFacts`, `None` where rows were not compared.
     """
 
     layers: tuple[LayerFacts, ...] = ()
@@ -371,6 +388,7 @@ class Facts:
     compiled: Mapping[str, str] = field(default_factory=dict)
     one_batch: tuple[OneBatchFacts, ...] = ()
     linear_skill: float = math.nan
+    duplicates: DuplicateFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -395,6 +413,7 @@ class Facts:
             compiled=facts.get("compiled", {}),
             one_batch=tuple(_of(OneBatchFacts, one) for one in facts.get("one_batch", ())),
             linear_skill=facts.get("linear_skill", math.nan),
+            duplicates=_optional(DuplicateFacts, facts.get("duplicates")),
         )
 
 

@@ -61,6 +61,7 @@ class Thresholds:
             Defaults to `0.05`.
         rows_in_order: float > 0. The fewest rows whose order says anything. Defaults to `20`.
         majority_share: float > 0. The share of the largest class. Defaults to `0.9`.
+        same_rows: float > 0. The share of the most frequent row. Defaults to `0.5`.
         short_way: float > 0. How far an adaptive optimizer can move a weight, learning rate times
             updates, beside the size that weights of the widest layer begin with. Defaults to
             `0.3`.
@@ -152,6 +153,7 @@ class Thresholds:
     unseen_share: float = _limit(0.05, _MEASURED)
     rows_in_order: float = _limit(20, _MEASURED)
     majority_share: float = _limit(0.9, _MEASURED)
+    same_rows: float = _limit(0.5, "most rows are one")
     short_way: float = _limit(0.3, _MEASURED)
     short_descent: float = _limit(0.5, _MEASURED)
     lowest_rate: float = _limit(1e-4, _MEASURED)

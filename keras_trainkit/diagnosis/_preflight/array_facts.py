@@ -56,11 +56,16 @@ def dtype_of(array: Any, values: np.ndarray | None = None) -> str:
     return str(dtype)
 
 
-def seen_values(array: Any) -> np.ndarray | None:
-    """Return all rows, or blocks of rows at equal distances; None for what is no dense array."""
+def seen_values(array: Any, most: int | None = None) -> np.ndarray | None:
+    """Return all rows, or blocks of rows at equal distances; None for what is no dense array.
+
+    Args:
+        array: array, tensor or frame.
+        most: integer > 0. At most so many rows. Defaults to `None`: as have `VALUES` values.
+    """
     shape = tuple(array.shape)
     rows = shape[0] if shape else 0
-    wanted = max(1, VALUES // max(1, int(np.prod(shape[1:]))))
+    wanted = most or max(1, VALUES // max(1, int(np.prod(shape[1:]))))
     if rows <= wanted:
         return as_numpy(array)
     length = max(1, wanted // BLOCKS)

@@ -14,6 +14,7 @@ from keras_trainkit.diagnosis._preflight.compile_facts import (
     other_arguments,
     output_facts,
 )
+from keras_trainkit.diagnosis._preflight.duplicates import duplicates_of
 from keras_trainkit.diagnosis._preflight.heads import Head, has_graph, heads_of
 from keras_trainkit.diagnosis._preflight.layer_facts import if_known, layer_facts
 from keras_trainkit.diagnosis._preflight.layer_tree import (
@@ -73,6 +74,9 @@ def facts_of(
         unknown=if_known(lambda: tuple(unknown_inside(built)), ("",)),
         compiled=if_known(lambda: other_arguments(model), {}),
         linear_skill=if_known(lambda: linear_skill(training.x, training.y), math.nan),
+        duplicates=if_known(
+            lambda: duplicates_of(training.x, training.y, keras.config.floatx()), None
+        ),
     )
 
 

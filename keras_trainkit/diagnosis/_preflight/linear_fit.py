@@ -26,7 +26,7 @@ def linear_skill(x: Any, y: Any) -> float:
     inputs, targets = _rows(x), _rows(y)
     if inputs is None or targets is None or inputs.dtype.kind != "f" or len(inputs) != len(targets):
         return math.nan
-    inputs, targets = _standardized(inputs), _by_class(targets)
+    inputs, targets = _standardized(inputs), by_class(targets)
     rows, columns = inputs.shape
     is_small = columns <= COLUMNS and targets.shape[1] <= CLASSES
     if not is_small or rows < 2 * _ROWS_PER_COLUMN * columns or not np.isfinite(inputs).all():
@@ -54,7 +54,7 @@ def _standardized(inputs: np.ndarray) -> np.ndarray:
     return np.hstack([scaled, np.ones((len(inputs), 1))])
 
 
-def _by_class(targets: np.ndarray) -> np.ndarray:
+def by_class(targets: np.ndarray) -> np.ndarray:
     """Return whole numbers from 0 up as a column of 0 and 1 for each, anything else as it is."""
     classes = np.unique(targets)
     is_counted = targets.shape[1] == 1 and np.array_equal(classes, np.arange(len(classes)))

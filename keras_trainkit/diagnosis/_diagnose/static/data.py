@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static.data_code import for_all, of_validation
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer
 from keras_trainkit.diagnosis.facts import ArrayFacts, LayerFacts
@@ -66,7 +67,34 @@ def _no_tokens(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Iterator[Fin
         )
 
 
-RULES: tuple[Rule, ...] = (nonfinite, constant, tokens)
+def same_rows(case: Case) -> Iterator[Finding]:
+    """Rows that are the same in all inputs, with other targets: nothing can tell these apart."""
+    facts, limits = case.facts, case.limits
+    same = facts.duplicates
+    if same is None or not same.best_skill < limits.learning_skill:
+        return
+    yield Finding(
+        "bad_data",
+        "warning" if same.largest > limits.same_rows else "info",
+        f"{same.largest:.0%} of the rows are the same in all inputs. As rows that are the same "
+        f"have other targets, no network gets further than {same.best_skill:.0%} of the way from "
+        "a constant to the targets.",
+        where=facts.inputs[0].name,
+        evidence=(
+            beside(case, "share of the most frequent row", same.largest, "same_rows"),
+            beside(case, "skill of the best answers", same.best_skill, "learning_skill"),
+        ),
+        remedies=(
+            Remedy(
+                "look at what the preparation leaves of the inputs: whole numbers cut off what "
+                "stands behind the point, and large ones have too few digits for it",
+                f"print(np.unique({facts.inputs[0].name}, axis=0, return_counts=True))",
+            ),
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (nonfinite, constant, tokens, same_rows)
 
 
 def _nonfinite(array: ArrayFacts, severity: str) -> Iterator[Finding]:
