@@ -374,6 +374,7 @@ class Facts:
             updates; each only if those before have not learned enough. Empty if nothing was tried.
         linear_skill: float. The skill, as of `Outcomes`, of a linear function of the inputs on rows
             that it was not fitted to; NaN if it was not tried.
+        curved_skill: float. The same of a smooth function without straight lines.
         duplicates: `DuplicateFacts`, `None` where rows were not compared.
     """
 
@@ -388,7 +389,14 @@ class Facts:
     compiled: Mapping[str, str] = field(default_factory=dict)
     one_batch: tuple[OneBatchFacts, ...] = ()
     linear_skill: float = math.nan
+    curved_skill: float = math.nan
     duplicates: DuplicateFacts | None = None
+
+    @property
+    def baseline_skill(self) -> float:
+        """The higher of both skills, NaN if neither is known."""
+        known = [skill for skill in (self.linear_skill, self.curved_skill) if skill == skill]
+        return max(known, default=math.nan)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""
@@ -413,6 +421,7 @@ class Facts:
             compiled=facts.get("compiled", {}),
             one_batch=tuple(_of(OneBatchFacts, one) for one in facts.get("one_batch", ())),
             linear_skill=facts.get("linear_skill", math.nan),
+            curved_skill=facts.get("curved_skill", math.nan),
             duplicates=_optional(DuplicateFacts, facts.get("duplicates")),
         )
 

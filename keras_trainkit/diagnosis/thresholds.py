@@ -91,7 +91,10 @@ class Thresholds:
         learning_skill: float > 0. From this skill on, something is learned. Defaults to `0.5`.
         no_skill: float > 0. Below it nothing is learned. Defaults to `0.05`.
         poor_skill: float > 0. Below it little is learned. Defaults to `0.3`.
-        skill_gap: float > 0. By so much validation may be below training. Defaults to `0.25`.
+        skill_gap: float > 0. By so much validation may be below training, and training below a
+            simple function. Defaults to `0.25`.
+        bent: float > 0. By so much a function that bends finds more than a linear one where layers
+            should bend. Defaults to `0.05`.
         flat_loss: float > 0. A loss that falls by less than this share does not fall.
             Defaults to `0.01`.
         still_falling: float > 0. A loss whose last third falls by more than this share has not
@@ -173,6 +176,7 @@ class Thresholds:
     no_skill: float = _limit(0.05, _MEASURED)
     poor_skill: float = _limit(0.3, _MEASURED)
     skill_gap: float = _limit(0.25, _MEASURED)
+    bent: float = _limit(0.05, _MEASURED)
     flat_loss: float = _limit(0.01, _MEASURED)
     still_falling: float = _limit(0.05, _MEASURED)
     few_updates: float = _limit(100, _MEASURED)

@@ -67,6 +67,7 @@ def facts():
         plan=PlanFacts(rows=40, batch_size=8, epochs=2, steps=5),
         one_batch=(OneBatchFacts(32, 60, 0.001, 2.0, 0.5, 2.1, 0.9),),
         linear_skill=0.25,
+        curved_skill=0.5,
         duplicates=DuplicateFacts(40, 0.1, 0.75),
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_trainkit.diagnosis._preflight.array_facts import VALUES, seen_values
+from keras_trainkit.diagnosis._preflight.baselines import CLASSES, by_class
 from keras_trainkit.diagnosis._preflight.leaves import leaves_of
-from keras_trainkit.diagnosis._preflight.linear_fit import CLASSES, by_class
 from keras_trainkit.diagnosis.facts import DuplicateFacts
 from keras_trainkit.diagnosis.outcomes import skill
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_trainkit.diagnosis._preflight.array_facts import array_facts, unseen_facts
+from keras_trainkit.diagnosis._preflight.baselines import curved_skill, linear_skill
 from keras_trainkit.diagnosis._preflight.compile_facts import (
     Keyed,
     other_arguments,
@@ -24,7 +25,6 @@ from keras_trainkit.diagnosis._preflight.layer_tree import (
     unknown_inside,
 )
 from keras_trainkit.diagnosis._preflight.leaves import leaves_of
-from keras_trainkit.diagnosis._preflight.linear_fit import linear_skill
 from keras_trainkit.diagnosis._preflight.optimizer_facts import optimizer_facts
 from keras_trainkit.diagnosis._preflight.plan_facts import plan_facts
 from keras_trainkit.diagnosis._preflight.sources import Data, Unseen, data_of, split_arrays
@@ -74,6 +74,7 @@ def facts_of(
         unknown=if_known(lambda: tuple(unknown_inside(built)), ("",)),
         compiled=if_known(lambda: other_arguments(model), {}),
         linear_skill=if_known(lambda: linear_skill(training.x, training.y), math.nan),
+        curved_skill=if_known(lambda: curved_skill(training.x, training.y), math.nan),
         duplicates=if_known(
             lambda: duplicates_of(training.x, training.y, keras.config.floatx()), None
         ),

@@ -69,6 +69,8 @@ def underfitting(case: Case) -> Iterator[Finding]:
     little = case.limits.no_skill <= known < case.limits.poor_skill
     if narrow is not None:
         little = known < case.limits.learning_skill
+    if is_beaten(case):
+        little = True
     if not (rests and little and updates(case) >= case.limits.few_updates):
         return
     text = "The loss has come to rest while the network fits even its training data poorly."
@@ -77,16 +79,27 @@ def underfitting(case: Case) -> Iterator[Finding]:
         units = narrow.units or 0
         text += f" All that it knows goes through {units} unit{'s' if units > 1 else ''}."
         evidence.append(Evidence("units of the narrowest layer", units))
+    if is_beaten(case):
+        baseline = case.facts.baseline_skill
+        text += " A simple function finds more of the targets, on rows that it was not fitted to."
+        evidence.append(Evidence("skill of kernel or linear regression", baseline, known))
     yield Finding(
         "underfitting",
         # As little is reached where the inputs tell no more of the targets.
-        "info" if narrow is None else "warning",
+        "warning" if is_beaten(case) or narrow is not None else "info",
         text,
         where=narrow.path if narrow is not None else "",
         when=epochs_of(loss),
         evidence=tuple(evidence),
         remedies=(*remedies.wider(case), *remedies.measured(case)),
     )
+
+
+def is_beaten(case: Case) -> bool:
+    """Say whether a simple function does much better on new rows than the network on its own."""
+    known = best_skill(case)
+    beaten = case.facts.baseline_skill - known >= case.limits.skill_gap
+    return beaten and known < case.limits.working_skill
 
 
 def _is_in_vain(case: Case) -> bool:

@@ -1,14 +1,19 @@
 """Rules on the values of inputs and targets."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static import names
 from keras_trainkit.diagnosis._diagnose.static.data_code import for_all, of_validation
 from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer
 from keras_trainkit.diagnosis.facts import ArrayFacts, LayerFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+
+# What takes columns out of an input, or gives it another shape.
+_CUTTING = (*names.SHAPING, "GetItem", "Split", "Squeeze", "ExpandDims", "Take", "Cast")
 
 
 def nonfinite(case: Case) -> Iterator[Finding]:
@@ -47,6 +52,9 @@ def tokens(case: Case) -> Iterator[Finding]:
     """Fractions, or numbers beyond the vocabulary, where an embedding expects tokens."""
     for x, embedding in _embedded(case):
         yield from _no_tokens(case, x, embedding)
+    for x, embedding in _embedded_in_part(case):
+        if not x.whole and not x.nonfinite and -1 < x.low <= x.high < 1:
+            yield _truncated(case, x, embedding)
 
 
 def _no_tokens(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Iterator[Finding]:
@@ -136,6 +144,15 @@ def _embedded(case: Case) -> list[tuple[ArrayFacts, LayerFacts]]:
         embeddings = embeddings[:1] if layers and layers[0].kind == "Embedding" else []
     is_each = len(embeddings) == len(facts.inputs)
     return list(zip(facts.inputs, embeddings, strict=True)) if is_each else []
+
+
+def _embedded_in_part(case: Case) -> list[tuple[ArrayFacts, LayerFacts]]:
+    """Return the only input with the first of the embeddings that get columns of it."""
+    layers = case.facts.layers
+    front = list(itertools.takewhile(lambda layer: layer.kind in _CUTTING, layers))
+    is_cut = len(case.facts.inputs) == 1 and any(layer.kind not in names.SHAPING for layer in front)
+    behind = layers[len(front) :][:1] if is_cut else ()
+    return [(case.facts.inputs[0], each) for each in behind if each.kind == "Embedding"]
 
 
 def _truncated(case: Case, x: ArrayFacts, embedding: LayerFacts) -> Finding:

@@ -45,7 +45,7 @@ def no_nonlinearity(case: Case) -> Iterator[Finding]:
     if not layers or not heads or not is_linear or case.facts.unknown:
         return
     is_coder = any(tasks.is_reconstruction(output, case.facts) for output in case.facts.outputs)
-    is_enough = case.facts.linear_skill >= case.limits.working_skill
+    is_enough = _is_linear(case)
     yield Finding(
         "underfitting",
         "info" if is_coder or is_enough else "warning",
@@ -56,6 +56,13 @@ def no_nonlinearity(case: Case) -> Iterator[Finding]:
         evidence=(Evidence("hidden layers without activation", len(layers), 0),),
         remedies=(changed_layers(layers, "an activation in each", activation="relu"),),
     )
+
+
+def _is_linear(case: Case) -> bool:
+    """Say whether a linear function finds enough of the targets, or all that can be found."""
+    linear, curved = case.facts.linear_skill, case.facts.curved_skill
+    is_all = linear >= case.limits.poor_skill and curved - linear < case.limits.bent
+    return linear >= case.limits.working_skill or is_all
 
 
 def symmetric_weights(case: Case) -> Iterator[Finding]:

@@ -182,7 +182,8 @@ def _blown_up(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterator[F
     if optimizer is None or optimizer.adaptive or optimizer.clips or optimizer.scheduled:
         return
     is_squared = spelled(output.loss) in names.SQUARED_LOSSES
-    if not is_squared or len(kernels) < 2 or len(case.facts.inputs) != 1:
+    is_read = _meet_kernels(case) and len(case.facts.inputs) == 1
+    if not is_squared or len(kernels) < 2 or not is_read:
         return
     scale, (x,) = target_scale(target), case.facts.inputs
     length = x.scales[1] * math.sqrt(kernels[0].fan_in)

@@ -52,6 +52,18 @@ def test_a_network_at_rest_with_little_skill_underfits():
     assert not found(rules.underfitting, case(loss=FALLING, accuracy=np.full(6, 0.6)))
 
 
+@pytest.mark.parametrize(
+    ("linear", "curved", "severity"),
+    [(0.2, 0.9, "warning"), (0.9, np.nan, "warning"), (0.25, 0.3, None), (np.nan, np.nan, None)],
+)
+def test_a_network_at_rest_below_what_a_simple_function_finds_underfits(linear, curved, severity):
+    facts = dataclasses.replace(classifier(), linear_skill=linear, curved_skill=curved)
+    loss = [1.0, 0.66, 0.65, 0.65, 0.65, 0.65]
+    finding = found(rules.underfitting, case(facts, loss=loss, accuracy=np.full(6, 0.7)))
+    assert (finding and finding.severity) == severity
+    assert not found(rules.underfitting, case(facts, loss=loss, accuracy=np.full(6, 0.9)))
+
+
 def test_a_loss_that_jumps_up_and_down_oscillates():
     jumping = [1.0, 0.5, 0.9, 0.4, 1.0, 0.5, 0.9]
     assert found(rules.oscillating_loss, case(loss=jumping, accuracy=np.full(7, 0.6)))

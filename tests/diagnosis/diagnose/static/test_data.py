@@ -96,6 +96,14 @@ def test_fractions_before_several_embeddings():
     assert "truncated_tokens" not in alarms(between(1))
 
 
+@pytest.mark.parametrize(("scale", "is_found"), [(50, True), (7, False), (1, False)])
+def test_fractions_of_which_embeddings_get_a_column_each(scale, is_found):
+    embeddings = [LayerFacts(f"e{i}", "Embedding", 4, parameters=400, fan_in=100) for i in (0, 1)]
+    columns = [LayerFacts(f"get_item_{i}", "GetItem") for i in (0, 1)]
+    facts = bits(x=TOKENS[:, :2] / scale, layers=(*columns, *embeddings, *bits().layers))
+    assert ("truncated_tokens" in alarms(facts)) == is_found
+
+
 def test_one_hot_rows_that_were_scaled():
     softmax = ("softmax", "categorical_crossentropy")
     finding = one(training(*softmax, 255 * ONE_HOT, 5))

@@ -21,6 +21,8 @@ from tests.diagnosis.made_facts import (
 
 pytestmark = pytest.mark.host
 
+NAN = float("nan")
+
 SPARSE, BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
 
 
@@ -56,10 +58,19 @@ def test_no_nonlinearity():
 
 
 @pytest.mark.parametrize(
-    ("skill", "severity"), [(0.9, "info"), (0.4, "warning"), (float("nan"), "warning")]
+    ("linear", "curved", "severity"),
+    [
+        (0.9, 0.99, "info"),
+        (0.4, 0.42, "info"),
+        (0.4, 0.6, "warning"),
+        (0.01, 0.02, "warning"),
+        (0.4, NAN, "warning"),
+        (NAN, NAN, "warning"),
+    ],
 )
-def test_linear_layers_are_enough_for_what_is_linear(skill, severity):
-    facts = dataclasses.replace(bits(hidden=("linear",)), linear_skill=skill)
+def test_linear_layers_are_enough_for_what_is_linear(linear, curved, severity):
+    facts = bits(hidden=("linear",))
+    facts = dataclasses.replace(facts, linear_skill=linear, curved_skill=curved)
     assert one(facts).severity == severity
 
 

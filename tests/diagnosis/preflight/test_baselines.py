@@ -1,11 +1,11 @@
-"""What a linear function finds, beside scikit-learn."""
+"""What simple functions find, beside scikit-learn."""
 
 import math
 
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis._preflight.linear_fit import linear_skill
+from keras_trainkit.diagnosis._preflight.baselines import curved_skill, linear_skill
 
 pytestmark = pytest.mark.host
 
@@ -38,6 +38,29 @@ def test_it_agrees_with_scikit_learn():
     assert linear_skill(X, y) == pytest.approx(theirs, abs=0.1)
 
 
+def test_kernels_find_what_bends():
+    bent = np.sin(2 * Z[:, 0]) + Z[:, 1] * Z[:, 2]
+    assert linear_skill(X, bent) < 0.3
+    assert curved_skill(X, bent) > 0.6
+    corners = (Z[:, 0] * Z[:, 1] > 0).astype(int)
+    assert curved_skill(X, corners) > 0.6
+    assert curved_skill(X, RNG.normal(size=900)) < 0.05
+
+
+def test_kernels_agree_with_scikit_learn():
+    kernel_ridge = pytest.importorskip("sklearn.kernel_ridge")
+    y = np.sin(Z[:, 0]) + Z[:, 1] * Z[:, 2] + 0.5 * RNG.normal(size=900)
+    z = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
+    half = RNG.permutation(len(X)) % 2 == 0
+    theirs = max(
+        kernel_ridge.KernelRidge(alpha=ridge, kernel="rbf", gamma=1 / 5)
+        .fit(z[half], y[half])
+        .score(z[~half], y[~half])
+        for ridge in (1e-3, 1e-2, 0.1, 1.0, 10.0)
+    )
+    assert curved_skill(X, y) == pytest.approx(theirs, abs=0.1)
+
+
 def test_rows_that_alternate_are_mixed():
     x = np.tile([[1.0, 0.0], [0.0, 1.0]], (100, 1))
     assert linear_skill(x, x[:, 0]) == pytest.approx(1.0)
@@ -59,3 +82,8 @@ def test_rows_that_alternate_are_mixed():
 )
 def test_it_is_not_known_of_anything_else(x, y):
     assert math.isnan(linear_skill(x, y))
+
+
+@pytest.mark.parametrize(("x", "y"), [(None, None), ({"a": X}, X[:, 0]), (X[:3], X[:3, 0])])
+def test_kernels_need_rows(x, y):
+    assert math.isnan(curved_skill(x, y))
