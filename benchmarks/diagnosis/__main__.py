@@ -4,8 +4,10 @@
     python -m benchmarks.diagnosis --half held_out --seeds 3 --keep torch.json
     python -m benchmarks.diagnosis --agreement tensorflow.json jax.json torch.json
 
-The environment variable KERAS_BACKEND chooses the backend. `--half tuned` lists what was missed;
-`held_out` is no half: it was written after the rules, by somebody who had not read them.
+The environment variable KERAS_BACKEND chooses the backend. With `--weights` a training begins with
+the weights that another run has left there: so backends differ in nothing but themselves.
+`--half tuned` lists what was missed; `held_out` is no half: it was written after the rules, by
+somebody who had not read them.
 """
 
 import argparse
@@ -34,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="regular expression in a name or label")
     parser.add_argument("--preflight", action="store_true", help="do not train")
     parser.add_argument("--keep", default="", help="JSON file to write")
+    parser.add_argument("--weights", default="", help="folder of the weights to begin with")
     parser.add_argument("--agreement", nargs="+", help="JSON files of several backends")
     return parser.parse_args()
 
@@ -57,7 +60,8 @@ def main() -> None:
     runs = []
     for number, case in enumerate(cases, 1):
         print(f"\r{number} of {len(cases)}: {case.name:60}", end="", file=sys.stderr, flush=True)
-        runs += [run(case, seed, not given.preflight) for seed in range(given.seeds)]
+        seeds = range(given.seeds)
+        runs += [run(case, seed, not given.preflight, given.weights) for seed in seeds]
     print(file=sys.stderr)
     backend = keras.backend.backend()
     broken = sum(bool(case.faults) for case in cases)

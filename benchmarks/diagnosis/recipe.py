@@ -35,9 +35,7 @@ class Program:
 
     def train(self, callbacks: Sequence[keras.callbacks.Callback] = ()) -> keras.callbacks.History:
         """Train the model."""
-        weights = self.recipe.class_weight
-        given = {**self.fit, "class_weight": weights, "callbacks": list(callbacks)}
-        return self.model.fit(self.x, self.y, verbose=0, **given)
+        return self.model.fit(self.x, self.y, verbose=0, callbacks=list(callbacks), **self.fit)
 
     def score(self, logs: dict[str, list[float]]) -> float:
         """Return how good the trained model is on rows that it was not trained on."""
@@ -138,7 +136,7 @@ class Recipe:
 
     def _fit(self, data: Split) -> dict[str, Any]:
         fit: dict[str, Any] = {"batch_size": self.batch_size, "epochs": self.epochs}
-        fit["shuffle"] = self.shuffle
+        fit |= {"shuffle": self.shuffle, "class_weight": self.class_weight}
         if self.split:
             fit["validation_split"] = self.split
         elif self.validated:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 
 from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.first_weights import begin_alike
 from benchmarks.diagnosis.recipe import Program
 from benchmarks.diagnosis.scoring import Found, Run, is_first_right
 from keras_trainkit.callbacks import GradientMonitor
@@ -30,10 +31,19 @@ class Watch(keras.callbacks.Callback):
                 self.detected = int(self.model.optimizer.iterations)
 
 
-def run(case: Case, seed: int, trains: bool = True) -> Run:
-    """Return what is found before the training and, if it `trains`, after it."""
+def run(case: Case, seed: int, trains: bool = True, weights: str = "") -> Run:
+    """Return what is found before the training and, if it `trains`, after it.
+
+    Args:
+        case: `Case`.
+        seed: integer.
+        trains: bool. Defaults to `True`.
+        weights: string. A folder as of `begin_alike`. Defaults to `""`: the backend's own weights.
+    """
     seconds: dict[str, float] = {}
     program = case.make(seed)
+    if weights:
+        begin_alike(program.model, weights, case.name, seed)
     with timed(seconds, "preflight"):
         before = plain(preflight(program.model, program.x, program.y, **program.fit))
     if not trains:
