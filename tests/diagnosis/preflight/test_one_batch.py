@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 from keras_trainkit.diagnosis import preflight
-from keras_trainkit.diagnosis._preflight import one_batch
+from keras_trainkit.diagnosis._preflight import learners, one_batch
 from keras_trainkit.diagnosis._preflight.one_batch import learned_by_heart
 from tests.contracts import array
 from tests.diagnosis.preflight.models import Sized, Told
@@ -22,7 +22,7 @@ Y = (X[:, 0] > 0).astype("int64") + (X[:, 1] > 0)
 def _time_enough(monkeypatch):
     """Try networks also on a machine that is busy."""
     monkeypatch.setattr(one_batch, "SECONDS_OF_PASS", 60)
-    monkeypatch.setattr(one_batch, "SECONDS", 60)
+    monkeypatch.setattr(learners, "SECONDS", 60)
 
 
 def network(*hidden, rate=0.02, units=3, activation="softmax"):
@@ -118,10 +118,10 @@ def test_nothing_is_said_of_what_cannot_be_known():
 def test_networks_that_take_too_long_are_not_tried(monkeypatch):
     many = network(*(layers.Dense(2) for _ in range(one_batch.LAYERS)))
     assert learned_by_heart(many, X, Y) == ()
-    monkeypatch.setattr(one_batch, "SECONDS", 1e-9)
+    monkeypatch.setattr(learners, "SECONDS", 1e-9)
     assert learned_by_heart(network(), X, Y) == ()
     monkeypatch.setattr(one_batch, "SECONDS_OF_PASS", 0)
-    monkeypatch.setattr(one_batch, "_learned", None)  # Nothing may call it.
+    monkeypatch.setattr(one_batch, "Learner", None)  # Nothing may call it.
     assert learned_by_heart(network(), X, Y) == ()
 
 
