@@ -158,19 +158,23 @@ def deep_sigmoids(case: Case) -> Iterator[Finding]:
 
 
 def normalized_alone(case: Case) -> Iterator[Finding]:
-    """Normalization over a single unit: whatever comes in, the same comes out, but for a sign."""
+    """Normalization over so few units that, whatever comes in, only a sign is left of it."""
     heads = head_paths(case.facts)
     for layer in case.facts.layers:
-        is_alone = layer.units == 1 and layer.kind in _OVER_UNITS
+        # The mean of two units is half way between them, as far from the one as from the other.
+        few = 2 if layer.kind == "LayerNormalization" else 1
+        is_over_units = layer.kind in _OVER_UNITS and "axis" not in layer.arguments
+        is_alone = 0 < (layer.units or 0) <= few and is_over_units
         if is_alone and layer.path not in heads and not case.facts.unknown:
             yield Finding(
                 "constant_predictions",
-                "error",
-                f"{layer.path} normalizes over the units, of which there is one: it puts out the "
-                "same whatever comes in, but for a sign.",
+                "error" if layer.units == 1 else "warning",
+                f"{layer.path} normalizes over the units, of which there "
+                f"{'is one' if layer.units == 1 else 'are two'}: whatever comes in, only a sign "
+                "is left of it.",
                 where=layer.path,
                 when=BEFORE_TRAINING,
-                evidence=(Evidence("units that are normalized together", 1),),
+                evidence=(Evidence("units that are normalized together", layer.units or 0),),
                 remedies=(changed_layer(layer, "take it out", "Identity"),),
             )
 

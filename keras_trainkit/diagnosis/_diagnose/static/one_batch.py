@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
+from keras_trainkit.diagnosis._diagnose.static import scales
 from keras_trainkit.diagnosis._diagnose.static.rates import usual_rate
 from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
 from keras_trainkit.diagnosis._diagnose.static.signals import BOUNDED
@@ -76,6 +77,33 @@ def another_rate(case: Case) -> Iterator[Finding]:
     )
 
 
+def far_targets(case: Case) -> Iterator[Finding]:
+    """Find large targets towards which a usual rate makes a small part of the way that is planned.
+
+    Of adaptive optimizers a step is as long whatever the target is, so the way grows with it.
+    """
+    tries, optimizer, planned = case.facts.one_batch, case.facts.optimizer, case.facts.plan.updates
+    is_learned = any(_is_learned(case, one) for one in tries[1:])
+    if not is_learned or optimizer is None or not optimizer.adaptive or not planned:
+        return
+    given = tries[0]
+    share = given.fall * planned / given.updates
+    if _is_learned(case, given) or not 0 < share < case.limits.short_way:
+        return
+    for output in case.facts.outputs:
+        target = output.target
+        if target is not None and scales.target_scale(target) > case.limits.raw_scale:
+            yield scales.unnormalized_target(
+                case,
+                target,
+                "warning",
+                f"Targets are around {scales.target_scale(target):.3g}. In {given.updates} updates "
+                f"with a few rows alone the loss falls by {given.fall:.1%}; at this pace the "
+                f"{planned} that are planned are a small part of the way.",
+                beside(case, "part of the way that is planned", share, "short_way"),
+            )
+
+
 def too_few_updates(case: Case) -> Iterator[Finding]:
     """Find plans with fewer updates than a few rows alone take, which is easier than all rows."""
     tries, planned = case.facts.one_batch, case.facts.plan.updates
@@ -132,7 +160,7 @@ def not_by_heart(case: Case) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (another_rate, too_few_updates, never_finite, not_by_heart)
+RULES: tuple[Rule, ...] = (another_rate, far_targets, too_few_updates, never_finite, not_by_heart)
 
 
 def _of_structure(case: Case) -> tuple[Remedy, ...]:

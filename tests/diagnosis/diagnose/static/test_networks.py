@@ -335,6 +335,8 @@ def test_a_normalization_of_one_unit_makes_the_same_of_everything(kind):
     assert (first.name, first.severity, first.where) == ("constant_predictions", "error", "norm")
     assert first.remedies[0].change["class"] == "Identity"
     assert not diagnosed(after(4))
+    of_two = [finding.severity for finding in diagnosed(after(2))]
+    assert of_two == (["warning"] if kind == "LayerNormalization" else [])
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "log_cosh"])

@@ -10,7 +10,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static import one_batch
 from keras_trainkit.diagnosis.diagnose import examined
 from keras_trainkit.diagnosis.thresholds import Thresholds
-from tests.diagnosis.made_facts import ADAM, BITS, SGD, training
+from tests.diagnosis.made_facts import ADAM, BITS, NUMBERS, SGD, training
 
 pytestmark = pytest.mark.host
 
@@ -54,6 +54,22 @@ def test_a_rate_is_too_low_if_a_higher_one_learns_them_on_a_way_that_is_not_plan
     assert found(low, well, updates=59) == []
     assert found(at(LITTLE, 1e-4), well) == []
     assert found(at(STILL, 1e-2), at(LEARNED, 1.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "updates", "names"),
+    [(480, 285, ["unnormalized_target"]), (480, 3000, []), (2, 285, [])],
+)
+def test_targets_are_far_if_the_plan_is_a_small_part_of_the_way(size, updates, names):
+    facts = training("linear", "mae", size + NUMBERS)
+    slow = at(OneBatchFacts(32, 60, 0.01, 480.0, 470.0, 480.0, -1.0), 1e-2)
+    plan = replace(facts.plan, epochs=1, steps=updates)
+    facts = replace(facts, plan=plan, one_batch=(slow, at(LEARNED, 0.1)))
+    assert [f.name for f in one_batch.far_targets(Case(facts, Thresholds()))] == names
+    learned = replace(facts, one_batch=(LEARNED,))
+    assert not list(one_batch.far_targets(Case(learned, Thresholds())))
+    descent = replace(facts, optimizer=SGD)
+    assert not list(one_batch.far_targets(Case(descent, Thresholds())))
 
 
 def patient(one):
