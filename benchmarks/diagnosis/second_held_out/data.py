@@ -39,8 +39,8 @@ def scales() -> Cases:
 
 def tokens() -> Cases:
     """Return words that became something else, and zeros that should not count, or should."""
-    plain = read(150, 8, partial(layers.LSTM, 12))
-    lost = read(150, 8, slips.Unmasked, partial(layers.LSTM, 12), mask_zero=True)
+    plain = read(150, 8, partial(layers.SimpleRNN, 12))
+    lost = read(150, 8, slips.Unmasked, partial(layers.SimpleRNN, 12), mask_zero=True)
     return (
         static(
             "words from a scaler, spam",

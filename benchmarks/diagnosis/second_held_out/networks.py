@@ -5,7 +5,7 @@ from functools import partial
 from keras import initializers, layers, regularizers
 
 from benchmarks.diagnosis.case import Cases, fault, static, trained
-from benchmarks.diagnosis.held_out.bodies import dense, function, of, then
+from benchmarks.diagnosis.held_out.bodies import dense, function, of, read, then
 from benchmarks.diagnosis.recipes import classifier
 from benchmarks.diagnosis.second_held_out import nets, recipes, slips, tables
 
@@ -66,7 +66,7 @@ def signals() -> Cases:
 def size() -> Cases:
     """Return networks without a bend, held down, or with room for every row."""
     l2 = regularizers.L2(1.0)
-    sparse = dense(128, 64)
+    narrow = read(15, 8, layers.Flatten, partial(layers.Dense, 2, "relu"))
     return (
         static(
             "forgotten activations, hastie",
@@ -93,12 +93,12 @@ def size() -> Cases:
         trained(
             "fifty samples with eighty markers",
             ASSAY,
-            fault("overfitting", body=sparse, head={}),
+            fault("overfitting", body=dense(128, 64), head={}),
         ),
         trained(
-            "two hidden units for throws and songs",
-            recipes.LIKES,
-            fault("underfitting", body=function(partial(nets.factors, width=1))),
+            "two hidden units for fifteen letters",
+            recipes.LETTERS,
+            fault("underfitting", body=narrow),
         ),
     )
 

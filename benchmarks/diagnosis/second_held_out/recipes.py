@@ -67,7 +67,7 @@ SCANS = classifier(
     "CNN", images.scans, nets.plain(8, 12), 0.85, optimizer=adam(3e-3), epochs=12, batch_size=24
 )
 ARROWS = classifier(
-    "CNN", images.arrows, function(nets.residual), 0.9, 4, optimizer=adam(5e-3), epochs=8
+    "CNN", images.arrows, function(nets.residual), 0.95, 4, optimizer=adam(5e-3), epochs=8
 )
 ARROWS_SGD = replace(ARROWS, body=nets.plain(8, 16), optimizer=sgd(0.05, 0.9), epochs=14)
 PATCHES = classifier(
@@ -78,7 +78,9 @@ PATCHES = classifier(
     optimizer=partial(optimizers.Nadam, 3e-3),
     epochs=12,
 )
-PATCHES_SGD = replace(PATCHES, body=nets.plain(8, 16), optimizer=sgd(0.05, 0.9), epochs=20)
+PATCHES_SGD = replace(
+    PATCHES, body=nets.plain(8, 16), optimizer=sgd(0.05, 0.9), epochs=20, goal=0.72
+)
 FACES = classifier(
     "CNN", images.faces, function(nets.depthwise), 0.85, 3, optimizer=adam(5e-3), epochs=12
 )
@@ -142,7 +144,7 @@ TRANSFERS = regression(
 SWITCHES = regression(
     series.switches, of(partial(layers.GRU, 16)), 0.75, family="RNN", optimizer=adam(0.02)
 )
-SWITCHES = replace(SWITCHES, epochs=14)
+SWITCHES = replace(SWITCHES, epochs=8, goal=0.85)
 
 MAILS = classifier(
     "embedding",
@@ -154,7 +156,7 @@ MAILS = classifier(
 PADDED = classifier(
     "embedding",
     texts.padded_mails,
-    read(150, 8, partial(layers.LSTM, 12), mask_zero=True),
+    read(150, 8, partial(layers.SimpleRNN, 12), mask_zero=True),
     0.75,
     epochs=6,
 )
@@ -198,7 +200,9 @@ NEGATIONS = classifier(
 )
 NEGATIONS = replace(NEGATIONS, family="embedding")
 
-ALCOHOL = regression(tables.alcohol, dense(16), 0.4, optimizer=adam(5e-3), epochs=25, batch_size=16)
+ALCOHOL = regression(
+    tables.alcohol, dense(16), 0.33, optimizer=adam(5e-3), epochs=25, batch_size=16
+)
 ARCTAN = regression(tables.arctan, nets.MIXED, 0.7, optimizer=adam(5e-3))
 PLANT = regression(tables.plant, dense(32, 16, bend="silu"), 0.9, optimizer=rmsprop(3e-3))
 PLANT_SGD = replace(PLANT, body=dense(24), optimizer=partial(NAG, 0.02))

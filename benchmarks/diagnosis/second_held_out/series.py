@@ -74,7 +74,7 @@ def transfers(seed: int, rows: int = 900, length: int = 30) -> Split:
     return split(amounts[..., None], amounts.sum(1, keepdims=True) / count, seed)
 
 
-def switches(seed: int, rows: int = 900, length: int = 16) -> Split:
+def switches(seed: int, rows: int = 700, length: int = 16) -> Split:
     """Return whether a device is on, 0 or 1 for each hour, and the longest time that it was off."""
     random = np.random.default_rng(seed)
     x = (random.random((rows, length)) < random.uniform(0.3, 0.9, (rows, 1))).astype("float32")

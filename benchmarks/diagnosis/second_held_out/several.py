@@ -99,7 +99,7 @@ def others() -> Cases:
         static(
             "zeros not masked, and three updates",
             recipes.PADDED,
-            fault("padding_not_masked", body=read(150, 8, partial(layers.LSTM, 12))),
+            fault("padding_not_masked", body=read(150, 8, partial(layers.SimpleRNN, 12))),
             fault("too_few_updates|learning_rate_too_low", batch_size=200, epochs=1),
         ),
         trained(
