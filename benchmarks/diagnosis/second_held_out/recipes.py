@@ -32,7 +32,7 @@ CUMULATIVE = classifier(
     "MLP",
     partial(tables.grades, cumulative=True),
     dense(32, 16),
-    0.7,
+    0.5,
     4,
     output="sigmoid",
     loss=BINARY,

@@ -65,7 +65,7 @@ def bearings(seed: int, rows: int = 700) -> Split:
     return split(x[..., None], y, seed)
 
 
-def transfers(seed: int, rows: int = 900, length: int = 30) -> Split:
+def transfers(seed: int, rows: int = 700, length: int = 20) -> Split:
     """Return 4 to 10 amounts with zeros behind them, and the amounts' mean."""
     random = np.random.default_rng(seed)
     count = random.integers(4, 11, (rows, 1))
