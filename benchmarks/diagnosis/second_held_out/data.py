@@ -79,7 +79,7 @@ def rows() -> Cases:
             recipes.PATCHES,
             fault(OTHERWISE, spoils=(slips.own_scaler,)),
         ),
-        static(
+        trained(
             "a tokenizer for validation mails",
             recipes.MAILS,
             fault(f"{OTHERWISE}|overfitting", spoils=(slips.own_numbers,)),

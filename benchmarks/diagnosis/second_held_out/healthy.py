@@ -100,7 +100,7 @@ NETWORKS: dict[str, Recipe] = {
     ),
     "L1 that helps, fifty samples": n.ASSAY,
     "random features, frozen": replace(
-        r.THROWS, body=dense(300, bend="tanh"), trainable=False, optimizer=adam(0.02), goal=0.8
+        r.THROWS, body=dense(300, bend="tanh"), trainable=False, optimizer=adam(0.02), goal=0.7
     ),
     "a linear model of a plant": replace(r.PLANT, body=of(), optimizer=sgd(0.02), goal=0.85),
     "attention over intents": replace(
