@@ -109,7 +109,7 @@ NETWORKS: dict[str, Recipe] = {
         body=read(100, 16, lambda: attends),
         optimizer=adam(5e-3),
     ),
-    "eight layers of SELU": replace(
+    "eight SELU layers for throws": replace(
         r.THROWS,
         body=dense(*(8 * [24]), bend="selu", kernel_initializer="lecun_normal"),
         optimizer=adam(2e-3),

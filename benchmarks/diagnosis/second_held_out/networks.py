@@ -10,6 +10,7 @@ from benchmarks.diagnosis.recipes import classifier
 from benchmarks.diagnosis.second_held_out import nets, recipes, slips, tables
 
 NORMAL = partial(partial, initializers.RandomNormal)
+BELOW = initializers.RandomUniform(-0.2, 0.0)
 BEHIND = "moving_statistics_behind|batch_norm_gap"
 ASSAY = classifier(
     "MLP",
@@ -45,6 +46,11 @@ def signals() -> Cases:
                 "saturated_units|large_initial_weights",
                 body=dense(32, 32, bend="tanh", kernel_initializer=NORMAL(stddev=10.0)),
             ),
+        ),
+        static(
+            "weights below 0 over pixels above 0",
+            recipes.PATCHES_SGD,
+            fault("dead_units", body=nets.plain(8, 16, kernel_initializer=BELOW)),
         ),
         static(
             "all weights zero, throws",

@@ -131,7 +131,7 @@ HOURS = replace(HOURS, optimizer=partial(optimizers.AdamW, 5e-3, weight_decay=1e
 TREMOR = regression(series.tremor, nets.convolved(12, 12), 0.85, family="CNN", epochs=12)
 TREMOR = replace(TREMOR, optimizer=adam(5e-3))
 RETURNS = regression(
-    series.returns, of(partial(layers.LSTM, 16)), 0.75, family="RNN", epochs=14, loss="huber"
+    series.returns, of(partial(layers.LSTM, 16)), 0.85, family="RNN", epochs=14, loss="huber"
 )
 TRANSFERS = regression(
     series.transfers,
