@@ -16,6 +16,8 @@ from benchmarks.diagnosis.second_held_out import recipes as r
 from keras_trainkit.optimizers import NAG
 
 USUAL = (
+    "CHIRPS",
+    "NEGATIONS",
     "CUMULATIVE",
     "DENOISED",
     "FRAUD",

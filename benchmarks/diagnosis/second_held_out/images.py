@@ -16,7 +16,7 @@ def scans(seed: int, rows: int = 600) -> Split:
     return split(images[..., None], y, seed)
 
 
-def arrows(seed: int, rows: int = 700, scale: float = 1.0) -> Split:
+def arrows(seed: int, rows: int = 700) -> Split:
     """Return images of 12 x 12 with a wedge that points up, left, down or right."""
     random = np.random.default_rng(seed)
     y = random.integers(4, size=rows)
@@ -25,7 +25,7 @@ def arrows(seed: int, rows: int = 700, scale: float = 1.0) -> Split:
     wedge = (abs(right) <= down + 2) & (down <= 2) & (down >= -2)
     turned = np.stack([np.rot90(each, turns) for each, turns in zip(wedge, y, strict=True)])
     images = np.clip(0.8 * turned + 0.2 * random.random(turned.shape), 0, 1)
-    return split(scale * images[..., None], y, seed)
+    return split(images[..., None], y, seed)
 
 
 def patches(seed: int, scale: float = 1 / 255, rows: int = 700) -> Split:

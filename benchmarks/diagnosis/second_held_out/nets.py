@@ -1,6 +1,5 @@
 """Networks with branches, gates, residuals and attention, as functions of the inputs."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -144,4 +143,3 @@ def plain(*filters: int, bend: str | None = "relu", **arguments: Any) -> Body:
 
 
 MIXED: Body = function(experts)
-Maker = Callable[[], Any]

@@ -114,7 +114,7 @@ ACTIVITIES = classifier(
 )
 ACTIVITIES = replace(ACTIVITIES, epochs=14)
 CHIRPS = classifier(
-    "RNN", series.chirps, function(nets.weighed), 0.9, optimizer=adam(0.01), epochs=7
+    "RNN", series.chirps, function(nets.weighed), 0.9, optimizer=adam(0.01), epochs=9
 )
 DEMAND = regression(
     series.demand,

@@ -18,7 +18,7 @@ def heartbeats(seed: int, rows: int = 700) -> Split:
     return split(x[..., None], y, seed)
 
 
-def activities(seed: int, rows: int = 800, gain: float = 1.0) -> Split:
+def activities(seed: int, rows: int = 800) -> Split:
     """Return 32 steps of three axes, and whether somebody rests, walks, runs or climbs."""
     random = np.random.default_rng(seed)
     y = random.integers(4, size=rows)
@@ -28,7 +28,7 @@ def activities(seed: int, rows: int = 800, gain: float = 1.0) -> Split:
     up = strength * np.sin(phase)
     ahead = strength * np.where(y == 3, 0.2, 0.7)[:, None] * np.sin(2 * phase)
     x = np.stack([up, ahead, 0.3 * strength * np.cos(phase)], axis=-1)
-    return split(gain * (x + 0.25 * random.normal(size=x.shape)), y, seed)
+    return split(x + 0.25 * random.normal(size=x.shape), y, seed)
 
 
 def demand(seed: int, steps: int = 1, megawatts: bool = False, rows: int = 900) -> Split:

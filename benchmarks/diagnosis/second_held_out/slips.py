@@ -19,14 +19,6 @@ class FoldedRows(layers.Layer):
         return ops.reshape(ops.transpose(inputs, (1, 0, 2)), (-1, steps, columns))
 
 
-class MeanOverRows(layers.Layer):
-    """Takes the mean over axis 0, where that over the features was meant, and subtracts it."""
-
-    def call(self, inputs: Any) -> Any:
-        """Return the inputs with most of themselves replaced by the batch's mean."""
-        return 0.02 * inputs + ops.mean(inputs, axis=0, keepdims=True)
-
-
 class Unmasked(layers.Layer):
     """An own layer that scales its inputs, and forgets the mask."""
 
@@ -42,23 +34,6 @@ class RootOfMean(keras.losses.Loss):
         """Return the root of the mean over all that the subtraction gives."""
         difference = y_pred - ops.cast(y_true, y_pred.dtype)
         return ops.sqrt(ops.mean(ops.square(difference)) + 1e-7)
-
-
-class Pinball(keras.losses.Loss):
-    """A loss of the median that trusts the shapes."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return half of the absolute differences, for each row."""
-        difference = ops.cast(y_true, y_pred.dtype) - y_pred
-        return ops.mean(ops.maximum(0.5 * difference, -0.5 * difference), axis=-1)
-
-
-class PlainCrossEntropy(keras.losses.Loss):
-    """A cross-entropy with nothing that keeps the logarithm from 0."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return minus the sum of the targets times the logarithms."""
-        return -ops.sum(ops.cast(y_true, y_pred.dtype) * ops.log(y_pred), axis=-1)
 
 
 def shuffled_inputs(data: Split) -> Split:
@@ -93,12 +68,6 @@ def own_numbers(data: Split) -> Split:
 def own_scaler(data: Split) -> Split:
     """Return images to judge by between 0 and 255 that were trained with between 0 and 1."""
     return data._replace(x_test=255 * data.x_test)
-
-
-def by_target(data: Split) -> Split:
-    """Return the rows to train on in the order of their first target."""
-    order = np.argsort(data.y[:, 0], kind="stable")
-    return data._replace(x=data.x[order], y=data.y[order])
 
 
 def targets_times(factor: float, offset: float) -> Change:
