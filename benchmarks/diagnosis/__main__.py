@@ -6,8 +6,8 @@
 
 The environment variable KERAS_BACKEND chooses the backend. With `--weights` a training begins with
 the weights that another run has left there: so backends differ in nothing but themselves.
-`--half tuned` lists what was missed; `held_out` is no half: it was written after the rules, by
-somebody who had not read them.
+`--half tuned` lists what was missed; `held_out` and `second_held_out` are no halves: they were
+written after the rules, by somebody who had not read them.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.healthy import cases as healthy_cases
 from benchmarks.diagnosis.held_out import cases as held_out_cases
 from benchmarks.diagnosis.running import run
+from benchmarks.diagnosis.second_held_out import cases as second_held_out_cases
 from benchmarks.diagnosis.split import HALVES, HELD_OUT, halves
 
 
@@ -31,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--half", choices=(*HALVES, "both", HELD_OUT), default="tuned")
+    parser.add_argument("--half", choices=(*HALVES, "both", *HELD_OUT), default="tuned")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
     parser.add_argument("--only", default="", help="regular expression in a name or label")
     parser.add_argument("--preflight", action="store_true", help="do not train")
@@ -43,7 +44,8 @@ def arguments() -> argparse.Namespace:
 
 def chosen(half: str, only: str) -> list[Case]:
     """Return the cases of a half, of both or held out, with an expression in name or label."""
-    found = halves((*broken_cases(), *healthy_cases())) | {HELD_OUT: held_out_cases()}
+    found = halves((*broken_cases(), *healthy_cases()))
+    found |= zip(HELD_OUT, (held_out_cases(), second_held_out_cases()), strict=True)
     wanted = HALVES if half == "both" else (half,)
     cases = [case for name in wanted for case in found[name]]
     return [case for case in cases if re.search(only, f"{case.name} {case.label}")]

@@ -1,6 +1,7 @@
 """One half of the cases to tune on, the other to report, until its misses were read too.
 
-What is known of trainings that nobody has tuned on, the held-out part tells.
+What is known of trainings that nobody has tuned on, the held-out parts tell at their first run;
+then their misses were read as well.
 """
 
 import hashlib
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 from benchmarks.diagnosis.case import Case
 
 HALVES = ("tuned", "reported")
-# The part that belongs to neither.
-HELD_OUT = "held_out"
+# The parts that belong to neither.
+HELD_OUT = ("held_out", "second_held_out")
 
 
 def halves(cases: Sequence[Case]) -> dict[str, tuple[Case, ...]]:
