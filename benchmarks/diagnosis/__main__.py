@@ -11,20 +11,14 @@ written after the rules, by somebody who had not read them.
 """
 
 import argparse
-import re
 import sys
 import warnings
 
 import keras
 
 from benchmarks.diagnosis import report
-from benchmarks.diagnosis.broken import cases as broken_cases
-from benchmarks.diagnosis.case import Case
-from benchmarks.diagnosis.healthy import cases as healthy_cases
-from benchmarks.diagnosis.held_out import cases as held_out_cases
+from benchmarks.diagnosis.parts import PARTS, chosen
 from benchmarks.diagnosis.running import run
-from benchmarks.diagnosis.second_held_out import cases as second_held_out_cases
-from benchmarks.diagnosis.split import HALVES, HELD_OUT, halves
 
 
 def arguments() -> argparse.Namespace:
@@ -32,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--half", choices=(*HALVES, "both", *HELD_OUT), default="tuned")
+    parser.add_argument("--half", choices=PARTS, default="tuned")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
     parser.add_argument("--only", default="", help="regular expression in a name or label")
     parser.add_argument("--preflight", action="store_true", help="do not train")
@@ -40,15 +34,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weights", default="", help="folder of the weights to begin with")
     parser.add_argument("--agreement", nargs="+", help="JSON files of several backends")
     return parser.parse_args()
-
-
-def chosen(half: str, only: str) -> list[Case]:
-    """Return the cases of a half, of both or held out, with an expression in name or label."""
-    found = halves((*broken_cases(), *healthy_cases()))
-    found |= zip(HELD_OUT, (held_out_cases(), second_held_out_cases()), strict=True)
-    wanted = HALVES if half == "both" else (half,)
-    cases = [case for name in wanted for case in found[name]]
-    return [case for case in cases if re.search(only, f"{case.name} {case.label}")]
 
 
 def main() -> None:

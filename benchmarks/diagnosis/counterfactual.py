@@ -1,7 +1,7 @@
 """Does what is labelled broken fail, and does its mended twin train?
 
     python -m benchmarks.diagnosis.counterfactual --seeds 0 1 2 --only "softmax"
-    python -m benchmarks.diagnosis.counterfactual --seeds 0 1 --held-out
+    python -m benchmarks.diagnosis.counterfactual --seeds 0 1 --half held_out
 
 Each case is trained as given and mended; healthy cases are trained once. A case behaves if its
 score stays below the goal as given and reaches it mended, with every seed. Exits with 1 otherwise.
@@ -11,7 +11,6 @@ that raises has failed.
 
 import argparse
 import functools
-import re
 import sys
 import time
 import warnings
@@ -19,10 +18,8 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from benchmarks.diagnosis.broken import cases as broken_cases
 from benchmarks.diagnosis.case import Case
-from benchmarks.diagnosis.healthy import cases as healthy_cases
-from benchmarks.diagnosis.held_out import cases as held_out_cases
+from benchmarks.diagnosis.parts import PARTS, chosen
 from benchmarks.diagnosis.recipe import Program, Recipe
 
 # As given, a score may come this close to the goal.
@@ -70,19 +67,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", default="", help="regular expression in a name or label")
     parser.add_argument("--part", default="0/1", help="i/n: every n-th case from the i-th")
-    parser.add_argument("--held-out", action="store_true", help="those of the held-out part")
+    parser.add_argument("--half", choices=PARTS, default="both")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     first, stride = map(int, arguments.part.split("/"))
-    halves = (*broken_cases(), *healthy_cases())
-    everything = held_out_cases() if arguments.held_out else halves
-    chosen = [c for c in everything if re.search(arguments.only, f"{c.name} {c.label}")]
-    chosen = chosen[first::stride]
+    cases = chosen(arguments.half, arguments.only)[first::stride]
     print(f"Keras {keras.__version__} on {keras.backend.backend()}, seeds {arguments.seeds}")
     print(f"{'':95} {'as given':17} {'mended':17}  goal seconds")
-    good = sum([check(case, arguments.seeds) for case in chosen])
-    print(f"{good} of {len(chosen)} cases behave")
-    sys.exit(good < len(chosen))
+    good = sum([check(case, arguments.seeds) for case in cases])
+    print(f"{good} of {len(cases)} cases behave")
+    sys.exit(good < len(cases))
 
 
 def _shown(results: Sequence[tuple[float, float]]) -> str:

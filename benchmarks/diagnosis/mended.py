@@ -13,7 +13,6 @@ mended if its score reaches the goal that its healthy twin reaches.
 
 import argparse
 import hashlib
-import re
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,11 +20,10 @@ from dataclasses import dataclass
 
 import keras
 
-from benchmarks.diagnosis.broken import cases as broken_cases
 from benchmarks.diagnosis.carried_out import Script
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.counterfactual import mended as trained_twin
-from benchmarks.diagnosis.split import HALVES, halves
+from benchmarks.diagnosis.parts import PARTS, chosen
 from keras_trainkit.callbacks import GradientMonitor
 from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy, preflight
 
@@ -54,21 +52,21 @@ class Outcome:
         return self.remedied >= self.case.recipe.goal
 
 
-def chosen(half: str, count: int, only: str = "") -> list[Case]:
-    """Return broken cases of a half: of each condition in turn the next by the names' hashes."""
+def listed(half: str, count: int, only: str = "") -> list[Case]:
+    """Return broken cases of a part: of each condition in turn the next by the names' hashes."""
     by_condition = defaultdict(list)
-    found = [case for case in halves(broken_cases())[half] if re.search(only, _told(case))]
+    found = [case for case in chosen(half, only) if case.faults]
     for case in sorted(found, key=lambda case: _hash(case.name)):
         by_condition[case.condition].append(case)
     conditions = sorted(by_condition, key=_hash)
     turns = range(max(map(len, by_condition.values()), default=0))
-    listed = [
+    in_turn = [
         by_condition[each][turn]
         for turn in turns
         for each in conditions
         if turn < len(by_condition[each])
     ]
-    return listed[:count]
+    return in_turn[:count]
 
 
 def mend(case: Case, seed: int) -> Outcome:
@@ -128,7 +126,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--half", choices=HALVES, default="tuned")
+    parser.add_argument("--half", choices=PARTS, default="tuned")
     parser.add_argument("--cases", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="regular expression in a name or label")
@@ -140,7 +138,7 @@ def main() -> None:
     """Mend the cases and print the table."""
     given = arguments()
     warnings.simplefilter("ignore")
-    cases = chosen(given.half, given.cases, given.only)
+    cases = listed(given.half, given.cases, given.only)
     print(f"{given.half} half, seed {given.seed}, Keras {keras.__version__}", end="")
     print(f" on {keras.backend.backend()}: {len(cases)} broken trainings")
     print("With several faults, one remedy for each at most, each after another diagnosis.")
@@ -154,10 +152,6 @@ def main() -> None:
     reached = sum(outcome.is_mended for outcome in outcomes)
     print(f"{reached} of {len(outcomes)} reach the goal of the healthy twin", end="")
     print(f" ({100 * reached / max(len(outcomes), 1):.0f} %)")
-
-
-def _told(case: Case) -> str:
-    return f"{case.name} {case.label}"
 
 
 def _hash(name: str) -> str:

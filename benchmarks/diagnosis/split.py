@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from benchmarks.diagnosis.case import Case
 
 HALVES = ("tuned", "reported")
-# The parts that belong to neither.
-HELD_OUT = ("held_out", "second_held_out")
 
 
 def halves(cases: Sequence[Case]) -> dict[str, tuple[Case, ...]]:

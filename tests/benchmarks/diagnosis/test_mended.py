@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.diagnosis.carried_out import Script
 from benchmarks.diagnosis.case import Case
-from benchmarks.diagnosis.mended import Outcome, chosen, first, line
+from benchmarks.diagnosis.mended import Outcome, first, line, listed
 from benchmarks.diagnosis.recipes import HOUSES, MOONS
 from keras_trainkit.diagnosis import Diagnosis, Finding, Remedy
 
@@ -22,11 +22,11 @@ def script(*remedies, case=CASE):
 
 
 def test_the_cases_are_spread_over_the_conditions_and_always_the_same():
-    cases = chosen("tuned", 23)
-    again = chosen("tuned", 99)[:23]
+    cases = listed("tuned", 23)
+    again = listed("tuned", 99)[:23]
     assert [case.name for case in cases] == [case.name for case in again]
     assert len({case.condition for case in cases}) >= 20
-    assert not {case.name for case in cases} & {case.name for case in chosen("reported", 999)}
+    assert not {case.name for case in cases} & {case.name for case in listed("reported", 999)}
 
 
 def test_layers_are_changed_if_they_are_the_printed_ones():
