@@ -86,6 +86,8 @@ class LayerFacts:
         reached: string. The code that reaches it from `model`, `""` if it is not known.
         place: string. How a script calls its class: `"keras.layers.Dense"`, `""` if not known.
         learned: bool. Whether its offsets show that it was trained before.
+        as_drawn: bool. Whether it is not trainable, and its kernel or its embeddings are still what
+            their initializer draws.
     """
 
     path: str
@@ -106,6 +108,7 @@ class LayerFacts:
     reached: str = ""
     place: str = ""
     learned: bool = False
+    as_drawn: bool = False
 
 
 @dataclass(frozen=True)

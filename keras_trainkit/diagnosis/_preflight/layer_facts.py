@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
+import numpy as np
 
 from keras_trainkit.diagnosis._preflight.activations import activation_of, of_operation
 from keras_trainkit.diagnosis._preflight.as_code import arguments_of, name_of
@@ -21,6 +22,9 @@ _KERNELS = (
     ("pointwise_kernel", "pointwise_initializer", "pointwise_regularizer"),
     ("kernel", "depthwise_initializer", "depthwise_regularizer"),
 )
+_DRAWN = (("embeddings", "embeddings_initializer"), *(names[:2] for names in _KERNELS))
+# Larger weights are not drawn again.
+_MOST_DRAWN = 5_000_000
 
 
 def layer_facts(
@@ -82,6 +86,7 @@ def _of_layer(layer: Any, path: str, shape: Shape, reached: str) -> LayerFacts:
         trainable=bool(getattr(layer, "trainable", True)),
         **_of_kernel(_holder_of_kernel(layer)),
         learned=if_known(lambda: _has_learned(layer), False),
+        as_drawn=if_known(lambda: _is_as_drawn(_holder_of_kernel(layer)), False),
         rate=_number(layer, "rate" if "Dropout" in type(layer).__name__ else ""),
         momentum=_number(layer, "momentum" if "Normalization" in type(layer).__name__ else ""),
         arguments=if_known(lambda: arguments_of(layer), {}),
@@ -128,6 +133,22 @@ def _has_learned(layer: Any) -> bool:
     known = [offset for offset in offsets if offset is not None]
     is_zero = isinstance(zeros, keras.initializers.Zeros)
     return is_zero and any(bool(keras.ops.convert_to_numpy(offset).any()) for offset in known)
+
+
+def _is_as_drawn(layer: Any) -> bool:
+    """Say whether weights that do not learn are what their initializer draws, whenever it is asked.
+
+    Weights that were loaded or trained are others, and so are those of a copy.
+    """
+    names = next(names for names in _DRAWN if hasattr(layer, names[1]))
+    weights, initializer = (getattr(layer, name) for name in names)
+    # A generator moves on when it is asked, and so does the stream of seeds of this package.
+    is_again_the_same = type(getattr(initializer, "seed", None)) is int
+    if weights.trainable or not is_again_the_same or math.prod(weights.shape) > _MOST_DRAWN:
+        return False
+    again = initializer(weights.shape, weights.dtype)
+    drawn, held = map(keras.ops.convert_to_numpy, (again, weights))
+    return bool(np.ptp(held) > 0 and (drawn == held).all())
 
 
 def _fan_in(layer: Any, shape: tuple[int, ...]) -> int:

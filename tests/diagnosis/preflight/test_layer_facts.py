@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from keras_trainkit.diagnosis._preflight.gather import facts_of
+from keras_trainkit.initializers import HeNormal
 from tests.diagnosis.preflight.models import Pair, Stack, X, sequential
 
 pytestmark = pytest.mark.short("torch")
@@ -219,6 +220,36 @@ def test_frozen_layers_say_so():
     model = sequential()
     model.layers[1].trainable = False
     assert [layer.trainable for layer in of(model)] == [True, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", keras.initializers.RandomNormal(seed=3)])
+def test_frozen_weights_that_are_as_they_were_drawn(initializer):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(5, kernel_initializer=initializer)])
+    (dense,) = model.layers
+    assert not of(model)[0].as_drawn
+    dense.trainable = False
+    assert of(model)[0].as_drawn
+    dense.set_weights([2 * weights for weights in dense.get_weights()])
+    assert not of(model)[0].as_drawn
+
+
+def test_frozen_embeddings_and_what_draws_anew_each_time():
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), layers.Embedding(9, 3)])
+    model.trainable = False
+    assert of(model)[0].as_drawn
+    seeds = keras.random.SeedGenerator(0)
+    initializer = keras.initializers.RandomNormal(seed=seeds)
+    dense = layers.Dense(5, kernel_initializer=initializer, trainable=False)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    before = keras.ops.convert_to_numpy(seeds.state)
+    assert not of(model)[0].as_drawn
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(seeds.state), before)
+    initializer = HeNormal(seed=1)
+    dense = layers.Dense(5, kernel_initializer=initializer, trainable=False)
+    assert not of(keras.Sequential([keras.Input((4,)), dense]))[0].as_drawn
+    once, same = HeNormal(seed=1), (4, 5)
+    once(same)
+    np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (initializer(same), once(same))))
 
 
 def test_arguments_and_the_way_to_a_layer():

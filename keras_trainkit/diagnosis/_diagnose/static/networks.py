@@ -98,13 +98,17 @@ def symmetric_weights(case: Case) -> Iterator[Finding]:
 
 def frozen(case: Case) -> Iterator[Finding]:
     """Layers that do not learn, where they have most likely not learned before either."""
-    kernels = [layer for layer in case.facts.layers if layer.parameters and layer.fan_in]
+    layers = [layer for layer in case.facts.layers if layer.parameters]
+    kernels = [layer for layer in layers if layer.fan_in or layer.as_drawn]
     fixed = [layer for layer in kernels if not layer.trainable]
     if not fixed:
         return
     if len(fixed) == len(kernels):
-        others = any(x.parameters and x.trainable for x in case.facts.layers if x not in kernels)
+        others = any(layer.trainable for layer in layers if layer not in kernels)
         severity, told = "warning" if others else "error", "No layer with a kernel is trainable"
+    elif drawn := [layer for layer in fixed if layer.as_drawn]:
+        severity = "warning"
+        told = f"{_named(drawn)} is not trainable, and its weights are as they were drawn"
     elif sum(layer.parameters for layer in fixed) < _TRAINED_BEFORE:
         severity = "warning"
         told = f"{_named(fixed)} is not trainable, and too small to have been trained elsewhere"
