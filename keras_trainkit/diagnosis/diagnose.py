@@ -3,7 +3,7 @@
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.causes import rooted
 from keras_trainkit.diagnosis._diagnose.recorded.stages import speaking
-from keras_trainkit.diagnosis._diagnose.recorded.works import works
+from keras_trainkit.diagnosis._diagnose.recorded.works import fits, works
 from keras_trainkit.diagnosis._diagnose.static import rules as static
 from keras_trainkit.diagnosis._diagnose.static.one_batch import refuted
 from keras_trainkit.diagnosis.diagnosis import Diagnosis
@@ -45,10 +45,12 @@ def _of_record(case: Case) -> Diagnosis:
 def examined(case: Case, rules: tuple[Rule, ...]) -> Diagnosis:
     """Return what some rules find in a case: nothing above `info` in a training that works.
 
-    What hides whether it does stays.
+    What hides whether it does stays. One that fits its own data does not underfit.
     """
     found = [finding for rule in rules for finding in rule(case)]
     found = [f.milder() if refuted(case, f) else f for f in found]
+    if case.history is not None and fits(case):
+        found = [f.milder() if f.condition == "underfitting" else f for f in found]
     if case.history is not None and works(case):
         found = [f if f.detail in HIDING else f.milder() for f in found]
     return Diagnosis(rooted(found), history=case.history)

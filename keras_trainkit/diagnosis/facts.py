@@ -378,6 +378,8 @@ class Facts:
         linear_skill: float. The skill, as of `Outcomes`, of a linear function of the inputs on rows
             that it was not fitted to; NaN if it was not tried.
         curved_skill: float. The same of a smooth function without straight lines.
+        class_advantage: float. How much more often such a function names the class, if targets are
+            whole numbers from 0 up, than a rounded number is right; NaN if it was not tried.
         duplicates: `DuplicateFacts`, `None` where rows were not compared.
     """
 
@@ -393,6 +395,7 @@ class Facts:
     one_batch: tuple[OneBatchFacts, ...] = ()
     linear_skill: float = math.nan
     curved_skill: float = math.nan
+    class_advantage: float = math.nan
     duplicates: DuplicateFacts | None = None
 
     @property
@@ -425,6 +428,7 @@ class Facts:
             one_batch=tuple(_of(OneBatchFacts, one) for one in facts.get("one_batch", ())),
             linear_skill=facts.get("linear_skill", math.nan),
             curved_skill=facts.get("curved_skill", math.nan),
+            class_advantage=facts.get("class_advantage", math.nan),
             duplicates=_optional(DuplicateFacts, facts.get("duplicates")),
         )
 

@@ -95,6 +95,8 @@ class Thresholds:
             simple function. Defaults to `0.25`.
         bent: float > 0. By so much a function that bends finds more than a linear one where layers
             should bend. Defaults to `0.05`.
+        named: float > 0. By so much of the rows targets are easier to name than to round to, where
+            they are classes. Defaults to `0.25`.
         flat_loss: float > 0. A loss that falls by less than this share does not fall.
             Defaults to `0.01`.
         still_falling: float > 0. A loss whose last third falls by more than this share has not
@@ -177,6 +179,7 @@ class Thresholds:
     poor_skill: float = _limit(0.3, _MEASURED)
     skill_gap: float = _limit(0.25, _MEASURED)
     bent: float = _limit(0.05, _MEASURED)
+    named: float = _limit(0.25, _MEASURED)
     flat_loss: float = _limit(0.01, _MEASURED)
     still_falling: float = _limit(0.05, _MEASURED)
     few_updates: float = _limit(100, _MEASURED)

@@ -68,6 +68,7 @@ def facts():
         one_batch=(OneBatchFacts(32, 60, 0.001, 2.0, 0.5, 2.1, 0.9),),
         linear_skill=0.25,
         curved_skill=0.5,
+        class_advantage=0.125,
         duplicates=DuplicateFacts(40, 0.1, 0.75),
     )
 

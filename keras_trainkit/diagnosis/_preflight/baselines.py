@@ -1,6 +1,7 @@
 """How much of a target simple functions of the inputs find: what a network should find as well."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ ROWS, COLUMNS, CLASSES = 1000, 250, 100
 _WIDEST = 5000
 # How many rows a fit has for each column, so that it cannot learn them by heart.
 _ROWS_PER_COLUMN = 2
+# Of fewer classes, an order cannot be told.
+_SEVERAL = 3
 # What is added to the diagonal of a matrix of kernels of which each element is at most 1.
 _RIDGES = (1e-3, 1e-2, 0.1, 1.0, 10.0)
-
-Halves = tuple[np.ndarray, np.ndarray]
 
 
 def linear_skill(x: Any, y: Any) -> float:
@@ -29,14 +30,15 @@ def linear_skill(x: Any, y: Any) -> float:
         float, as of `outcomes.skill`; NaN for nested arrays, inputs that are no floating numbers,
         too many columns or too few rows.
     """
-    known = _halves(x, y)
-    if known is None:
+    inputs, targets = _rows(x), _rows(y)
+    if inputs is None or targets is None or inputs.dtype.kind != "f" or len(inputs) != len(targets):
         return math.nan
-    inputs, targets = known
     rows, columns = inputs.shape
-    if columns >= COLUMNS or rows < 2 * _ROWS_PER_COLUMN * columns:
+    targets = by_class(targets)
+    is_small = columns < COLUMNS and targets.shape[1] <= CLASSES
+    if not is_small or rows < 2 * _ROWS_PER_COLUMN * columns or not np.isfinite(inputs).all():
         return math.nan
-    inputs = np.hstack([inputs, np.ones((rows, 1))])
+    inputs = np.hstack([_standardized(inputs), np.ones((rows, 1))])
     weights = np.linalg.lstsq(inputs[::2], targets[::2])[0]
     return skill(inputs[1::2] @ weights, targets[1::2])
 
@@ -44,26 +46,39 @@ def linear_skill(x: Any, y: Any) -> float:
 def curved_skill(x: Any, y: Any) -> float:
     """Return the skill of kernel ridge regression in the same way, with the best of some ridges.
 
-    The kernel is Gaussian, as wide as the columns vary together.
+    The kernel falls with the distance of two rows, and of whole numbers, which may be tokens, also
+    with the number of columns in which they differ.
 
     Reference:
         Murphy (2012), Machine Learning: A Probabilistic Perspective, section 14.4.3.
     """
-    known = _halves(x, y)
-    if known is None or len(known[0]) < 2 * _ROWS_PER_COLUMN:
+    inputs, targets = _rows(x), _rows(y)
+    if targets is None:
         return math.nan
-    inputs, targets = known
-    centre = targets[::2].mean(axis=0)
-    kernel, beside = _kernel(inputs[::2], inputs[::2]), _kernel(inputs[1::2], inputs[::2])
-    skills = [
-        skill(
-            beside @ np.linalg.solve(kernel + ridge * np.eye(len(kernel)), targets[::2] - centre)
-            + centre,
-            targets[1::2],
-        )
-        for ridge in _RIDGES
-    ]
-    return max(skills)
+    targets = by_class(targets)
+    answers = _answers(inputs, targets)
+    return max((skill(each, targets[1::2]) for each in answers), default=math.nan)
+
+
+def class_advantage(x: Any, y: Any) -> float:
+    """Return how much more often kernel ridge regression names the class than rounds to it.
+
+    Large where class numbers are names, about 0 where they are amounts or grades.
+
+    Returns:
+        float, a difference of accuracies; NaN for targets that are not whole numbers from 0 up in
+        one column, three at least.
+    """
+    inputs, targets = _rows(x), _rows(y)
+    if targets is None or targets.shape[1] > 1 or by_class(targets).shape[1] < _SEVERAL:
+        return math.nan
+    truth = targets[1::2, 0]
+    named = [each.argmax(axis=1) for each in _answers(inputs, by_class(targets))]
+    rounded = [np.round(each[:, 0]) for each in _answers(inputs, targets)]
+    if not named:
+        return math.nan
+    best, best_rounded = (max((each == truth).mean() for each in a) for a in (named, rounded))
+    return float(best - best_rounded)
 
 
 def by_class(targets: np.ndarray) -> np.ndarray:
@@ -72,16 +87,6 @@ def by_class(targets: np.ndarray) -> np.ndarray:
     is_counted = targets.shape[1] == 1 and np.array_equal(classes, np.arange(len(classes)))
     is_several = 2 <= len(classes) <= CLASSES
     return np.eye(len(classes))[targets[:, 0].astype(int)] if is_counted and is_several else targets
-
-
-def _halves(x: Any, y: Any) -> Halves | None:
-    """Return standardized inputs and the targets of the same rows, None where there are none."""
-    inputs, targets = _rows(x), _rows(y)
-    if inputs is None or targets is None or inputs.dtype.kind != "f" or len(inputs) != len(targets):
-        return None
-    inputs, targets = _standardized(inputs), by_class(targets)
-    is_small = inputs.shape[1] <= _WIDEST and targets.shape[1] <= CLASSES
-    return (inputs, targets) if is_small and np.isfinite(inputs).all() else None
 
 
 def _rows(array: Any) -> np.ndarray | None:
@@ -95,15 +100,54 @@ def _rows(array: Any) -> np.ndarray | None:
     return table[np.random.default_rng(0).permutation(places)]
 
 
+def _answers(inputs: np.ndarray | None, targets: np.ndarray | None) -> list[np.ndarray]:
+    """Return what regressions on every other row, one for each kernel and ridge, say of the rest.
+
+    There is none where the rows do not fit together, are few or too wide.
+    """
+    if inputs is None or targets is None or len(inputs) != len(targets):
+        return []
+    is_fit = len(inputs) >= 2 * _ROWS_PER_COLUMN and inputs.shape[1] <= _WIDEST
+    if not is_fit or targets.shape[1] > CLASSES or not np.isfinite(inputs).all():
+        return []
+    centre = targets[::2].mean(axis=0)
+    return [
+        beside @ np.linalg.solve(among + ridge * np.eye(len(among)), targets[::2] - centre) + centre
+        for among, beside in _kernels(inputs)
+        for ridge in _RIDGES
+    ]
+
+
+def _kernels(inputs: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the kernels of every other row, among these and beside the rest."""
+    table = _standardized(inputs)
+    yield _falling(_squares(table[::2], table[::2]), _squares(table[1::2], table[::2]))
+    if inputs.dtype.kind in "iu" and inputs.shape[1] <= COLUMNS:
+        fitted, rest = inputs[::2], inputs[1::2]
+        yield _falling(_differing(fitted, fitted), _differing(rest, fitted))
+
+
+def _falling(among: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return kernels that fall with distances, by half of their mean."""
+    width = among.mean() / 2 or 1.0
+    return np.exp(-among / width), np.exp(-beside / width)
+
+
+def _squares(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    squares = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * some @ others.T
+    return np.maximum(squares, 0)
+
+
+def _differing(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return in how many columns rows differ."""
+    count = np.zeros((len(some), len(others)))
+    for mine, theirs in zip(some.T, others.T, strict=True):
+        count += mine[:, None] != theirs
+    return count
+
+
 def _standardized(inputs: np.ndarray) -> np.ndarray:
     """Return columns of mean 0 and standard deviation 1; those that are constant are 0."""
     inputs = inputs.astype("float64")
     scale = inputs.std(axis=0)
     return (inputs - inputs.mean(axis=0)) / np.where(scale > 0, scale, 1)
-
-
-def _kernel(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the Gaussian kernel of rows, as wide as a row is long in the mean."""
-    squares = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * some @ others.T
-    length = (others**2).sum(axis=1).mean()
-    return np.exp(-np.maximum(squares, 0) / (length or 1))

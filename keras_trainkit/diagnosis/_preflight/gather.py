@@ -2,14 +2,18 @@
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras
 
 from keras_trainkit.diagnosis._preflight.array_facts import array_facts, unseen_facts
-from keras_trainkit.diagnosis._preflight.baselines import curved_skill, linear_skill
+from keras_trainkit.diagnosis._preflight.baselines import (
+    class_advantage,
+    curved_skill,
+    linear_skill,
+)
 from keras_trainkit.diagnosis._preflight.compile_facts import (
     Keyed,
     other_arguments,
@@ -29,7 +33,7 @@ from keras_trainkit.diagnosis._preflight.optimizer_facts import optimizer_facts
 from keras_trainkit.diagnosis._preflight.plan_facts import plan_facts
 from keras_trainkit.diagnosis._preflight.sources import Data, Unseen, data_of, split_arrays
 from keras_trainkit.diagnosis._preflight.traces import Trace, symbolic_inputs, trace_of
-from keras_trainkit.diagnosis.facts import ArrayFacts, Facts, PlanFacts
+from keras_trainkit.diagnosis.facts import ArrayFacts, Facts, OutputFacts, PlanFacts
 
 
 def facts_of(
@@ -64,9 +68,12 @@ def facts_of(
     seen = (*inputs, *targets)
     is_sampled = training.is_sample or any(_is_partial(facts) for _, facts in seen)
     plan = if_known(lambda: plan_facts(arguments, training, is_sampled), PlanFacts())
+    outputs: tuple[OutputFacts, ...] = if_known(
+        lambda: output_facts(model, heads, paths, targets, their_targets), ()
+    )
     return Facts(
         layers=if_known(lambda: layer_facts(layers, paths, shapes, reached), ()),
-        outputs=if_known(lambda: output_facts(model, heads, paths, targets, their_targets), ()),
+        outputs=outputs,
         optimizer=if_known(lambda: optimizer_facts(model, arguments, plan.updates), None),
         inputs=tuple(facts for _, facts in inputs),
         validation_inputs=tuple(facts for _, facts in held_out),
@@ -75,6 +82,7 @@ def facts_of(
         compiled=if_known(lambda: other_arguments(model), {}),
         linear_skill=if_known(lambda: linear_skill(training.x, training.y), math.nan),
         curved_skill=if_known(lambda: curved_skill(training.x, training.y), math.nan),
+        class_advantage=if_known(lambda: _class_advantage(outputs, training), math.nan),
         duplicates=if_known(
             lambda: duplicates_of(training.x, training.y, keras.config.floatx()), None
         ),
@@ -97,6 +105,12 @@ def looked_at(arguments: Mapping[str, Any], draws: bool = False) -> tuple[Data, 
     is_tuple = isinstance(held_out, list | tuple)
     parts = keras.utils.unpack_x_y_sample_weight(held_out)[:2] if is_tuple else (held_out, None)
     return data_of(x, y, draws), data_of(parts[0], parts[1], draws)
+
+
+def _class_advantage(outputs: Sequence[OutputFacts], training: Data) -> float:
+    """Return the advantage where one number is learned, for which alone it is asked."""
+    is_number = [output.units for output in outputs] == [1]
+    return class_advantage(training.x, training.y) if is_number else math.nan
 
 
 def _layers(model: keras.Model, traced: Trace | None) -> list[Any]:

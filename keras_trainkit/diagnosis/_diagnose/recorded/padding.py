@@ -13,7 +13,7 @@ def unseen_sequences(case: Case) -> Iterator[Finding]:
     """Find trainings that get nowhere where little of the sequences, or not all, can be seen."""
     if learns(case):
         return
-    for rule in (padding.forgotten_sequences, padding.masked_values):
+    for rule in padding.RULES:
         for finding in rule(case):
             yield replace(finding, severity=severity(case), evidence=())
 

@@ -21,6 +21,7 @@ _SQUARES = ("mse", "mean_squared_error")
 _ROOTS = ("rmse", "root_mean_squared_error")
 _SKILLS = ("r2_score",)
 _SOME_SKILL = 0.2
+_NEARLY = 0.9
 _ENTROPIES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
@@ -43,6 +44,11 @@ def works(case: Case) -> bool:
     return not (validation < enough or validation < best - case.limits.skill_gap)
 
 
+def fits(case: Case) -> bool:
+    """Say whether the training has learned its own data, whatever validation says."""
+    return best_skill(case) >= case.limits.working_skill
+
+
 def _normalizes(case: Case) -> bool:
     return any(layer.kind == "BatchNormalization" for layer in case.facts.layers)
 
@@ -54,8 +60,14 @@ def learns(case: Case) -> bool:
     """
     known = best_skill(case)
     if not math.isnan(known):
-        return known >= case.limits.learning_skill
+        return known >= min(case.limits.learning_skill, _all_that_is_found(case))
     return fall(log(case, "loss")) >= 0.5
+
+
+def _all_that_is_found(case: Case) -> float:
+    """Return the skill that a simple function finds, if it is more than a little; else 1."""
+    found = _NEARLY * case.facts.baseline_skill
+    return found if found >= case.limits.poor_skill else 1.0
 
 
 def severity(case: Case) -> str:

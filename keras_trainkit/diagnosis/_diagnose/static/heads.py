@@ -72,6 +72,24 @@ def unbounded_before_cross_entropy(case: Case) -> Iterator[Finding]:
             yield head_finding(case, output, task, "error", text)
 
 
+def activated_twice(case: Case) -> Iterator[Finding]:
+    """Probabilities that the loss takes for logits: it squashes them once more."""
+    for output, task in learned(case):
+        activation = spelled(output.activation)
+        is_twice = output.from_logits and activation in names.PROBABILITIES
+        if output.own_loss or not is_twice or (output.units == 1 and activation == "softmax"):
+            continue
+        yield head_finding(
+            case,
+            output,
+            task,
+            "warning",
+            f"The output has passed {activation}, and {spelled(output.loss)} with "
+            "`from_logits=True` squashes it once more: no answer can be sure, and gradients are "
+            "small. (On TensorFlow, Keras goes back to what stood before the activation.)",
+        )
+
+
 def linear_before_poisson(case: Case) -> Iterator[Finding]:
     """The logarithm of a count's mean does not exist below zero."""
     for output, task in learned(case):
@@ -128,6 +146,7 @@ RULES: tuple[Rule, ...] = (
     softmax_over_one_unit,
     relu_at_the_output,
     unbounded_before_cross_entropy,
+    activated_twice,
     linear_before_poisson,
     bounded_below_targets,
     exclusive_for_several_labels,

@@ -1,9 +1,11 @@
 """Rules on loss and metrics beside what is to be learned."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
@@ -88,6 +90,30 @@ def classes_as_numbers(case: Case) -> Iterator[Finding]:
         )
 
 
+def names_as_numbers(case: Case) -> Iterator[Finding]:
+    """One number for classes that have no order: a function of the inputs names them far better."""
+    advantage = case.facts.class_advantage
+    for output, task in learned(case):
+        target = output.target
+        is_number = output.units == 1 and _is(output, names.DISTANCES)
+        if target is None or not is_number or not advantage > case.limits.named:
+            continue
+        if task.kind in tasks.EXCLUSIVE and tasks.means_classes(output):
+            continue  # It is known already.
+        classes = replace(task, kind=tasks.CLASSES, classes=target.distinct)
+        yield loss_finding(
+            case,
+            output,
+            classes,
+            "warning",
+            f"The targets are {target.distinct} whole numbers without an order: what names them "
+            f"from the inputs is right in {advantage:.0%} more of the rows than a number that is "
+            "rounded. One number cannot stand between classes.",
+            detail="classification_with_regression_loss",
+            evidence=(beside(case, "accuracy that is gained by naming", advantage, "named"),),
+        )
+
+
 def other_coding(case: Case) -> Iterator[Finding]:
     """A cross-entropy for classes that are coded otherwise."""
     for output, task in learned(case):
@@ -102,6 +128,22 @@ def other_coding(case: Case) -> Iterator[Finding]:
         coded = "a column for each class" if task.kind == tasks.ONE_HOT else "class numbers"
         text = f"The targets are {coded}, which {loss} does not take."
         yield loss_finding(case, output, task, "error", text)
+
+
+def of_whole_rows(case: Case) -> Iterator[Finding]:
+    """A loss of directions or of distributions on single numbers, or on rows that are neither."""
+    for output, task in learned(case):
+        target = output.target
+        if target is None or task.kind == tasks.UNKNOWN:
+            continue
+        loss, is_single = spelled(output.loss), target.columns == 1
+        if _is(output, ("cosine_similarity",)) and is_single:
+            text = f"{loss} compares directions: of a single number it sees the sign alone."
+            yield loss_finding(case, output, task, "error", text)
+        elif _is(output, ("kl_divergence",)) and not target.sums_to_one and not target.one_hot:
+            told = "of a single number" if is_single else "of rows that do not add up to 1"
+            text = f"{loss} compares distributions: {told} it falls for outputs that only grow."
+            yield loss_finding(case, output, task, "error", text)
 
 
 def one_of_several_for_labels(case: Case) -> Iterator[Finding]:
@@ -169,7 +211,9 @@ RULES: tuple[Rule, ...] = (
     of_no_weight,
     numbers_as_classes,
     classes_as_numbers,
+    names_as_numbers,
     other_coding,
+    of_whole_rows,
     one_of_several_for_labels,
     undefined,
     accuracy_of_numbers,

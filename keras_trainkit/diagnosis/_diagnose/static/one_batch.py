@@ -49,7 +49,13 @@ def refuted(case: Case, finding: Finding) -> bool:
         return False
     if finding.name == "learning_rate_too_low" and not _is_as_long(case, tries[0]):
         return False
-    return tries[0].is_calm and tries[0].has_skill(case.limits.working_skill)
+    return has_learned(case)
+
+
+def has_learned(case: Case) -> bool:
+    """Say whether a network has learned rows by heart as it is, and calmly."""
+    tries = case.facts.one_batch
+    return bool(tries) and tries[0].is_calm and tries[0].has_skill(case.limits.working_skill)
 
 
 def another_rate(case: Case) -> Iterator[Finding]:
@@ -146,7 +152,7 @@ def not_by_heart(case: Case) -> Iterator[Finding]:
     if not is_patient or not _is_usual(case, max(one.rate for one in tries)):
         return
     best = max(one.skill for one in tries)
-    if best < case.limits.poor_skill:
+    if best < case.limits.poor_skill and not _is_on_the_way(tries[-1]):
         is_nothing = best < case.limits.no_skill
         limit = "no_skill" if is_nothing else "poor_skill"
         yield Finding(
@@ -168,6 +174,11 @@ def _of_structure(case: Case) -> tuple[Remedy, ...]:
     if any(layer.activation in BOUNDED for layer in hidden(case.facts)):
         return remedies.bent(case)
     return remedies.wider(case) if remedies.is_narrow(case) else ()
+
+
+def _is_on_the_way(one: OneBatchFacts) -> bool:
+    """Say whether a loss still falls towards that of a constant: the targets are far away."""
+    return one.skill < 0 and _MOVES < one.fall <= 1
 
 
 def _is_learned(case: Case, one: OneBatchFacts) -> bool:

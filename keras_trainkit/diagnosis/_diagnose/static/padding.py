@@ -13,6 +13,8 @@ from keras_trainkit.diagnosis._diagnose.static.structure import layer_named
 from keras_trainkit.diagnosis.facts import PaddingFacts
 from keras_trainkit.diagnosis.finding import Evidence, Finding
 
+# More padding than sequence.
+_MOSTLY = 0.5
 # Less than half of the padding hidden: the mask is one of other values.
 _HIDDEN = 0.5
 
@@ -84,7 +86,26 @@ def masked_values(case: Case) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (forgotten_sequences, lost_mask, masked_values)
+def read_padding(case: Case) -> Iterator[Finding]:
+    """A state that is read behind more padding than sequence, most of which it may remember."""
+    padding = _padding(case)
+    if padding is None or padding.is_masked or padding.mask:
+        return
+    if padding.kept < case.limits.faded_sequences or not padding.after > _MOSTLY:
+        return
+    yield Finding(
+        "bad_data",
+        "info",
+        f"{padding.reader} reads {padding.after:.0%} of its steps in the padding behind the "
+        "sequences. No mask hides it.",
+        "padding_not_masked",
+        where=padding.reader,
+        evidence=(Evidence("padding among all steps", padding.after, _MOSTLY),),
+        remedies=(*reaching(case, padding), front_padding(case, padding)),
+    )
+
+
+RULES: tuple[Rule, ...] = (read_padding, forgotten_sequences, lost_mask, masked_values)
 
 
 def _padding(case: Case) -> PaddingFacts | None:

@@ -31,6 +31,10 @@ _KEPT = 0.01
 USUAL_BATCH = 32
 # Times the lowest usual rate that a remedy names.
 _USUALLY = 30
+_LOW_BY_DEFAULT = {
+    "Adadelta": "Adadelta finds its own rate, and multiplies it by {:g}",
+    "Adagrad": "the steps of Adagrad get shorter and shorter, and begin with {:g}",
+}
 # Times the shortest way that a remedy aims at.
 _ENOUGH = 10
 
@@ -82,13 +86,13 @@ def ended_schedule(case: Case) -> Iterator[Finding]:
     )
 
 
-def slow_adadelta(case: Case) -> Iterator[Finding]:
-    """Keras's default rate of Adadelta is a thousandth of the paper's."""
+def low_by_default(case: Case) -> Iterator[Finding]:
+    """Keras's default rates of Adadelta and Adagrad are far below those of their papers."""
     optimizer = case.facts.optimizer
-    if optimizer is None or optimizer.kind != "Adadelta" or optimizer.scheduled:
+    if optimizer is None or optimizer.kind not in _LOW_BY_DEFAULT or optimizer.scheduled:
         return
     if 0 < optimizer.learning_rate < lowest_usual(case, optimizer):
-        told = f"Adadelta finds its own rate, and multiplies it by {optimizer.learning_rate:g}"
+        told = _LOW_BY_DEFAULT[optimizer.kind].format(optimizer.learning_rate)
         yield _low(case, optimizer, told, (Evidence("learning rate", optimizer.learning_rate),))
 
 
@@ -145,7 +149,7 @@ def stale_statistics(case: Case) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     short_way,
     ended_schedule,
-    slow_adadelta,
+    low_by_default,
     small_normalized_batch,
     stale_statistics,
 )

@@ -9,6 +9,7 @@ from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
 from keras_trainkit.diagnosis._diagnose.static.heads import learned
 from keras_trainkit.diagnosis._diagnose.static.names import spelled
+from keras_trainkit.diagnosis._diagnose.static.one_batch import has_learned
 from keras_trainkit.diagnosis._diagnose.static.repairs import (
     changed_layer,
     changed_layers,
@@ -46,6 +47,7 @@ def penalties(case: Case) -> Iterator[Finding]:
     worst = max(found, key=lambda layer: (strengths[layer], shares[layer]))
     yield _excess(
         worst.path,
+        "info" if has_learned(case) else "warning",
         f"The penalty of {worst.path}'s regularizers is so strong beside the loss of a network "
         f"that knows nothing, {chance:.2g}, that zeros are the best there is.",
         (
@@ -63,6 +65,7 @@ def dropout(case: Case) -> Iterator[Finding]:
         worst = max(layers, key=lambda layer: layer.rate)
         yield _excess(
             worst.path,
+            "warning",
             f"{worst.path} sets {worst.rate:.0%} of its inputs to 0 at each step.",
             (beside(case, "rate of dropout", worst.rate, "high_dropout"),),
             changed_layers(layers, "a lower rate", rate=_MILD_RATE),
@@ -78,6 +81,7 @@ def decay(case: Case) -> Iterator[Finding]:
         bound = 1 / optimizer.weight_decay
         yield _excess(
             "weight_decay",
+            "warning",
             f"A weight decay of {optimizer.weight_decay:g} holds all weights below {bound:.2g}.",
             (beside(case, "weight decay", optimizer.weight_decay, "high_decay"),),
             compiled_with(case.facts, "a mild one", optimizer={"weight_decay": _MILD_DECAY}),
@@ -87,10 +91,12 @@ def decay(case: Case) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (penalties, dropout, decay)
 
 
-def _excess(where: str, text: str, evidence: tuple[Evidence, ...], remedy: Remedy) -> Finding:
+def _excess(
+    where: str, severity: str, text: str, evidence: tuple[Evidence, ...], remedy: Remedy
+) -> Finding:
     return Finding(
         "underfitting",
-        "warning",
+        severity,
         text,
         "excess_regularization",
         where=where,

@@ -148,7 +148,7 @@ def _beyond_reach(case: Case, output: OutputFacts, target: ArrayFacts) -> Iterat
     if optimizer is None or (is_squared and not optimizer.adaptive):
         return
     reach = _reach(case, output)
-    if scale > reach > 0:
+    if scale > max(reach, SCALED) and reach > 0:
         yield unnormalized_target(
             case,
             target,
