@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis._preflight.baselines import curved_skill, linear_skill
+from keras_trainkit.diagnosis._preflight.baselines import (
+    class_advantage,
+    curved_skill,
+    linear_skill,
+)
 
 pytestmark = pytest.mark.host
 
@@ -59,6 +63,25 @@ def test_kernels_agree_with_scikit_learn():
         for ridge in (1e-3, 1e-2, 0.1, 1.0, 10.0)
     )
     assert curved_skill(X, y) == pytest.approx(theirs, abs=0.1)
+
+
+def test_kernels_tell_tokens_apart():
+    tokens = RNG.integers(0, 6, (900, 4))
+    kinds = RNG.permutation(24).reshape(6, 4)[tokens[:, 0], 0] % 3
+    assert curved_skill(tokens, kinds) > 0.8
+    assert curved_skill(tokens.astype("float32"), kinds) < curved_skill(tokens, kinds)
+
+
+def test_names_are_told_from_amounts():
+    names = RNG.permutation(6)[(3 * (Z[:, 0] > 0) + np.digitize(Z[:, 1], [-0.5, 0.5])).astype(int)]
+    amounts = np.clip(np.round(2 + Z[:, 0] + Z[:, 1]), 0, 5).astype(int)
+    assert class_advantage(X, names) > 0.25
+    assert class_advantage(X, amounts) < 0.1
+
+
+@pytest.mark.parametrize("y", [Z[:, 0], Z[:, 0] > 0, np.eye(3)[RNG.integers(3, size=900)], None])
+def test_there_are_no_names_among_other_targets(y):
+    assert math.isnan(class_advantage(X, y))
 
 
 def test_rows_that_alternate_are_mixed():

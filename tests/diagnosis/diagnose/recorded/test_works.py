@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis import ArrayFacts, Facts, LayerFacts, Outcomes
+from keras_trainkit.diagnosis import ArrayFacts, Facts, LayerFacts, Outcomes, diagnose
 from keras_trainkit.diagnosis._diagnose.recorded.works import (
     learns,
     severity,
@@ -111,6 +111,26 @@ def test_low_accuracy_says_nothing_where_rows_are_weighted():
     logs = {"accuracy": np.full(6, 0.95), "loss": np.linspace(1.0, 0.1, 6)}
     assert not learns(case(facts, **logs))
     assert learns(case(weighted, **logs))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "expected"), [(0.44, True), (0.9, False), (0.2, False), (np.nan, False)]
+)
+def test_as_much_as_a_simple_function_finds_is_learned(baseline, expected):
+    facts = dataclasses.replace(classifier(), curved_skill=baseline)
+    assert learns(case(facts, loss=np.linspace(1, 0.6, 6), accuracy=np.full(6, 0.7))) == expected
+
+
+def test_a_penalty_is_not_in_excess_where_the_training_data_is_fitted():
+    facts = classifier()
+    layers = (dataclasses.replace(facts.layers[0], l2=1.0), *facts.layers[1:])
+    output = dataclasses.replace(facts.outputs[0], activation="softmax", shape=(2,))
+    facts = dataclasses.replace(facts, layers=layers, outputs=(output,))
+    logs = {"loss": np.linspace(1, 0.2, 6), "val_accuracy": np.full(6, 0.7)}
+    for accuracy, expected in ((0.6, "warning"), (0.95, "info")):
+        given = case(facts, **logs, accuracy=np.full(6, accuracy))
+        named = [f for f in diagnose(given.history) if f.name == "excess_regularization"]
+        assert [finding.severity for finding in named] == [expected]
 
 
 def test_targets_of_whole_numbers_have_a_variance():

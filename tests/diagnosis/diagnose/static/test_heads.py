@@ -1,5 +1,7 @@
 """Outputs and losses that do not fit their targets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -262,6 +264,52 @@ def test_head_and_loss_are_mended_at_once():
             {"kind": "compile", "loss": BINARY},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_found"),
+    [
+        (training("sigmoid", BINARY, BITS, from_logits=True), True),
+        (training("softmax", SPARSE, LABELS, 5, from_logits=True), True),
+        (training("sigmoid", BINARY, BITS), False),
+        (training("linear", BINARY, BITS, from_logits=True), False),
+        (training("softmax", "MyLoss", LABELS, 5, from_logits=True, own_loss=True), False),
+    ],
+)
+def test_probabilities_are_no_logits(facts, is_found):
+    names = [finding.name for finding in diagnosed(facts)]
+    assert ("wrong_output_activation" in names) == is_found
+    if is_found:
+        assert "from_logits" not in found(facts, "wrong_output_activation").remedies[0].code
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "is_found"),
+    [
+        ("cosine_similarity", NUMBERS, True),
+        ("cosine_similarity", np.stack([NUMBERS, 2 * NUMBERS], axis=1), False),
+        ("kl_divergence", RNG.uniform(size=ROWS), True),
+        ("kl_divergence", RNG.uniform(size=(ROWS, 3)), True),
+        ("kl_divergence", RNG.dirichlet((1, 1, 1), size=ROWS), False),
+        ("kl_divergence", ONE_HOT, False),
+    ],
+)
+def test_losses_of_rows_that_are_directions_or_distributions(loss, y, is_found):
+    units = y.shape[-1] if y.ndim > 1 else 1
+    activation = "softmax" if units > 1 else "linear" if loss == "cosine_similarity" else "sigmoid"
+    assert ("wrong_loss" in alarms(training(activation, loss, y, units))) == is_found
+
+
+@pytest.mark.parametrize(
+    ("advantage", "names"),
+    [(0.5, ["classification_with_regression_loss"]), (0.1, []), (-0.3, []), (np.nan, [])],
+)
+def test_names_that_are_learned_as_a_number(advantage, names):
+    facts = replace(training("linear", "mse", LABELS), class_advantage=advantage)
+    assert roots(facts) == names
+    for finding in diagnosed(facts):
+        assert SPARSE in finding.remedies[0].code
+        assert "5" in finding.remedies[0].code
 
 
 def test_loss_of_zero_follows_from_softmax_over_one_unit():

@@ -227,6 +227,7 @@ def test_learning_rate_too_high_of_gradient_descent():
         bits(optimizer=adam(0.3)),
         bits(optimizer=OptimizerFacts("SGD", 1.0)),
         bits(optimizer=OptimizerFacts("Adadelta", 1.0, adaptive=True)),
+        bits(optimizer=OptimizerFacts("Adagrad", 0.05, adaptive=True)),
         training("linear", "mse", NUMBERS, optimizer=OptimizerFacts("SGD", 0.1)),
         bits(optimizer=adam(10.0, scheduled=True)),
     ],
@@ -242,6 +243,7 @@ def test_high_rates_that_are_usual(facts):
         adam(0.0),
         OptimizerFacts("SGD", 1e-5),
         OptimizerFacts("Adadelta", 0.001, adaptive=True),
+        OptimizerFacts("Adagrad", 0.001, adaptive=True),
         OptimizerFacts("Adagrad", 1e-4, adaptive=True),
     ],
 )

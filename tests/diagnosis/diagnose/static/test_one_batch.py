@@ -90,6 +90,12 @@ def test_what_most_often_keeps_a_network_from_learning_is_changed_first(hidden, 
     assert code in finding.remedies[0].code
 
 
+def test_a_loss_that_still_falls_towards_that_of_a_constant_is_on_its_way():
+    far = OneBatchFacts(32, 60, 2.0, 2e5, 1e5, 2e5, -300.0)
+    assert found(far, patient(replace(far, last=4e3, skill=-10.0))) == []
+    assert found(far, patient(replace(far, last=1.99e5))) == [("no_learning", "error")]
+
+
 def test_too_few_or_too_low_rates_and_little_patience_say_nothing():
     assert found(STILL) == []
     assert found(STILL, at(STILL, 0.1)) == []

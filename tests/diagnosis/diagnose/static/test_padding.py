@@ -50,6 +50,23 @@ def test_what_the_padding_leaves_decides(kept, severity):
     assert (finding and finding.severity) == severity
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_found"),
+    [
+        ({"after": 0.75}, True),
+        ({"after": 0.2}, False),
+        ({"after": 0.75, "kept": 1e-4}, False),
+        ({"after": 0.75, "mask": "net/embedding", "is_masked": True}, False),
+    ],
+)
+def test_a_state_behind_more_padding_than_sequence_is_worth_a_note(changes, is_found):
+    finding = found(rules.read_padding, given(lost(**{"kept": 0.5, **changes})))
+    assert bool(finding) == is_found
+    if finding:
+        assert (finding.name, finding.severity) == ("padding_not_masked", "info")
+        assert codes(finding)[0] == "keras.layers.Embedding(20, 8, mask_zero=True)"
+
+
 def test_tokens_get_a_mask_or_other_padding():
     finding = found(rules.forgotten_sequences, given(LOST))
     assert finding.name == "padding_not_masked"
@@ -114,7 +131,11 @@ def test_a_mask_of_real_tokens_is_unusual_and_names_its_remedy():
 
 @pytest.mark.parametrize(
     "padding",
-    [lost(kept=1e-4), lost(kept=1.0, mask="net/embedding", is_masked=True, hides_others=0.5)],
+    [
+        lost(kept=1e-4),
+        lost(kept=0.5, after=0.75),
+        lost(kept=1.0, mask="net/embedding", is_masked=True, hides_others=0.5),
+    ],
 )
 def test_it_is_the_cause_where_nothing_is_learned(padding):
     stands = {"loss": np.full(6, 0.693), "accuracy": np.full(6, 0.5)}
