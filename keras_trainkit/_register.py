@@ -9,9 +9,9 @@ PACKAGE = "keras_trainkit"
 T = TypeVar("T", bound=type)
 
 
-def register(cls: T) -> T:
+def register(cls: T, package: str = PACKAGE) -> T:
     """Register `cls` as `keras_trainkit>ClassName`, the name by which files hold it.
 
     Under its bare name a file's `Adam` or `Dropout` would be read as Keras's own.
     """
-    return keras.saving.register_keras_serializable(package=PACKAGE)(cls)
+    return keras.saving.register_keras_serializable(package=package)(cls)

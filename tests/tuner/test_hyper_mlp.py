@@ -30,6 +30,8 @@ DEFAULT_NAMES = [
     "adam/learning_rate",
     "sgd/learning_rate",
     "rmsprop/learning_rate",
+    "nag/momentum",
+    "sgd/momentum",
     "schedule",
     "half_life",
     "batch_size",
@@ -313,8 +315,8 @@ def test_two_builds_share_nothing():
         ({"width": False}, "`width` must be an integer >= 1. Received: width=False"),
         (
             {"optimizer": False},
-            "`optimizer` must be one of 'nag', 'adam', 'sgd', 'rmsprop', 'adagrad', 'adadelta'. "
-            "Received: optimizer=False",
+            "`optimizer` must be one of 'nag', 'adam', 'adamw', 'nadam', 'sgd', 'rmsprop', "
+            "'adagrad', 'adadelta'. Received: optimizer=False",
         ),
         (
             {"schedule": "constant"},

@@ -11,12 +11,21 @@ from keras_tuner import HyperParameters
 from keras_trainkit._validation import invalid
 
 Check = Callable[[str, Any], Any]
+RUNTIME, STRUCTURAL, DATA = "runtime", "structural", "data"
 
 
 class Dimension:
-    """One number or name of a space: `declare` makes it a hyperparameter and returns its value."""
+    """One number or name of a space: `declare` makes it a hyperparameter and returns its value.
+
+    Attributes:
+        name: str. Name of the hyperparameter.
+        kind: str. What another value changes: `"runtime"`, a number in the same network and
+            training step; `"structural"`, the network or its step; `"data"`, what `fit` feeds them.
+        values: Those that a hyperparameter can depend on.
+    """
 
     name: str
+    kind: str
     values: Sequence[Any]
 
     def declare(self, hp: HyperParameters) -> Any:
@@ -46,6 +55,7 @@ class Fixed(Dimension):
 
     name: str
     value: Any
+    kind: str = STRUCTURAL
 
     @property
     def values(self) -> Sequence[Any]:  # type: ignore[override]
@@ -67,6 +77,7 @@ class Choice(Dimension):
 
     name: str
     values: Sequence[Any]
+    kind: str = STRUCTURAL
 
     def declare(self, hp: HyperParameters) -> Any:
         """Register a `Boolean` or a `Choice`."""
@@ -83,6 +94,7 @@ class Range(Dimension):
     low: float
     high: float
     log: bool
+    kind: str = STRUCTURAL
 
     @property
     def values(self) -> Sequence[Any]:  # type: ignore[override]
@@ -106,6 +118,7 @@ def dimension(
     check: Check,
     *,
     default: Any,
+    kind: str = STRUCTURAL,
     off: Any = NEVER_OFF,
     log: bool = False,
 ) -> Dimension:
@@ -116,6 +129,7 @@ def dimension(
         argument: A value, a tuple `(low, high)`, a list of values, `None` or `False`.
         check: `check(name, value)` returns the value in its final type, or raises `ValueError`.
         default: The argument that `None` stands for.
+        kind: str. What another value changes; see `Dimension`.
         off: The value that `False` stands for. Without it `False` is left to `check`.
         log: bool. Sample a range on a logarithmic scale; `check` must then reject zero.
     """
@@ -123,17 +137,20 @@ def dimension(
     if argument is None:
         argument = default
     if argument is False and off is not NEVER_OFF:
-        return Fixed(name, off)
+        return Fixed(name, off, kind)
     if not isinstance(argument, list | tuple):
-        return Fixed(name, check(label, argument))
+        return Fixed(name, check(label, argument), kind)
     values = tuple(check(label, value) for value in argument)
+    if len({type(value) for value in values}) > 1:
+        # KerasTuner has no hyperparameter of numbers and texts.
+        raise invalid(label, "values of one type", argument)
     if isinstance(argument, tuple) and not all(isinstance(value, str | bool) for value in values):
         if len(values) != 2 or not values[0] < values[1]:
             raise invalid(label, "a range (low, high) with low < high", argument)
-        return Range(name, *values, log=log)
+        return Range(name, *values, log=log, kind=kind)
     if not values or len(set(values)) < len(values):
         raise invalid(label, "a list of different values", argument)
-    return Choice(name, values) if len(values) > 1 else Fixed(name, values[0])
+    return Choice(name, values, kind) if len(values) > 1 else Fixed(name, values[0], kind)
 
 
 def known_to_keras(name: str, value: Any, get: Callable[[str], Any], kind: str) -> str:

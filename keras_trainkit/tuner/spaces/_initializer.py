@@ -7,11 +7,12 @@ from keras_tuner import HyperParameters
 
 from keras_trainkit import initializers
 from keras_trainkit.tuner.spaces._dimension import dimension, known_to_keras
-from keras_trainkit.tuner.spaces._space import Space
+from keras_trainkit.tuner.spaces._space import Space, register_space
 
 MATCHED = "matched"
 
 
+@register_space
 class Initializer(Space):
     """Kernel initializer, by default the one that belongs to the activation behind the kernel.
 
@@ -21,6 +22,7 @@ class Initializer(Space):
     Args:
         choices: str, `"matched"` or the name of an initializer that Keras knows. Defaults to
             `"matched"`, which is no hyperparameter.
+        prefix: See `Space`.
 
     Raises:
         ValueError: if Keras knows no initializer of that name.
@@ -32,12 +34,14 @@ class Initializer(Space):
         'HeNormal'
     """
 
-    def __init__(self, choices: Any = None) -> None:
+    def __init__(self, choices: Any = None, *, prefix: str = "") -> None:
+        super().__init__(prefix)
         self.name = dimension("initializer", choices, known_initializer, default=MATCHED)
 
     def declare(self, hp: HyperParameters) -> str:
         """Register the name; return its value."""
-        return self.name.declare(hp)
+        with self._scope(hp):
+            return self.name.declare(hp)
 
     def build(self, hp: HyperParameters, activation: str) -> keras.initializers.Initializer:
         """Return a new initializer for a kernel whose output goes through `activation`."""
@@ -45,6 +49,13 @@ class Initializer(Space):
         if name == MATCHED:
             return initializers.for_activation(activation)
         return keras.initializers.get(name)
+
+
+def initializer(
+    hp: HyperParameters, activation: str, *arguments: Any, **options: Any
+) -> keras.initializers.Initializer:
+    """Return what `Initializer(*arguments, **options)` builds for an activation."""
+    return Initializer(*arguments, **options).build(hp, activation)
 
 
 def known_initializer(name: str, value: Any) -> str:
