@@ -4,7 +4,8 @@ Three public methods of Keras are wrapped once per process, when this file is im
 passes everything through, and what it notes lasts for that one call:
 
     `Model.fit`                     the model, the arguments, and what is to be done if it raises
-    `Model.make_train_function`     the optimizers that must resume before a weight is read
+    `Model.make_train_function`     the optimizers that must resume before a weight is read, and
+                                    the layers that learn from the data how it is scaled
     `CallbackList.on_train_begin`   the list that is calling, which no callback is shown
 
 They stand there from the import on, and not from when a callback is made, because Python evaluates
@@ -23,7 +24,7 @@ from typing import Any
 import keras
 
 from keras_trainkit._interruption import uninterrupted
-from keras_trainkit._keras_internals import end_jax_state, optimizers_of
+from keras_trainkit._keras_internals import end_jax_state, layers_of, optimizers_of
 
 _WRAPPED = "wrapped_by_keras_trainkit"
 
@@ -103,7 +104,7 @@ def _fit(fit: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_train_function(make_train_function: Callable[..., Any]) -> Callable[..., Any]:
-    """Have the optimizers resume when a training begins.
+    """Have the optimizers resume when a training begins, and layers see the data of a `fit`.
 
     Keras calls an optimizer when a training ends (`finalize_variable_values`), and never when one
     begins. Every trainer makes its train function behind the checks of its arguments and before it
@@ -114,6 +115,10 @@ def _make_train_function(make_train_function: Callable[..., Any]) -> Callable[..
         for optimizer in optimizers_of(model):
             # Not `resume`, by which somebody else's optimizer may mean something else.
             getattr(optimizer, "_resume_for_training", lambda: None)()
+        running = running_fit(model)
+        if running is not None:
+            for layer in layers_of(model):
+                getattr(layer, "_adapt_for_training", lambda arguments: None)(running.arguments)
         return make_train_function(model, *args, **kwargs)
 
     return wrapped

@@ -1,31 +1,26 @@
 """The multilayer perceptron whose every setting a search may choose."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import keras
 import keras_tuner
 
 from keras_trainkit import _validation, initializers
+from keras_trainkit.layers._standardization import (
+    INPUTS,
+    TARGETS,
+    Standardization,
+    StandardizedLoss,
+)
+from keras_trainkit.schedules._schedule import Schedule
 from keras_trainkit.tuner import spaces
+from keras_trainkit.tuner._hyper_mlp.schedule_in_steps import ScheduleInSteps
+from keras_trainkit.tuner._hyper_mlp.tasks import TASKS, checked_loss, output_count, scales_targets
 from keras_trainkit.tuner.spaces._dimension import dimension, known_to_keras
 
-
-class Task(NamedTuple):
-    """What the outputs mean, and how they are judged."""
-
-    activation: str
-    loss: str
-    metric: str
-
-
-TASKS = {
-    "classification": Task("softmax", "sparse_categorical_crossentropy", "accuracy"),
-    "binary": Task("sigmoid", "binary_crossentropy", "accuracy"),
-    "regression": Task("linear", "mean_squared_error", "mean_absolute_error"),
-}
-
 ACTIVATIONS = ("relu", "tanh", "elu", "selu")
+PER_LAYER = ("width", "dropout")
 
 
 class HyperMLP(keras_tuner.HyperModel):
@@ -40,17 +35,25 @@ class HyperMLP(keras_tuner.HyperModel):
 
         task                         output activation   loss                  metric
         classification (int labels)  softmax             cross-entropy         accuracy
+        one_hot (rows with one 1)    softmax             cross-entropy         accuracy
         binary (labels 0, 1)         sigmoid             binary cross-entropy  accuracy
+        multilabel (rows of 0, 1)    sigmoid             binary cross-entropy  binary_accuracy
         regression                   linear              squared error         mean_absolute_error
 
-    The arguments from `hidden_layers` to `batch_size` follow the convention of `spaces.Space`: a
-    value, a range `(low, high)`, a list to choose from, `None` for the default space, `False` for
-    off.
+    Raw tables will do. The model standardizes each input by mean and standard deviation, and learns
+    the targets of a regression in units of theirs. It takes both from the data of its first `fit`,
+    without the share that validates. Predictions and metrics are in the unit of the targets; the
+    loss is in standard deviations, so that a squared error of 1 is that of predicting the mean.
+
+    The arguments from `hidden_layers` to `batch_size`, and `epochs`, follow the convention of
+    `spaces.Space`: a value, a range `(low, high)`, a list to choose from, `None` for the default
+    space, `False` for off.
 
     Args:
         input_shape: tuple of int. Shape of one sample. `None` takes it from the data in `fit`;
             then a reloaded model does not get its optimizer's state back.
-        classes: int >= 2. Number of classes; for `"classification"` only, and necessary there.
+        classes: int >= 2. Number of classes, or of labels for `"multilabel"`; necessary for
+            `"classification"`, `"one_hot"` and `"multilabel"`, and for these only.
         output_units: int >= 1. Number of outputs; for `"regression"` only. Defaults to 1 there.
         task: str. One of the names in the table above. Defaults to `"classification"`.
         hidden_layers: int >= 1. L; see `spaces.HiddenUnits` for this and the next two.
@@ -69,6 +72,15 @@ class HyperMLP(keras_tuner.HyperModel):
         metrics: list, as in `keras.Model.compile`. Defaults to the metric in the table above.
         name: str. Name of the hypermodel and of its models.
         tunable: bool. `False` fixes everything at the defaults of its space.
+        epochs: A `spaces.Epochs` or its argument. Defaults to `False`, which leaves it to the
+            arguments of `search`.
+        per_layer: names among `"width"` and `"dropout"`: what each hidden layer has by itself, as
+            `layer_1/width`. Defaults to `()`.
+        loss: str, `keras.losses.Loss` or function. Defaults to the loss in the table above.
+        scale_inputs: bool. Whether the model standardizes its inputs. Defaults to `True`.
+        scale_targets: bool. Whether it learns the targets of a regression in units of their
+            standard deviation. Defaults to `True` where `loss` names one of the difference between
+            target and output: squared or absolute error, Huber, log-cosh.
 
     Raises:
         ValueError: if an argument names a value outside its interval.
@@ -102,14 +114,26 @@ class HyperMLP(keras_tuner.HyperModel):
         metrics: Sequence[Any] | None = None,
         name: str | None = None,
         tunable: bool = True,
+        *,
+        epochs: Any = False,
+        per_layer: Collection[str] = (),
+        loss: Any = None,
+        scale_inputs: bool = True,
+        scale_targets: bool | None = None,
     ) -> None:
         # First, because it replaces `self.build`.
         super().__init__(name=name, tunable=tunable)
         self.input_shape = checked_shape(input_shape)
         self.task = TASKS[_validation.one_of("task", task, TASKS)]
         self.outputs = output_count(task, classes, output_units)
+        self.loss = checked_loss(task, loss)
         self.metrics = [self.task.metric] if metrics is None else list(metrics)
-        self.hidden_units = spaces.HiddenUnits(hidden_layers, width, shape)
+        self.scale_inputs = _validation.boolean("scale_inputs", scale_inputs)
+        self.scale_targets = scales_targets(task, self.loss, scale_targets)
+        self.per_layer = [_validation.one_of("per_layer", one, PER_LAYER) for one in per_layer]
+        self.hidden_units = spaces.HiddenUnits(
+            hidden_layers, width, shape, per_layer="width" in self.per_layer
+        )
         self.activation = dimension("activation", activation, known_activation, default=ACTIVATIONS)
         self.initializer = spaces.Initializer.of(initializer)
         self.batch_norm = spaces.BatchNormalization.of(batch_norm)
@@ -117,6 +141,7 @@ class HyperMLP(keras_tuner.HyperModel):
         self.regularizer = spaces.Regularizer.of(regularizer)
         self.optimizer = optimizer_space(optimizer, schedule)
         self.batch_size = spaces.BatchSize.of(batch_size)
+        self.epochs = spaces.Epochs.of(epochs)
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Register every hyperparameter, also those that only `fit` uses."""
@@ -125,15 +150,19 @@ class HyperMLP(keras_tuner.HyperModel):
             self.activation.declare(hp)
             self.initializer.declare(hp)
             self.batch_norm.declare(hp)
-            self.dropout.declare(hp)
+            self._dropouts(hp)
             self.regularizer.declare(hp)
             self.optimizer.declare(hp)
             self.batch_size.declare(hp)
+            self.epochs.declare(hp)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Sequential:
         """Return a new compiled model of the current values."""
         model = keras.Sequential(list(self._layers(hp)), name=self.name)
-        model.compile(self.optimizer.build(hp), loss=self.task.loss, metrics=self.metrics)
+        loss = self.loss
+        if self.scale_targets:
+            loss = StandardizedLoss(loss, model.layers[-1])
+        model.compile(self.optimizer.build(hp), loss=loss, metrics=self.metrics)
         if model.built:
             # KerasTuner's checkpoints hold the optimizer's state, which loads into a built one.
             model.optimizer.build(model.trainable_variables)
@@ -142,25 +171,32 @@ class HyperMLP(keras_tuner.HyperModel):
     def fit(
         self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any
     ) -> keras.callbacks.History:
-        """Train `model` with the batch size of the current values."""
-        size = self.batch_size.build(hp if self.tunable else hp.copy())
-        if size is not None:
-            if "batch_size" in kwargs:
-                raise keras_tuner.errors.FatalValueError(
-                    "`batch_size` must be given to HyperMLP, or be False there. "
-                    f"Received by `search`: batch_size={kwargs['batch_size']!r}"
-                )
-            kwargs["batch_size"] = size
+        """Train `model` with batch size, epochs and schedule of the current values."""
+        hp = hp if self.tunable else hp.copy()
+        for name, space in (("batch_size", self.batch_size), ("epochs", self.epochs)):
+            value = space.build(hp)
+            if value is not None:
+                check_given_once(name, kwargs)
+                kwargs[name] = value
+        rate = self.optimizer.rate(hp)
+        if isinstance(rate, Schedule):
+            kwargs["callbacks"] = [*(kwargs.get("callbacks") or ()), ScheduleInSteps(rate)]
         return model.fit(*args, **kwargs)
 
     def _layers(self, hp: keras_tuner.HyperParameters) -> Iterator[Any]:
+        # Not in half precision under a mixed policy: inputs may be large, and the loss takes the
+        # logarithm.
+        precise = keras.config.floatx()
         if self.input_shape is not None:
             yield keras.Input(self.input_shape)
         if self.input_shape is None or len(self.input_shape) != 1:
-            yield keras.layers.Flatten()
+            yield keras.layers.Flatten(dtype=precise)
+        if self.scale_inputs:
+            yield Standardization(INPUTS, dtype=precise)
         activation = self.activation.declare(hp)
-        for units in self.hidden_units.build(hp):
-            normalization, dropout = self.batch_norm.build(hp), self.dropout.build(hp)
+        dropouts = self._dropouts(hp)
+        for units, dropout in zip(self.hidden_units.build(hp), dropouts, strict=True):
+            normalization = self.batch_norm.build(hp)
             yield self._dense(hp, units, activation, use_bias=normalization is None)
             if normalization is not None:
                 yield normalization
@@ -168,9 +204,15 @@ class HyperMLP(keras_tuner.HyperModel):
             if dropout is not None:
                 yield dropout
         activation = self.task.activation
-        # Not in half precision under a mixed policy: the loss takes the logarithm.
-        dtype = keras.config.floatx()
-        yield self._dense(hp, self.outputs, activation, activation=activation, dtype=dtype)
+        yield self._dense(hp, self.outputs, activation, activation=activation, dtype=precise)
+        if self.scale_targets:
+            yield Standardization(TARGETS, dtype=precise)
+
+    def _dropouts(self, hp: keras_tuner.HyperParameters) -> list[Any]:
+        """Return a new dropout layer, or `None`, for each hidden layer."""
+        if "dropout" in self.per_layer:
+            return self.hidden_units.each(hp, self.dropout)
+        return [self.dropout.build(hp) for _ in self.hidden_units.build(hp)]
 
     def _dense(
         self, hp: keras_tuner.HyperParameters, units: int, matched_to: str, **arguments: Any
@@ -195,17 +237,6 @@ def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
         raise _validation.invalid("input_shape", requirement, shape) from None
 
 
-def output_count(task: str, classes: int | None, output_units: int | None) -> int:
-    """Return the number of outputs; what `task` has no use for must be `None`."""
-    if task != "classification" and classes is not None:
-        raise _validation.invalid("classes", f"None for task={task!r}", classes)
-    if task != "regression" and output_units is not None:
-        raise _validation.invalid("output_units", f"None for task={task!r}", output_units)
-    if task == "classification":
-        return _validation.integer("classes", classes, low=2)
-    return 1 if output_units is None else _validation.integer("output_units", output_units, low=1)
-
-
 def known_activation(name: str, value: Any) -> str:
     """Return `value` if it names an activation that an initializer can be matched to, or raise."""
     known_to_keras(name, value, keras.activations.get, "the name of an activation")
@@ -220,3 +251,12 @@ def optimizer_space(optimizer: Any, schedule: Any) -> spaces.Optimizer:
     if schedule is not None:
         raise _validation.invalid("schedule", "inside the spaces.Optimizer given", schedule)
     return optimizer
+
+
+def check_given_once(name: str, of_search: dict[str, Any]) -> None:
+    """Raise, and end the search, if an argument is given to `search` too."""
+    if name in of_search:
+        raise keras_tuner.errors.FatalValueError(
+            f"`{name}` must be given to HyperMLP, or be False there. "
+            f"Received by `search`: {name}={of_search[name]!r}"
+        )

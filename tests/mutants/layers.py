@@ -328,4 +328,22 @@ MUTANTS = (
         "layers/test_fold_batch_normalization.py",
         "jax",
     ),
+    Mutant(
+        "layers/_standardization.py",
+        '1.0 - (fit.get("validation_split") or 0.0)',
+        "1.0",
+        "the rows that validate take part in mean and scale",
+    ),
+    Mutant(
+        "layers/_standardization.py",
+        "if self.built and float(ops.convert_to_numpy(self.count)):",
+        "if False:",
+        "a second training changes what the first has learned about the scales",
+    ),
+    Mutant(
+        "layers/_standardization.py",
+        "count * weight",
+        "count",
+        "batches are joined as if each had all rows",
+    ),
 )

@@ -105,14 +105,14 @@ MUTANTS = (
     ),
     Mutant(
         "tuner/hyper_mlp.py",
-        ", activation=activation, dtype=dtype)",
+        ", activation=activation, dtype=precise)",
         ", activation=activation)",
         "the outputs are in half precision",
     ),
     Mutant(
         "tuner/hyper_mlp.py",
-        "hp if self.tunable else hp.copy()",
-        "hp",
+        "        hp = hp if self.tunable else hp.copy()\n",
+        "",
         "a model that is not to be tuned adds its batch size to the search",
     ),
     Mutant(
@@ -120,6 +120,19 @@ MUTANTS = (
         "            model.optimizer.build(model.trainable_variables)\n",
         "            pass\n",
         "KerasTuner's checkpoints load into an optimizer without slots",
+    ),
+    Mutant(
+        "tuner/hyper_mlp.py",
+        "StandardizedLoss(loss, model.layers[-1])",
+        "loss",
+        "the loss of a regression is in the unit of its targets",
+    ),
+    Mutant(
+        "tuner/_hyper_mlp/schedule_in_steps.py",
+        'self.params.get("steps")',
+        "1",
+        "a schedule in percent is over after as many steps as there are epochs",
+        "tuner/test_hyper_mlp.py",
     ),
     Mutant(
         "tuner/_oracle/files.py",

@@ -70,7 +70,7 @@ def test_executions_of_a_trial_have_seeds_of_their_own(tmp_path, monkeypatch):
     fit = HyperMLP.fit
 
     def kept(self, hp, model, *arguments, **options):
-        weights.append(model.get_weights()[0])
+        weights.append(keras.ops.convert_to_numpy(model.trainable_weights[0]))
         history = fit(self, hp, model, *arguments, **options)
         losses.append(min(history.history["val_loss"]))
         return history

@@ -1,0 +1,1 @@
+"""What `HyperMLP` is made of."""
