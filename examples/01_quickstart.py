@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import keras
-import keras_tuner
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -22,7 +21,7 @@ from keras_trainkit.initializers import for_activation
 from keras_trainkit.layers import BatchNormalization, Dropout
 from keras_trainkit.optimizers import NAG
 from keras_trainkit.schedules import ExponentialDecay
-from keras_trainkit.tuner import HyperMLP, spaces
+from keras_trainkit.tuner import HyperMLP, RandomSearch, spaces
 
 BATCH_SIZE = 32
 CLASSES = 10
@@ -73,7 +72,7 @@ def train(train_data: Split, validation_data: Split) -> tuple[keras.Model, Gradi
 
 
 def search(train_data: Split, validation_data: Split, folder: Path, seed: int):
-    """Try a few recipes from HyperMLP's spaces; return KerasTuner's tuner."""
+    """Try a few recipes from HyperMLP's spaces; return the tuner."""
     hypermodel = HyperMLP(
         input_shape=(64,),
         classes=CLASSES,
@@ -82,7 +81,7 @@ def search(train_data: Split, validation_data: Split, folder: Path, seed: int):
         optimizer=spaces.Optimizer(["nag", "adam"]),
         batch_size=BATCH_SIZE,
     )
-    tuner = keras_tuner.RandomSearch(
+    tuner = RandomSearch(
         hypermodel,
         objective="val_accuracy",
         max_trials=4,

@@ -101,6 +101,16 @@ def test_vanishing_gradient_is_diagnosed_and_mended_as_printed(tmp_path):
     assert "vanishing gradient" in (tmp_path / "diagnosis.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.gate
+@pytest.mark.short("torch")
+def test_scikit_learn_searches_find_good_networks():
+    printed = run_script("examples", "03_scikit_learn.py")
+    found = re.findall(r"^(\w+) .*best on the test rows: ([\d.]+) ", printed, re.MULTILINE)
+    assert [name for name, _ in found] == ["grid", "random", "halving"]
+    assert min(float(accuracy) for _, accuracy in found) > 0.94
+    assert "step" not in printed  # Of a bar.
+
+
 @pytest.mark.short("torch")
 @pytest.mark.parametrize(
     ("name", "case"),
@@ -118,6 +128,12 @@ def test_benchmarks_print_ratios_beside_a_control(name, case):
     printed = run_script("benchmarks", name, case, ROUNDS="1", STEPS="2")
     assert re.search(r"A/A +-?\d+\.\d{3}  \[-?\d+\.\d{3} -?\d+\.\d{3}\]", printed)
     assert re.search(r"(ours|folded|default|full) +-?\d+\.\d{3}  \[", printed)
+
+
+@pytest.mark.short("torch")
+def test_the_benchmark_of_raw_tables_prints_errors_beside_those_of_a_ridge_regression():
+    printed = run_script("benchmarks", "hyper_mlp.py", "RandomSearch 42", TRIALS="1", EPOCHS="15")
+    assert re.search(r"^RandomSearch 42 +0 +1 +\d+ +2891 +5362 ", printed)
 
 
 @pytest.mark.short("torch")

@@ -38,14 +38,6 @@ SEARCHES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    """The wrappers' `predict` draws a bar otherwise."""
-    keras.config.disable_interactive_logging()
-    yield
-    keras.config.enable_interactive_logging()
-
-
 def optimizer(name):
     decay = ExponentialDecay(0.05, decay_steps=100, decay_rate=0.5)
     return NAG(decay, clipnorm=1.0) if name == "nag" else Adam(0.01)

@@ -1,5 +1,8 @@
 """Search spaces over the package's components, and tuners with KerasTuner's surface.
 
+A program for KerasTuner runs with `import keras_trainkit.tuner as keras_tuner` in place of
+`import keras_tuner`: what hypermodels are written with is here too.
+
 Needs KerasTuner and Optuna: `pip install "keras_trainkit[tuner]"`.
 """
 
@@ -10,6 +13,10 @@ except ImportError as error:
     raise ImportError(
         'keras_trainkit.tuner needs KerasTuner and Optuna: pip install "keras_trainkit[tuner]"'
     ) from error
+
+from keras_tuner import HyperModel as HyperModel
+from keras_tuner import HyperParameters as HyperParameters
+from keras_tuner import Objective as Objective
 
 from keras_trainkit.tuner import spaces as spaces
 from keras_trainkit.tuner.hyper_mlp import HyperMLP as HyperMLP
