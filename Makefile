@@ -6,7 +6,7 @@ WORKERS ?= 2
 # The benchmarks that run on every backend, with one thread and with two; and with one alone.
 CLAIMS := dropout batch_normalization folding optimizer_update training_step gradient_monitor
 SINGLE_CLAIMS := backward_memory gradient_monitor_compile gradient_monitor_growth training_state \
-	learning_rate find_learning_rate preflight diagnose
+	learning_rate find_learning_rate preflight diagnose hyper_mlp
 
 ifeq ($(filter $(BACKEND),$(BACKENDS)),)
 $(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))
@@ -36,7 +36,7 @@ help:
 	@echo "make mutants      see whether the tests notice mistakes made on purpose, some 30 minutes"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
-	@echo "make bench        measure ours against its peers on $(BACKENDS), some 100 minutes"
+	@echo "make bench        measure ours against its peers on $(BACKENDS), some 110 minutes"
 	@echo "make clean        remove what the other targets made"
 	@echo "BACKEND is one of: $(BACKENDS)"
 

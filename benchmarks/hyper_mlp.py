@@ -3,8 +3,8 @@
 Four fifths of the rows are searched, a fifth of them by validation; the mean squared error is that
 of the last fifth. "failed" counts the trials without a score, "below mean" those whose model is
 better than the mean of the targets. "best" is the model with the lowest validation loss; beside it
-a ridge regression that has chosen its penalty by cross-validation. A case is a tuner and the seed
-of the split and of the search.
+a ridge regression that has chosen its penalty by cross-validation, of which it may be a tenth
+worse. A case is a tuner and the seed of the split and of the search.
 """
 
 import os
@@ -25,9 +25,9 @@ TRIALS = int(os.environ.get("TRIALS", "20"))
 EPOCHS = int(os.environ.get("EPOCHS", "40"))
 TEST, VALIDATION = 0.2, 0.2
 PENALTIES = np.logspace(-2, 3, 30)
-# What must come out of 20 trials at the first seed.
-BELOW_MEAN, BEST = 15, 3300.0
-TUNERS, SEEDS = ("RandomSearch", "BayesianOptimization"), (42, 0, 1)
+# What must come out: share of trials below the mean, error of the best over that of the ridge.
+BELOW_MEAN, OVER_RIDGE = 0.75, 1.1
+TUNERS, SEEDS = ("RandomSearch", "BayesianOptimization"), (42, 0)
 
 
 def measure(case: str) -> None:
@@ -40,12 +40,12 @@ def measure(case: str) -> None:
         return float(np.mean((predicted - y_test) ** 2))
 
     start = time.process_time()
-    search = searched(getattr(tuner, kind), x, y, int(seed))
+    models = searched(getattr(tuner, kind), x, y, int(seed)).get_best_models(TRIALS)
     seconds = time.process_time() - start
-    errors = [error(model.predict(x_test, verbose=0)[:, 0]) for model in models(search)]
+    errors = [error(model.predict(x_test, verbose=0)[:, 0]) for model in models]
     mean, ridge = error(np.mean(y)), error(ridge_regression().fit(x, y).predict(x_test))
     failed, below = TRIALS - len(errors), sum(each < mean for each in errors)
-    good = failed == 0 and below >= BELOW_MEAN * TRIALS / 20 and errors[0] < BEST
+    good = failed == 0 and below >= BELOW_MEAN * TRIALS and errors[0] < OVER_RIDGE * ridge
     print(
         f"{case:24} {failed:6} {below:11} {errors[0]:8.0f} {ridge:8.0f} {mean:8.0f} "
         f"{seconds:8.0f}   {'ok' if good else 'over the limit'}",
@@ -64,11 +64,6 @@ def searched(kind: type, x: np.ndarray, y: np.ndarray, seed: int) -> tuner.Rando
     )
     search.search(x, y, epochs=EPOCHS, validation_split=VALIDATION, verbose=0)
     return search
-
-
-def models(search: tuner.RandomSearch) -> list:
-    """Return the models of all finished trials, the best first."""
-    return search.get_best_models(TRIALS)
 
 
 def ridge_regression():

@@ -165,16 +165,17 @@ def training_rows(fit: dict[str, Any], of: str) -> Iterator[Any]:
         rows = np.asarray(ops.convert_to_numpy(x if of == INPUTS else y))
         # As Keras splits: the last rows validate.
         yield rows[: int(np.floor(len(rows) * (1.0 - (fit.get("validation_split") or 0.0))))]
-        return
-    for batch in itertools.islice(batches_again(x), fit.get("steps_per_epoch")):
-        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        yield inputs if of == INPUTS else targets
+    elif not hasattr(x, "shape"):  # Rows without targets are for `fit` to refuse.
+        for batch in itertools.islice(batches_again(x), fit.get("steps_per_epoch")):
+            inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            yield inputs if of == INPUTS else targets
 
 
 def batches_again(data: Any) -> Iterator[Any]:
     """Return the batches of a data set, which can be read again; of any other none."""
     if isinstance(data, keras.utils.PyDataset):
-        return (data[i] for i in range(data.num_batches or 0))
+        endless = data.num_batches is None
+        return (data[i] for i in (itertools.count() if endless else range(data.num_batches)))
     batches = iter(data)
     if batches is not data:
         return batches

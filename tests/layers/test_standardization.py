@@ -90,10 +90,18 @@ def test_learns_from_data_sets(make):
     assert_learned(learned(make(x, y), shuffle=False), x, y)
 
 
-def test_learns_from_the_steps_of_an_endless_data_set():
+class Endless(Pairs):
+    __len__ = None
+    num_batches = None
+
+
+@pytest.mark.parametrize(
+    ("make", "rows"), [(lambda x, y: tf_data(x, y).repeat(), 14), (Endless, 20)]
+)
+def test_learns_from_the_steps_of_an_endless_data_set(make, rows):
     x, y = table()
-    found = learned(tf_data(x, y).repeat(), steps_per_epoch=2, shuffle=False)
-    assert_learned(found, x[:14], y[:14])
+    found = learned(make(x, y), steps_per_epoch=2, shuffle=False)
+    assert_learned(found, x[:rows], y[:rows])
 
 
 def test_a_generator_is_left_alone_and_said_to_be():

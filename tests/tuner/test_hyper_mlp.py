@@ -200,9 +200,10 @@ def test_outputs_keep_full_precision_under_a_mixed_policy():
 
 def test_trains_under_a_scaled_loss():
     keras.config.set_dtype_policy("mixed_float16")
-    model = built()
+    hypermodel = fixed(optimizer=spaces.Optimizer("adam", 0.01, "cosine"))
+    model = hypermodel.build(HyperParameters())
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
-    history = fixed().fit(HyperParameters(), model, *batch(), verbose=0)
+    history = hypermodel.fit(HyperParameters(), model, *batch(), verbose=0)
     assert np.isfinite(history.history["loss"][0])
 
 
