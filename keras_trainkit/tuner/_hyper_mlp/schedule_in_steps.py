@@ -24,4 +24,6 @@ class ScheduleInSteps(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Translate the durations."""
         span = training(self.params.get("steps"), self.params.get("epochs"), ADVICE)
-        self.model.optimizer.learning_rate = self.schedule.within(span)
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        # TensorFlow's `__setattr__` reads the rate first, which the old schedule cannot tell.
+        type(optimizer).learning_rate.fset(optimizer, self.schedule.within(span))
