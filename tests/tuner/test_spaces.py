@@ -94,6 +94,19 @@ def test_survives_copy_and_pickle(space, context, names):
         assert repr(other) == repr(original)
 
 
+class OwnSpace(spaces.Dropout):
+    def __init__(self, rate):
+        super().__init__(rate)
+
+
+@pytest.mark.host
+def test_a_space_of_ones_own_with_a_required_argument_survives_copy_and_pickle():
+    original = OwnSpace([0.1, 0.2])
+    for other in (copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
+        assert repr(other) == "OwnSpace(rate=[0.1, 0.2])"
+        assert other.parameters() == {"dropout": "runtime"}
+
+
 @every_space
 def test_one_call_builds_what_the_space_does(space, context, names):
     hp = HyperParameters()

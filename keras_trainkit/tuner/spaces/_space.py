@@ -51,7 +51,8 @@ class Space:
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Keep the arguments, for `get_config` and `repr`."""
         space = super().__new__(cls)
-        given = inspect.signature(cls).bind(*arguments, **options).arguments
+        # Copies are made without arguments.
+        given = inspect.signature(cls).bind_partial(*arguments, **options).arguments
         space._given = tuple(given.items())
         return space
 
