@@ -401,8 +401,8 @@ class Facts:
     @property
     def baseline_skill(self) -> float:
         """The higher of both skills, NaN if neither is known."""
-        known = [skill for skill in (self.linear_skill, self.curved_skill) if skill == skill]
-        return max(known, default=math.nan)
+        known = (self.linear_skill, self.curved_skill)
+        return max((skill for skill in known if not math.isnan(skill)), default=math.nan)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dicts, tuples and plain values, of which `from_dict` makes the same."""

@@ -5,8 +5,7 @@ from keras_trainkit.diagnosis._diagnose.recorded import (
     activations,
     generalization,
     gradients,
-    imbalance,
-    padding,
+    notes,
     progress,
     still,
     targets,
@@ -31,7 +30,6 @@ RULES: tuple[Rule, ...] = (
     *progress.RULES,
     *too_short.RULES,
     *generalization.RULES,
-    *padding.RULES,
-    *imbalance.RULES,
+    *notes.RULES,
 )
 IF_STUCK: tuple[Rule, ...] = tuple(rule for rule in RULES if rule not in (*AT_ONCE, *AT_THE_END))

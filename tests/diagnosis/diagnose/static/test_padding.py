@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_trainkit.diagnosis import ArrayFacts, Facts, LayerFacts, PaddingFacts, TrialFacts
-from keras_trainkit.diagnosis._diagnose.recorded import padding as recorded
+from keras_trainkit.diagnosis._diagnose.recorded import notes
 from keras_trainkit.diagnosis._diagnose.static import padding as rules
 from tests.diagnosis.trainings import case, classifier, found
 
@@ -139,6 +139,6 @@ def test_a_mask_of_real_tokens_is_unusual_and_names_its_remedy():
 )
 def test_it_is_the_cause_where_nothing_is_learned(padding):
     stands = {"loss": np.full(6, 0.693), "accuracy": np.full(6, 0.5)}
-    assert found(recorded.unseen_sequences, given(padding, **stands)).severity == "error"
+    assert found(notes.unseen_sequences, given(padding, **stands)).severity == "error"
     learns = {"loss": np.linspace(0.7, 0.1, 6), "accuracy": np.linspace(0.5, 0.95, 6)}
-    assert not found(recorded.unseen_sequences, given(padding, **learns))
+    assert not found(notes.unseen_sequences, given(padding, **learns))

@@ -1,0 +1,28 @@
+"""What is worth a note before a training, and is the cause where little is learned."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from keras_trainkit.diagnosis._diagnose.case import Case, Rule
+from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity
+from keras_trainkit.diagnosis._diagnose.static import labels, padding
+from keras_trainkit.diagnosis.finding import Finding
+
+
+def rare_classes(case: Case) -> Iterator[Finding]:
+    """Find trainings that learn little where one class has nearly all rows."""
+    return _raised(case, (labels.imbalance,), "warning")
+
+
+def unseen_sequences(case: Case) -> Iterator[Finding]:
+    """Find trainings that get nowhere where little of the sequences, or not all, can be seen."""
+    return _raised(case, padding.RULES, severity(case))
+
+
+RULES: tuple[Rule, ...] = (rare_classes, unseen_sequences)
+
+
+def _raised(case: Case, rules: tuple[Rule, ...], severity: str) -> Iterator[Finding]:
+    for rule in rules if not learns(case) else ():
+        for finding in rule(case):
+            yield replace(finding, severity=severity, evidence=())
