@@ -1,0 +1,1 @@
+"""What is known of a training, by what it is known of."""
