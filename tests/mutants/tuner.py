@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 SPACES = "tuner/test_spaces.py tuner/test_dimension.py"
 DIMENSION = "tuner/test_dimension.py tuner/test_spaces.py"
+TUNERS = "tuner/test_tuners.py tuner/oracle/test_oracle.py"
 
 MUTANTS = (
     Mutant(
@@ -213,33 +214,57 @@ MUTANTS = (
         "a search that is taken up draws another seed",
     ),
     Mutant(
-        "tuner/tuners.py",
+        "tuner/_execution/tuner.py",
         "next(self._executions)",
         "0",
         "all executions of a trial have one seed",
+        TUNERS,
     ),
     Mutant(
-        "tuner/tuners.py",
+        "tuner/_execution/tuner.py",
         '[begin, *kwargs.get("callbacks", [])]',
         '[*kwargs.get("callbacks", [])]',
         "what building draws changes the training",
+        TUNERS,
     ),
     Mutant(
-        "tuner/tuners.py",
+        "tuner/_execution/tuner.py",
         "        begin.on_train_begin()\n",
         "",
         "weights do not follow from the seed",
+        TUNERS,
     ),
     Mutant(
-        "tuner/tuners.py",
+        "tuner/_execution/tuner.py",
         "            set_generator_states(before)\n",
         "            pass\n",
         "a search leaves its seeds in the global generators",
+        TUNERS,
     ),
     Mutant(
-        "tuner/tuners.py",
+        "tuner/_execution/tuner.py",
         "                self.oracle.release(trial)\n",
         "",
         "Ctrl-C counts as the end of a process",
+        TUNERS,
+    ),
+    Mutant(
+        "tuner/_oracle/grid.py",
+        "for level in reversed(range(min(budget, ladder.height) + 1)):",
+        "for level in range(min(budget, ladder.height), 0, -1):",
+        "no hyperparameter keeps its default",
+    ),
+    Mutant(
+        "tuner/_oracle/grid.py",
+        "            if _key(value) not in self._known:\n",
+        "            if value not in self._known:\n",
+        "a middle is tried again beside itself",
+    ),
+    Mutant(
+        "tuner/_oracle/proposals.py",
+        "values[name] = given.get(name, each.hyperparameter.default)",
+        "values[name] = each.hyperparameter.default",
+        "what is enqueued is forgotten",
+        "tuner/oracle/test_queue.py",
     ),
 )

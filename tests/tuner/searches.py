@@ -5,10 +5,14 @@ import pathlib
 
 from keras_tuner import HyperParameters
 
-from keras_trainkit.tuner import BayesianOptimization, RandomSearch
+from keras_trainkit.tuner import BayesianOptimization, GridSearch, RandomSearch
 from tests.tuner.oracle.spaces import conditional
 
-TUNERS = {"RandomSearch": RandomSearch, "BayesianOptimization": BayesianOptimization}
+TUNERS = {
+    "RandomSearch": RandomSearch,
+    "BayesianOptimization": BayesianOptimization,
+    "GridSearch": GridSearch,
+}
 
 
 def score(values: dict) -> float:

@@ -16,6 +16,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 from keras_tuner import HyperParameters
@@ -47,6 +48,23 @@ class Parameter:
         """Return whether its conditions hold under the values of a trial."""
         return all(condition.is_active(values) for condition in self.hyperparameter.conditions)
 
+    @property
+    def requirement(self) -> str:
+        """What a value must be, in words."""
+        each = self.hyperparameter
+        if isinstance(each, Boolean | Choice | Fixed):
+            return f"one of {', '.join(map(repr, _values(each)))}"
+        kind = "an integer" if isinstance(each, Int) else "a number"
+        return f"{kind} in [{each.min_value}, {each.max_value}]"
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a trial may have the value; between two steps it may."""
+        each = self.hyperparameter
+        if isinstance(each, Boolean | Choice | Fixed):
+            return value in _values(each)
+        kind = Integral if isinstance(each, Int) else Real
+        return isinstance(value, kind) and each.min_value <= value <= each.max_value
+
     def drawn(self, trial: Trial) -> Any:
         """Return the value that a sampler proposes for the hyperparameter."""
         source = self.distribution
@@ -55,12 +73,12 @@ class Parameter:
         if isinstance(source, IntDistribution):
             low, high = source.low, source.high
             integer = trial.suggest_int(self.name, low, high, step=source.step, log=source.log)
-            return self._mirrored(integer)
+            return self.mirrored(integer)
         if isinstance(source, FloatDistribution):
             number = trial.suggest_float(
                 self.name, source.low, source.high, step=source.step, log=source.log
             )
-            return self._mirrored(number)
+            return self.mirrored(number)
         return self.hyperparameter.default
 
     def of(self, value: Any) -> Any:
@@ -70,7 +88,7 @@ class Parameter:
         """
         source = self.distribution
         if isinstance(source, IntDistribution | FloatDistribution):
-            number = min(max(self._mirrored(value), source.low), source.high)
+            number = min(max(self.mirrored(value), source.low), source.high)
             if source.step is None:
                 return number
             return source.low + round((number - source.low) / source.step) * source.step
@@ -78,12 +96,16 @@ class Parameter:
             return value
         return None
 
-    def _mirrored(self, number: float) -> float:
+    def mirrored(self, number: float) -> float:
         """Return the number of a reversed scale seen from its other end, any other as it is."""
         if self.hyperparameter.sampling != "reverse_log":
             return number
         low, high = self.hyperparameter.min_value, self.hyperparameter.max_value
         return min(max(low + high - number, low), high)
+
+
+def _values(hyperparameter: Boolean | Choice | Fixed) -> tuple[Any, ...]:
+    return tuple(hyperparameter.values)
 
 
 def parameters(space: HyperParameters) -> list[Parameter]:

@@ -9,6 +9,7 @@ import glob
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras_tuner
@@ -18,14 +19,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit._validation import seed as checked_seed
-from keras_trainkit.tuner._oracle import files, history
+from keras_trainkit.tuner._oracle import files, proposals
 from keras_trainkit.tuner._oracle.distributions import changes, parameters
+from keras_trainkit.tuner._oracle.proposals import Proposals
 
 # So often a trial may begin without an end before it is given up.
 MOST_DEATHS = 2
-# Duplicates in a row: of the sampler before values are drawn at random, and of these before the
-# space counts as exhausted.
-PROPOSED, AT_RANDOM = 20, 1000
 GIVEN_UP = (
     "Given up: the process has ended {count} times while this trial ran, without an exception of "
     "Python's. Look for too little memory."
@@ -34,13 +33,14 @@ NOT_FINITE = "`{name}` was {score}. If the training has diverged, try a lower le
 
 
 class Oracle(keras_tuner.Oracle):
-    """Proposes trials by one of Optuna's samplers, and writes down how they ended.
+    """Says which trial is next, and writes down how they ended.
 
-    Proposal number n is a function of the seed, n and the trials before it, so that a search that
-    is taken up again proposes what it would have without the interruption.
+    First come the defaults, then what was enqueued, then proposals. Proposal number n is a function
+    of the seed, n and the trials before it, so that a search that is taken up again proposes what
+    it would have without the interruption.
 
     Args:
-        sampler: function of a seed that returns a sampler of Optuna's, called for each proposal.
+        propose: `Proposals`, called for each trial.
         max_consecutive_failed_trials: int. So many failures in a row end the search with an error.
             Defaults to `None`: none do.
         seed: int >= 0. Defaults to `None`, which draws one.
@@ -57,7 +57,7 @@ class Oracle(keras_tuner.Oracle):
 
     def __init__(
         self,
-        sampler: history.Sampler,
+        propose: Proposals,
         seed: int | None = None,
         max_consecutive_failed_trials: int | None = None,
         **options: Any,
@@ -69,7 +69,8 @@ class Oracle(keras_tuner.Oracle):
         # KerasTuner takes zero for no seed.
         self.seed = self.seed if given is None else given
         self._seed_given = given is not None
-        self._sampler = sampler
+        self._propose = propose
+        self._queue: list[dict[str, Any]] = []
         # Of each trial, how often it has begun since it last came to an end.
         self._unended: Counter[str] = Counter()
 
@@ -88,18 +89,29 @@ class Oracle(keras_tuner.Oracle):
             self.save()
         return trial
 
+    def enqueue(self, values: Mapping[str, Any]) -> None:
+        """Have a trial with these values come before those that are proposed."""
+        proposals.check(parameters(self.hyperparameters), values)
+        self._queue.append(dict(values))
+        self.save()
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Return values that no trial has had, or say that there are none."""
         self._check_numbers()
-        seed, direction = self.seed_of(trial_id), self.objective.direction
-        trials, space = list(self.trials.values()), parameters(self.hyperparameters)
-        for sampler, most in ((self._sampler, PROPOSED), (history.random_sampler, AT_RANDOM)):
-            study = history.study(trials, space, direction, sampler(seed))
-            for _ in range(most):
-                values = history.proposal(study.ask(), space)
-                if not self._duplicate(values):
-                    return {"status": TrialStatus.RUNNING, "values": values}
+        for values in self._candidates(trial_id):
+            if not self._duplicate(values):
+                return {"status": TrialStatus.RUNNING, "values": values}
         return {"status": TrialStatus.STOPPED, "values": None}
+
+    def _candidates(self, trial_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the values that the next trial might have."""
+        space = parameters(self.hyperparameters)
+        if not self.trials:
+            yield proposals.filled(space, {})
+        while self._queue:
+            yield proposals.filled(space, self._queue.pop(0))
+        trials, direction = list(self.trials.values()), self.objective.direction
+        yield from self._propose(trials, space, direction, self.seed_of(trial_id))
 
     def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
         """Take the metrics of a trial, numbers of any library; those not finite are left out.
@@ -150,9 +162,13 @@ class Oracle(keras_tuner.Oracle):
         self._again([name for name in self.trials if name not in self.end_order])
 
     def get_state(self) -> dict[str, Any]:
-        """Return what KerasTuner keeps, the objective, and the trials that began without an end."""
-        ours = {"objective": str(self.objective), "unended": dict(self._unended)}
-        return {**super().get_state(), **ours}
+        """Return what KerasTuner keeps, and what only this oracle does."""
+        return {
+            **super().get_state(),
+            "objective": str(self.objective),
+            "unended": dict(self._unended),
+            "queue": self._queue,
+        }
 
     def save(self) -> None:
         """Write `oracle.json`."""
@@ -195,6 +211,7 @@ class Oracle(keras_tuner.Oracle):
             self.seed = state["seed"]
         self._run_times.update(state["run_times"])
         self._unended = Counter(state.get("unended", {}))
+        self._queue = state.get("queue", [])
         self._display.set_state(state["display"])
 
     def _again(self, trial_ids: list[str]) -> None:

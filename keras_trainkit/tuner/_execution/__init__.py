@@ -1,0 +1,1 @@
+"""Trials: how one is trained, where, and when it is stopped."""
