@@ -22,4 +22,5 @@ from keras_trainkit.tuner import spaces as spaces
 from keras_trainkit.tuner.hyper_mlp import HyperMLP as HyperMLP
 from keras_trainkit.tuner.tuners import BayesianOptimization as BayesianOptimization
 from keras_trainkit.tuner.tuners import GridSearch as GridSearch
+from keras_trainkit.tuner.tuners import Hyperband as Hyperband
 from keras_trainkit.tuner.tuners import RandomSearch as RandomSearch

@@ -5,13 +5,14 @@ import pathlib
 
 from keras_tuner import HyperParameters
 
-from keras_trainkit.tuner import BayesianOptimization, GridSearch, RandomSearch
+from keras_trainkit.tuner import BayesianOptimization, GridSearch, Hyperband, RandomSearch
 from tests.tuner.oracle.spaces import conditional
 
 TUNERS = {
     "RandomSearch": RandomSearch,
     "BayesianOptimization": BayesianOptimization,
     "GridSearch": GridSearch,
+    "Hyperband": Hyperband,
 }
 
 
@@ -29,12 +30,16 @@ class OfValues:
         return type(self).action(int(trial.trial_id), trial.hyperparameters.values)
 
 
-def tuner(folder, kind="RandomSearch", action=None, space=None, **options):
+def tuner(folder, kind="RandomSearch", action=None, space=None, max_trials=12, **options):
     """Return a tuner of a kind, whose folder is `folder / "search"`."""
     members = {} if action is None else {"action": staticmethod(action)}
     made = type(kind, (OfValues, TUNERS[kind]), members)
-    options = {"max_trials": 12, "seed": 1, "hyperparameters": space or conditional(), **options}
-    return made(directory=folder, project_name="search", **options)
+    options = {"seed": 1, "hyperparameters": space or conditional(), **options}
+    if kind != "Hyperband":
+        options["max_trials"] = max_trials
+    made = made(directory=folder, project_name="search", **options)
+    made.oracle.max_trials = max_trials  # Hyperband has a number of its own.
+    return made
 
 
 def searched(folder, *arguments, **options):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.host
 
 
 @pytest.mark.parametrize(
-    ("kills", "trials"), [(6, 15), pytest.param(20, 30, marks=pytest.mark.short())]
+    ("kills", "trials"), [(4, 10), pytest.param(20, 30, marks=pytest.mark.short())]
 )
 def test_a_killed_search_ends_as_if_never_killed(kills, trials, tmp_path):
     code = f"import runpy; runpy.run_module({killing.__name__!r}, run_name='__main__')"

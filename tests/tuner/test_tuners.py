@@ -8,7 +8,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from keras_trainkit.tuner import BayesianOptimization, HyperMLP, RandomSearch
+from keras_trainkit.tuner import BayesianOptimization, Hyperband, HyperMLP, RandomSearch
 from tests.tuner.searches import TUNERS, rows, searched, tuner
 from tests.tuner.test_search import iris
 
@@ -29,15 +29,17 @@ MLP = {
 
 
 def trained(folder, kind=RandomSearch, trials=3, epochs=2, **options):
+    number = {"max_epochs": epochs} if kind is Hyperband else {"max_trials": trials}
     made = kind(
         HyperMLP(**MLP),
         "val_loss",
-        max_trials=trials,
         seed=0,
         directory=folder,
         project_name="search",
+        **number,
         **options,
     )
+    made.oracle.max_trials = trials  # Hyperband has a number of its own.
     made.search(**iris(), epochs=epochs, verbose=0)
     return made
 

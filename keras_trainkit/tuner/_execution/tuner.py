@@ -1,8 +1,7 @@
 """What all tuners of this package do: run the trials that the oracle asks for."""
 
-import itertools
+import copy
 import os
-import traceback
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,18 +10,26 @@ import keras
 import keras_tuner
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.errors import FailedTrialError, FatalError
+from keras_tuner.engine.tuner import maybe_distribute
+from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._training_state.variables import (
+    build_optimizer,
     generator_states,
     set_generator_states,
 )
+from keras_trainkit.tuner._execution import checkpoints, executors, pruning, trial
+from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
+from keras_trainkit.tuner._execution.notes import Notes, Outcome
+from keras_trainkit.tuner._execution.search import Search
 from keras_trainkit.tuner._oracle import files
 from keras_trainkit.tuner._oracle.oracle import Oracle
+from keras_trainkit.tuner._oracle.view import View
 
 # What tells KerasTuner's tuners that their oracle is in another process.
 CHIEF = "KERASTUNER_ORACLE_IP"
+KEEP_BEST = 10
 
 
 class Tuner(keras_tuner.Tuner):
@@ -32,13 +39,23 @@ class Tuner(keras_tuner.Tuner):
         oracle: `Oracle` of this package.
         hypermodel: as in `keras_tuner.Tuner`.
         directory: path of a folder on this machine.
+        pruner: see `RandomSearch`.
+        diagnose: see `RandomSearch`.
+        keep_best: see `RandomSearch`.
         **options: Arguments of `keras_tuner.Tuner`.
     """
 
     oracle: Oracle
 
     def __init__(
-        self, oracle: Oracle, hypermodel: Any = None, directory: Any = None, **options: Any
+        self,
+        oracle: Oracle,
+        hypermodel: Any = None,
+        directory: Any = None,
+        pruner: Any = None,
+        diagnose: bool = False,
+        keep_best: int | None = KEEP_BEST,
+        **options: Any,
     ) -> None:
         if CHIEF in os.environ:
             raise RuntimeError(
@@ -47,18 +64,50 @@ class Tuner(keras_tuner.Tuner):
             )
         if directory is not None:
             directory = _validation.folder("directory", directory)
-        self._executions = itertools.count()
+        if keep_best is not None:
+            keep_best = _validation.integer("keep_best", keep_best, low=1)
+        self.keep_best = keep_best
+        self.pruner = pruning.checked(pruner)
+        self.diagnose = _validation.boolean("diagnose", diagnose)
         super().__init__(oracle, hypermodel, directory=directory, **options)
 
-    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+    def search(
+        self,
+        *fit_args: Any,
+        workers: int | None = None,
+        executor: Any = None,
+        max_time: float | None = None,
+        **fit_kwargs: Any,
+    ) -> None:
         """Run the trials that are left; see `keras_tuner.Tuner.search`.
 
         What has been drawn from the global random generators of Python, NumPy and the backend
         before goes on behind the search as if there had been none.
+
+        Args:
+            *fit_args: for `HyperModel.fit`, or a `run_trial` of the user's own.
+            workers: int >= 1. So many trials run at once, each in a process of its own if there
+                are several. Defaults to `None`: one, in this process.
+            executor: executor of `concurrent.futures`, or one that behaves so, whose workers are
+                other processes, on other machines too. `workers` says how many trials it gets at
+                once. Defaults to `None`.
+            max_time: float > 0, in seconds. After them no trial begins; those that run come to
+                their end. Defaults to `None`: no limit.
+            **fit_kwargs: as `fit_args`.
+
+        Raises:
+            ValueError: if `workers`, `executor` or `max_time` is none of these, or if what a trial
+                needs cannot be sent to another process.
         """
+        if max_time is not None:
+            max_time = _validation.positive("max_time", max_time)
+        self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
         before = generator_states()
         try:
-            super().search(*fit_args, **fit_kwargs)
+            with executors.pool(self, workers, executor, fit_args, fit_kwargs) as pool:
+                self.on_search_begin()
+                Search(self, pool, max_time).run()
+                self.on_search_end()
         finally:
             set_generator_states(before)
         if self.oracle.trials and not self._finished(1):
@@ -85,8 +134,23 @@ class Tuner(keras_tuner.Tuner):
         self.oracle.enqueue(given)
 
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
-        """Return the models of the best finished trials, at most `num_models`, the best first."""
-        return [self.load_model(trial) for trial in self._finished(num_models)]
+        """Return the models of the best finished trials, at most `num_models`, the best first.
+
+        Of no more than `keep_best` trials there are weights.
+        """
+        return [self.load_model(trial) for trial in self._finished(num_models) if self._has(trial)]
+
+    def load_model(self, trial: Trial) -> keras.Model:
+        """Return the model of a trial with the weights and the optimizer of its best epoch."""
+        model = self._try_build(trial.hyperparameters)
+        with maybe_distribute(self.distribution_strategy):
+            if not model.built:
+                path = self._get_build_config_fname(trial.trial_id)
+                model.build_from_config(files.read_json(path))
+            # Else Keras would load the weights and warn of the optimizer.
+            build_optimizer(model)
+            model.load_weights(self._get_checkpoint_fname(trial.trial_id))
+        return model
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[HyperParameters]:
         """Return those of the best finished trials, at most `num_trials`, the best first."""
@@ -96,7 +160,9 @@ class Tuner(keras_tuner.Tuner):
         """Write what a search goes on from."""
         self.oracle.save()
         # Nothing is in it, but without it KerasTuner's own tuners would not read the folder.
-        files.write_json(os.path.join(self.project_dir, f"{self.tuner_id}.json"), self.get_state())
+        path = os.path.join(self.project_dir, f"{self.tuner_id}.json")
+        if not os.path.exists(path):
+            files.write_json(path, self.get_state())
 
     def reload(self) -> None:
         """Read again what the folder holds, for instance what another process has found since."""
@@ -111,52 +177,98 @@ class Tuner(keras_tuner.Tuner):
         super()._populate_initial_space()
         self.oracle.reload()
 
-    def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
-        """Run a trial and note how it ended; what ends the search leaves it to be run again."""
-        self._executions = itertools.count()
-        # For a `run_trial` of the user's own, which may build and train by itself.
-        keras.utils.set_random_seed(self.oracle.seed_of(trial.trial_id, execution=0))
-        try:
-            self._run_and_update_trial(trial, *args, **kwargs)
-            trial.status = TrialStatus.COMPLETED
-        except FailedTrialError as error:
-            self._note_failure(trial, TrialStatus.FAILED, f"Failed: {error}")
-        except BaseException as error:
-            if isinstance(error, FatalError) or not isinstance(error, Exception):
-                self.oracle.release(trial)
-                raise
-            self._note_failure(trial, TrialStatus.INVALID, traceback.format_exc())
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        """Train the model of a trial as often as `executions_per_trial` says.
 
-    def _note_failure(self, trial: Trial, status: str, message: str) -> None:
-        """Let a trial say how it has failed, on the screen too where that is wanted."""
-        trial.status, trial.message = status, message
-        if self.oracle.verbose:
-            print(message)
+        Args:
+            trial: the trial.
+            *args: of `search`.
+            **kwargs: of `search`.
+        """
+        given, results = kwargs.pop("callbacks", None) or [], []
+        for execution in range(self.executions_per_trial):
+            own = self._deepcopy_callbacks(given)
+            self._configure_tensorboard_dir(own, trial, execution)
+            watched = self._executions.watched(own, Hooks(self, trial))
+            results.append(self._build_and_fit_model(trial, *args, callbacks=watched, **kwargs))
+            if self._executions.is_stopped:
+                break
+        return results
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """Build and train the model of one execution, whose randomness is its own."""
-        begin = Begin(self.oracle.seed_of(trial.trial_id, next(self._executions)))
+        begin = Begin(self.oracle.seed_of(trial.trial_id, self._executions.begin()))
         begin.on_train_begin()
         values = trial.hyperparameters
         model = self._try_build(values)
         kwargs["callbacks"] = [begin, *kwargs.get("callbacks", [])]
         results = self.hypermodel.fit(values, model, *args, **kwargs)
-        files.write_json(self._get_build_config_fname(trial.trial_id), model.get_build_config())
+        self._executions.end(model)
         return results
+
+    def _judge(self, trial: Trial) -> pruning.Judge | None:
+        """Return what may stop a trial."""
+        if self.pruner is None:
+            return None
+        return pruning.judge(self.pruner, self.oracle.objective, self.oracle.records())
+
+    def _attempt(
+        self, running: Trial, judge: pruning.Judge | None, args: tuple, kwargs: dict[str, Any]
+    ) -> Outcome:
+        """Run a trial, here or in the process that this copy of the tuner is in."""
+        self._executions = trial.Executions(self.oracle.objective, judge, self.diagnose)
+        return trial.attempt(self, running, args, dict(kwargs))
+
+    def _without_oracle(self) -> "Tuner":
+        """Return a copy for another process, which writes nothing."""
+        copied = copy.copy(self)
+        copied.oracle = View(None, self.oracle.objective, self.oracle.seed)  # type: ignore
+        return copied
+
+    def _end(self, trial: Trial, outcome: Outcome) -> None:
+        """Write down how a trial ended, and what it leaves."""
+        trial.hyperparameters = outcome.hyperparameters
+        trial.status, trial.message = outcome.status, outcome.message
+        self._report(trial, outcome)
+        if outcome.notes.curves:
+            self.oracle.record(trial, outcome.notes.as_record())
+        if trial.status == TrialStatus.COMPLETED:
+            self._keep_weights(trial, outcome.notes)
+        if trial.message and self.oracle.verbose:
+            print(trial.message)
+        self.on_trial_end(trial)
+        self._remove_weights()
+
+    def _report(self, trial: Trial, outcome: Outcome) -> None:
+        """Tell the oracle what a trial in another process has reported."""
+        for metrics, step in outcome.reports:
+            try:
+                self.oracle.update_trial(trial.trial_id, metrics, step)
+            except (FailedTrialError, ValueError) as error:
+                trial.status = TrialStatus.FAILED
+                trial.message = trial.message or f"Failed: {error}"
+
+    def _fail(self, trial: Trial, message: str) -> None:
+        """Note that a trial did not even come to an end of its own."""
+        outcome = Outcome(TrialStatus.INVALID, message, trial.hyperparameters, [], Notes())
+        self._end(trial, outcome)
+
+    def _keep_weights(self, trial: Trial, notes: Notes) -> None:
+        if notes.checkpoint is None:
+            return
+        files.write_json(self._get_build_config_fname(trial.trial_id), notes.build_config)
+        best = self.oracle.ranking(ending=trial)
+        place = self._get_checkpoint_fname
+        checkpoints.write_if_among_best(trial, notes.checkpoint, best, self.keep_best, place)
+
+    def _remove_weights(self) -> None:
+        trials, best = self.oracle.trials.values(), self.oracle.ranking()
+        checkpoints.remove_others(trials, best, self.keep_best, self._get_checkpoint_fname)
+
+    def _has(self, trial: Trial) -> bool:
+        return os.path.exists(self._get_checkpoint_fname(trial.trial_id))
 
     def _finished(self, most: int) -> list[Trial]:
         """Return the best trials among those that have a score."""
         best = self.oracle.get_best_trials(most)
         return [trial for trial in best if trial.status == TrialStatus.COMPLETED]
-
-
-class Begin(keras.callbacks.Callback):
-    """Seeds all generators when a training begins: how much building has drawn does not matter."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.seed = seed
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin all streams anew."""
-        keras.utils.set_random_seed(self.seed)

@@ -1,4 +1,4 @@
-"""JSON files that are there whole, or not at all."""
+"""Files that are there whole, or not at all."""
 
 import json
 import os
@@ -8,15 +8,19 @@ from keras_trainkit._archive import UNFINISHED
 
 
 def write_json(path: str, content: Any) -> None:
+    """Write a file of text; see `write_bytes`."""
+    write_bytes(path, json.dumps(content).encode())
+
+
+def write_bytes(path: str, content: bytes) -> None:
     """Write beside the file, and put the new one in its place when it is on the disk.
 
     A process that is killed leaves the file as it was, and beside it at most one that ends in
     `.part`, which the next write replaces.
     """
-    text = json.dumps(content)
     unfinished = f"{path}{UNFINISHED}"
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(unfinished, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)

@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, create_trial
 
@@ -28,7 +29,18 @@ def tpe_sampler(seed: int, initial_points: int) -> BaseSampler:
     with warnings.catch_warnings():
         # Without groups, it would draw by itself each value that is not in all trials.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=seed, n_startup_trials=initial_points, group=True)
+        return TPESampler(
+            seed=seed, n_startup_trials=initial_points, gamma=count_of_best, group=True
+        )
+
+
+def count_of_best(trials: int) -> int:
+    """Return how many of the trials the estimator takes for good: a quarter, at most 25.
+
+    Of Optuna's tenth there are two in the first twenty trials, and two say little of where
+    trainings fail.
+    """
+    return min(math.ceil(trials / 4), 25)
 
 
 def study(
@@ -42,7 +54,7 @@ def study(
         direction: `"min"` or `"max"`, what is done to scores.
         sampler: what proposes.
     """
-    made = _silent_study(direction, sampler)
+    made = silent_study(direction, sampler)
     for trial, value in zip(trials, values_told(trials, direction), strict=True):
         if value is not None:
             made.add_trial(_frozen(trial.hyperparameters.values, space, value))
@@ -107,7 +119,9 @@ def _frozen(values: dict[str, Any], space: list[Parameter], score: float) -> Fro
     )
 
 
-def _silent_study(direction: str, sampler: BaseSampler) -> optuna.Study:
+def silent_study(
+    direction: str, sampler: BaseSampler, pruner: BasePruner | None = None
+) -> optuna.Study:
     """Return an empty study, of which Optuna would tell on the screen at each proposal."""
     name = str(uuid.uuid4())
     log = logging.getLogger("optuna.storages._in_memory")
@@ -121,6 +135,7 @@ def _silent_study(direction: str, sampler: BaseSampler) -> optuna.Study:
             study_name=name,
             direction="minimize" if direction == "min" else "maximize",
             sampler=sampler,
+            pruner=pruner or NopPruner(),
         )
     finally:
         log.removeFilter(is_of_others)

@@ -1,27 +1,17 @@
-"""An oracle of KerasTuner's that asks Optuna, and loses nothing of a search.
+"""An oracle of KerasTuner's that asks Optuna, and loses nothing of a search."""
 
-What is on the disk decides: a folder `trial_*` for each trial, written by nobody else, and
-`oracle.json` with the space and the seed. Everything else follows from them when a search is taken
-up again.
-"""
-
-import glob
 import math
-import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras_tuner
-import numpy as np
-from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError
 
-from keras_trainkit._validation import seed as checked_seed
-from keras_trainkit.tuner._oracle import files, proposals
-from keras_trainkit.tuner._oracle.distributions import changes, parameters
+from keras_trainkit.tuner._oracle import proposals
+from keras_trainkit.tuner._oracle.distributions import parameters
+from keras_trainkit.tuner._oracle.ledger import Ledger
 from keras_trainkit.tuner._oracle.proposals import Proposals
+from keras_trainkit.tuner._oracle.view import seed_of
 
 # So often a trial may begin without an end before it is given up.
 MOST_DEATHS = 2
@@ -32,7 +22,7 @@ GIVEN_UP = (
 NOT_FINITE = "`{name}` was {score}. If the training has diverged, try a lower learning rate."
 
 
-class Oracle(keras_tuner.Oracle):
+class Oracle(Ledger):
     """Says which trial is next, and writes down how they ended.
 
     First come the defaults, then what was enqueued, then proposals. Proposal number n is a function
@@ -43,41 +33,24 @@ class Oracle(keras_tuner.Oracle):
         propose: `Proposals`, called for each trial.
         max_consecutive_failed_trials: int. So many failures in a row end the search with an error.
             Defaults to `None`: none do.
-        seed: int >= 0. Defaults to `None`, which draws one.
-        **options: Arguments of `keras_tuner.Oracle`.
+        **options: Arguments of `Ledger`.
 
     Raises:
         ValueError: if `seed` is not an int >= 0.
     """
 
-    hyperparameters: HyperParameters
-    ongoing_trials: dict[str, Trial]
-    seed: int
-    _retry_queue: list[str]
-
     def __init__(
         self,
         propose: Proposals,
-        seed: int | None = None,
         max_consecutive_failed_trials: int | None = None,
         **options: Any,
     ) -> None:
-        given = checked_seed("seed", seed)
-        super().__init__(
-            seed=given, max_consecutive_failed_trials=max_consecutive_failed_trials, **options
-        )
-        # KerasTuner takes zero for no seed.
-        self.seed = self.seed if given is None else given
-        self._seed_given = given is not None
+        super().__init__(max_consecutive_failed_trials=max_consecutive_failed_trials, **options)
         self._propose = propose
-        self._queue: list[dict[str, Any]] = []
-        # Of each trial, how often it has begun since it last came to an end.
-        self._unended: Counter[str] = Counter()
 
     def seed_of(self, trial_id: str, execution: int | None = None) -> int:
         """Return the seed below 2^31 of a trial's proposal, or of one of its executions."""
-        key = (int(trial_id),) if execution is None else (int(trial_id), execution)
-        return int(np.random.SeedSequence(self.seed, spawn_key=key).generate_state(1)[0]) >> 1
+        return seed_of(self.seed, trial_id, execution)
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Return the trial that the tuner is to run next, or one whose status says that none is."""
@@ -135,92 +108,26 @@ class Oracle(keras_tuner.Oracle):
     def release(self, trial: Trial) -> None:
         """Put back a trial that something other than itself has ended, Ctrl-C for instance."""
         self._unended.pop(trial.trial_id, None)
+        self.put_back(trial)
+
+    def release_all(self) -> None:
+        """Put back all trials that run."""
+        for trial in list(self.ongoing_trials.values()):
+            self.release(trial)
+
+    def put_back(self, trial: Trial) -> None:
+        """Have a trial run again whose process has ended."""
         self.ongoing_trials = {
             tuner: other for tuner, other in self.ongoing_trials.items() if other is not trial
         }
         self._again([trial.trial_id])
         self.save()
 
-    def reload(self) -> None:
-        """Take up the search that the folder holds, if it does; this changes nothing on the disk.
-
-        Raises:
-            ValueError: if a file is damaged, or if hyperparameters had other ranges or the search
-                another objective when it began.
-        """
-        if os.path.exists(self._get_oracle_fname()):
-            self._take_state(files.read_json(self._get_oracle_fname()))
-        pattern = os.path.join(glob.escape(self._project_dir), "trial_*", "trial.json")
-        found = [Trial.from_state(files.read_json(path)) for path in glob.glob(pattern)]
-        self.trials = {trial.trial_id: trial for trial in sorted(found, key=_number)}
-        for trial in found:
-            self._record_values(trial)
-        ended = (TrialStatus.COMPLETED, TrialStatus.FAILED)
-        self.start_order = list(self.trials)
-        self.end_order = [name for name, trial in self.trials.items() if trial.status in ended]
-        self.ongoing_trials, self._retry_queue = {}, []
-        self._again([name for name in self.trials if name not in self.end_order])
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what KerasTuner keeps, and what only this oracle does."""
-        return {
-            **super().get_state(),
-            "objective": str(self.objective),
-            "unended": dict(self._unended),
-            "queue": self._queue,
-        }
-
-    def save(self) -> None:
-        """Write `oracle.json`."""
-        files.write_json(self._get_oracle_fname(), self.get_state())
-
     def last_failure(self) -> str:
         """Return the last line of why the last trial that failed has failed."""
-        messages = [trial.message for trial in self.trials.values() if trial.message]
+        failed = [t for t in self.trials.values() if t.status == TrialStatus.FAILED]
+        messages = [trial.message for trial in failed if trial.message]
         return messages[-1].strip().splitlines()[-1] if messages else "it has no message"
-
-    def _save_trial(self, trial: Trial) -> None:
-        path = os.path.join(self._get_trial_dir(trial.trial_id), "trial.json")
-        files.write_json(path, trial.get_state())
-
-    def _record_values(self, trial: Trial) -> None:
-        """Remember the values of a trial, which no other one gets.
-
-        KerasTuner would also draw new ones for a name that stands under two conditions.
-        """
-        name, values = trial.trial_id, trial.hyperparameters.values
-        self._tried_so_far.discard(self._id_to_hash[name])
-        self._id_to_hash[name] = self._compute_values_hash(values)
-        self._tried_so_far.add(self._id_to_hash[name])
-
-    def _take_state(self, state: dict[str, Any]) -> None:
-        """Take what no trial tells: the space, the seed, when all began."""
-        before = HyperParameters.from_config(state["hyperparameters"])
-        changed = changes(before, self.hyperparameters)
-        objective, now = state.get("objective", str(self.objective)), str(self.objective)
-        if objective != now:
-            changed.append(f"`objective` was {objective} and is now {now}")
-        if changed:
-            raise ValueError(
-                f"A search goes on as it began: {'; '.join(changed)}. Take back the change, or use "
-                f"another `project_name`. Received: {self._project_dir!r}"
-            )
-        before.merge(self.hyperparameters, overwrite=False)
-        self.hyperparameters = before
-        if not self._seed_given:
-            self.seed = state["seed"]
-        self._run_times.update(state["run_times"])
-        self._unended = Counter(state.get("unended", {}))
-        self._queue = state.get("queue", [])
-        self._display.set_state(state["display"])
-
-    def _again(self, trial_ids: list[str]) -> None:
-        """Have trials run, the first one first, as if they never had."""
-        for name in trial_ids:
-            old = self.trials[name]
-            self.trials[name] = Trial(old.hyperparameters, name, TrialStatus.RUNNING)
-        # KerasTuner takes the last one of them.
-        self._retry_queue = [*reversed(trial_ids), *self._retry_queue]
 
     def _give_up(self) -> None:
         """End the trials that have ended their process too often."""
@@ -253,18 +160,3 @@ class Oracle(keras_tuner.Oracle):
                 f"{most} trials in a row have failed, which `max_consecutive_failed_trials` does "
                 f"not allow. The last one: {self.last_failure()}"
             )
-
-    def _check_numbers(self) -> None:
-        """Raise if a new trial would stand in the folder of an old one."""
-        present = {int(name) for name in self.trials}
-        missing = sorted(set(range(len(present))) - present)
-        if missing:
-            raise RuntimeError(
-                f"A search goes on from all of its trials; those with the numbers {missing} are "
-                f"missing. Put back their folders, or use another `project_name`. Received: "
-                f"{self._project_dir!r}"
-            )
-
-
-def _number(trial: Trial) -> int:
-    return int(trial.trial_id)

@@ -45,8 +45,17 @@ class RandomSearch(Tuner):
         max_retries_per_trial: int >= 0. How often a trial that raised runs again. Defaults to 0.
         max_consecutive_failed_trials: int >= 1. So many failures in a row end the search with an
             error. Defaults to `None`: none do.
-        **kwargs: Further arguments of `keras_tuner.Tuner`: `directory`, `project_name`,
-            `overwrite`, `executions_per_trial`, `max_model_size`, ...
+        **kwargs: Further arguments of `keras_tuner.Tuner` (`directory`, `project_name`,
+            `overwrite`, `executions_per_trial`, `max_model_size`, ...) and these:
+            `pruner`: what stops a trial early that others leave behind at the same epoch. Integer
+            n >= 1: after n epochs the best quarter goes on; `"median"`: from the second
+            epoch on, who is worse than the median of the trials that came to their end is stopped,
+            once there are five; `"halving"`: after 1, 4, 16, ... epochs the best quarter goes on;
+            or a pruner of Optuna's, whose steps are epochs. Defaults to `None`.
+            `diagnose`: bool. Whether a `GradientMonitor` watches each trial and stops it if its
+            gradients vanish, explode, or show otherwise that it cannot learn. Defaults to `False`.
+            `keep_best`: int >= 1. Of so many trials the weights are kept on the disk. Defaults to
+            10; `None` keeps all.
 
     Raises:
         ValueError: if `seed` is not an int >= 0, if `directory` is on another machine, or if the

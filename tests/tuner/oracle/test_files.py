@@ -1,4 +1,4 @@
-"""JSON files that are whole, or not there."""
+"""Files that are whole, or not there."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def test_an_end_at_any_instant_leaves_the_old_file(instant, tmp_path, monkeypatc
 
     def opened(name, *arguments, **options):
         with open(name, *arguments, **options) as file:
-            file.write('"ne')
+            file.write(b'"ne')
         killed()
 
     if instant == "write":

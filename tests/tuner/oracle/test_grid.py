@@ -22,13 +22,17 @@ def levels(*arguments, kind="Float", **options):
     return [ladder.level(number) for number in range(ladder.height + 1)]
 
 
+def flat(values):
+    return list(itertools.chain.from_iterable(values))
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
         (levels(["a", "b", "c"], kind="Choice", default="b"), [["b"], ["a", "c"]]),
         (levels(kind="Boolean"), [[False], [True]]),
         (levels("here", kind="Fixed"), [["here"]]),
-        (levels(0.0, 1.0, default=0.5), [[0.5], [0, 1], [], [0.25, 0.75], [1 / 8, 3 / 8, 5 / 8, 7 / 8]]),
+        (levels(0.0, 8.0, default=4.0), [[4], [0, 8], [], [2, 6], [1, 3, 5, 7]]),
         (levels(1, 5, kind="Int"), [[1], [5], [3], [2, 4]]),
         (levels(1, 5, kind="Int", step=2), [[1], [5], [3]]),
         (levels(1, 256, kind="Int", sampling="log"), [[1], [256], [16], [4, 64], [2, 8, 32, 128]]),
@@ -46,19 +50,14 @@ def test_a_reversed_scale_is_dense_at_its_upper_end():
 
 
 def test_a_default_beside_a_value_by_rounding_alone_is_the_same_point():
-    assert (
-        sum(levels(1e-4, 1e-1, sampling="log", default=(1e-4 * 1e-1) ** 0.5), []).count(
-            pytest.approx(10**-2.5)
-        )
-        == 1
-    )
+    found = flat(levels(1e-4, 1e-1, sampling="log", default=(1e-4 * 1e-1) ** 0.5))
+    assert found.count(pytest.approx(10**-2.5)) == 1
 
 
 def test_every_step_has_its_turn_once():
     for count in (2, 3, 10, 17, 100):
-        assert sorted(sum(levels(1, count, kind="Int", default=count // 2), [])) == list(
-            range(1, count + 1)
-        )
+        found = flat(levels(1, count, kind="Int", default=count // 2))
+        assert sorted(found) == list(range(1, count + 1))
 
 
 def test_the_grid_is_complete_and_has_no_point_twice():
@@ -94,25 +93,28 @@ def test_a_point_far_behind_is_found_at_once():
     assert len(list(itertools.islice(grid.points(parameters(space)), 2000))) == 2000
 
 
-def test_a_search_ends_when_the_grid_is_exhausted(tmp_path):
-    made = searched(tmp_path, "GridSearch", max_trials=None)
-    assert statuses(made) == ["COMPLETED"] * 99
+def small():
+    space = HyperParameters()
+    space.Choice("optimizer", ["sgd", "adam"])
+    with space.conditional_scope("optimizer", ["sgd"]):
+        space.Int("strength", 1, 4)
+    space.Float("rate", 0, 1, step=0.5)
+    return space
+
+
+@pytest.mark.parametrize("stages", [[None], [5, None]], ids=str)
+def test_a_search_ends_when_the_grid_is_exhausted_in_parts_too(stages, tmp_path):
+    for trials in stages:
+        made = searched(tmp_path, "GridSearch", space=small(), max_trials=trials)
     assert made.remaining_trials is None
-    points = list(grid.points(parameters(conditional())))
+    assert statuses(made) == ["COMPLETED"] * (3 * 4 + 3)
+    points = list(grid.points(parameters(small())))
     assert [values for _, values, _, _ in rows(made)] == points
-
-
-def test_a_search_goes_on_in_the_grid_with_more_trials(tmp_path):
-    searched(tmp_path, "GridSearch", max_trials=5)
-    made = searched(tmp_path, "GridSearch", max_trials=None)
-    assert [values for _, values, _, _ in rows(made)] == list(
-        grid.points(parameters(conditional()))
-    )
-    assert rows(tuner(tmp_path, "GridSearch")) == rows(made)
+    assert rows(tuner(tmp_path, "GridSearch", space=small())) == rows(made)
 
 
 def test_all_values_of_the_grid_are_within_their_ranges():
     for each in parameters(every_kind()):
         ladder = grid.Ladder(each)
-        values = sum((ladder.level(number) for number in range(ladder.height + 1)), [])
+        values = flat(ladder.level(number) for number in range(ladder.height + 1))
         assert all(each.allows(value) for value in values)
