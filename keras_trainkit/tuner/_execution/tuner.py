@@ -6,22 +6,19 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-import keras_tuner
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.engine.tuner import maybe_distribute
 from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit import _validation
 from keras_trainkit.callbacks._training_state.variables import (
-    build_optimizer,
     generator_states,
     set_generator_states,
 )
-from keras_trainkit.tuner._execution import checkpoints, executors, pruning, trial
+from keras_trainkit.tuner._execution import executors, pruning, trial
 from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
 from keras_trainkit.tuner._execution.notes import Notes, Outcome
+from keras_trainkit.tuner._execution.results import Results
 from keras_trainkit.tuner._execution.search import Search
 from keras_trainkit.tuner._oracle import files
 from keras_trainkit.tuner._oracle.oracle import Oracle
@@ -29,10 +26,9 @@ from keras_trainkit.tuner._oracle.view import View
 
 # What tells KerasTuner's tuners that their oracle is in another process.
 CHIEF = "KERASTUNER_ORACLE_IP"
-KEEP_BEST = 10
 
 
-class Tuner(keras_tuner.Tuner):
+class Tuner(Results):
     """What the tuners of this package have in common; `RandomSearch` says what that is.
 
     Args:
@@ -41,11 +37,8 @@ class Tuner(keras_tuner.Tuner):
         directory: path of a folder on this machine.
         pruner: see `RandomSearch`.
         diagnose: see `RandomSearch`.
-        keep_best: see `RandomSearch`.
-        **options: Arguments of `keras_tuner.Tuner`.
+        **options: Arguments of `Results`.
     """
-
-    oracle: Oracle
 
     def __init__(
         self,
@@ -54,7 +47,6 @@ class Tuner(keras_tuner.Tuner):
         directory: Any = None,
         pruner: Any = None,
         diagnose: bool = False,
-        keep_best: int | None = KEEP_BEST,
         **options: Any,
     ) -> None:
         if CHIEF in os.environ:
@@ -64,9 +56,6 @@ class Tuner(keras_tuner.Tuner):
             )
         if directory is not None:
             directory = _validation.folder("directory", directory)
-        if keep_best is not None:
-            keep_best = _validation.integer("keep_best", keep_best, low=1)
-        self.keep_best = keep_best
         self.pruner = pruning.checked(pruner)
         self.diagnose = _validation.boolean("diagnose", diagnose)
         super().__init__(oracle, hypermodel, directory=directory, **options)
@@ -132,29 +121,6 @@ class Tuner(keras_tuner.Tuner):
         """
         given = values.values if isinstance(values, HyperParameters) else values
         self.oracle.enqueue(given)
-
-    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
-        """Return the models of the best finished trials, at most `num_models`, the best first.
-
-        Of no more than `keep_best` trials there are weights.
-        """
-        return [self.load_model(trial) for trial in self._finished(num_models) if self._has(trial)]
-
-    def load_model(self, trial: Trial) -> keras.Model:
-        """Return the model of a trial with the weights and the optimizer of its best epoch."""
-        model = self._try_build(trial.hyperparameters)
-        with maybe_distribute(self.distribution_strategy):
-            if not model.built:
-                path = self._get_build_config_fname(trial.trial_id)
-                model.build_from_config(files.read_json(path))
-            # Else Keras would load the weights and warn of the optimizer.
-            build_optimizer(model)
-            model.load_weights(self._get_checkpoint_fname(trial.trial_id))
-        return model
-
-    def get_best_hyperparameters(self, num_trials: int = 1) -> list[HyperParameters]:
-        """Return those of the best finished trials, at most `num_trials`, the best first."""
-        return [trial.hyperparameters for trial in self._finished(num_trials)]
 
     def save(self) -> None:
         """Write what a search goes on from."""
@@ -252,23 +218,3 @@ class Tuner(keras_tuner.Tuner):
         """Note that a trial did not even come to an end of its own."""
         outcome = Outcome(TrialStatus.INVALID, message, trial.hyperparameters, [], Notes())
         self._end(trial, outcome)
-
-    def _keep_weights(self, trial: Trial, notes: Notes) -> None:
-        if notes.checkpoint is None:
-            return
-        files.write_json(self._get_build_config_fname(trial.trial_id), notes.build_config)
-        best = self.oracle.ranking(ending=trial)
-        place = self._get_checkpoint_fname
-        checkpoints.write_if_among_best(trial, notes.checkpoint, best, self.keep_best, place)
-
-    def _remove_weights(self) -> None:
-        trials, best = self.oracle.trials.values(), self.oracle.ranking()
-        checkpoints.remove_others(trials, best, self.keep_best, self._get_checkpoint_fname)
-
-    def _has(self, trial: Trial) -> bool:
-        return os.path.exists(self._get_checkpoint_fname(trial.trial_id))
-
-    def _finished(self, most: int) -> list[Trial]:
-        """Return the best trials among those that have a score."""
-        best = self.oracle.get_best_trials(most)
-        return [trial for trial in best if trial.status == TrialStatus.COMPLETED]

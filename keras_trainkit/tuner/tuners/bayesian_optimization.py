@@ -23,8 +23,9 @@ class BayesianOptimization(Tuner):
 
     Here l is the density of the hyperparameters in the best quarter of the trials, of at most 25, g
     that in all others, and the maximum is over 24 draws from l. The first trial has the defaults,
-    those behind it are drawn at random. A trial that has failed counts as worse than the worst, so that its
-    surroundings are avoided; one that is running counts as the worst, so that two are not alike.
+    those behind it are drawn at random. A trial that has failed counts as worse than the worst, so
+    that its surroundings are avoided; one that is running counts as the worst, so that two are not
+    alike.
 
     All else is as in `RandomSearch`, and all arguments mean the same. It is
     `keras_tuner.BayesianOptimization` for whoever changes the import.
