@@ -104,6 +104,12 @@ def isolated_pass() -> Iterator[None]:
         yield
 
 
+def forget_programs() -> None:
+    """Free what JAX has compiled, which it keeps for as long as the process lives."""
+    if keras.backend.backend() == "jax":
+        backend_module(__name__).forget_programs()
+
+
 def generator_state() -> np.ndarray | None:
     """Return the state of the backend's global random generator; only PyTorch has one."""
     if keras.backend.backend() != "torch":

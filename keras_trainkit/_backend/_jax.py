@@ -19,3 +19,8 @@ def on_cpu(x: jax.Array) -> bool:
 def replica_sum(x: jax.Array) -> jax.Array:
     """Return `x`: under `keras.distribution` arrays are those of the whole batch."""
     return x
+
+
+def forget_programs() -> None:
+    """Free what has been compiled."""
+    jax.clear_caches()
