@@ -177,4 +177,3 @@ def test_optimizer_and_schedule_go_on_in_a_trial_that_is_not_stopped(tmp_path):
     longest = max(Rates.seen, key=len)
     assert [steps for steps, _ in longest] == [2, 4, 6, 8]
     assert (np.diff([rate for _, rate in longest]) < 0).all()
-    assert min(map(len, Rates.seen)) < 4
