@@ -61,9 +61,20 @@ def is_second_run(folder: pathlib.Path) -> bool:
     return max(unended.values(), default=0) > 1
 
 
-def killed(folder: pathlib.Path, kind: str, trials: int, delay: float) -> bool:
-    """Kill a search after some seconds; return whether it was still running."""
+def killed(folder: pathlib.Path, kind: str, trials: int, begun: int, delay: float) -> bool:
+    """Kill a search; return whether it was still running.
+
+    Args:
+        folder: of the search.
+        kind: of tuner.
+        trials: of the search.
+        begun: so many trials begin before.
+        delay: seconds that pass then.
+    """
+    before = len(runs(folder))
     process = forked(lambda: search(folder, kind, trials))
+    while len(runs(folder)) < before + begun and not is_over(process):
+        time.sleep(1e-4)
     time.sleep(delay)
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
@@ -79,6 +90,11 @@ def killed(folder: pathlib.Path, kind: str, trials: int, delay: float) -> bool:
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return True
+
+
+def is_over(process: int) -> bool:
+    """Return whether a process has ended, which is told by `waitpid` all the same."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def found(before: dict, ran: list[int], folder: pathlib.Path) -> Iterator[str]:
@@ -100,12 +116,14 @@ def main(root: pathlib.Path, kind: str, kills: int, trials: int) -> bool:
     folder.mkdir(parents=True)
     began = time.monotonic()
     os.waitpid(forked(lambda: search(root, kind, trials)), 0)
-    duration, count, wrong = time.monotonic() - began, 0, []
+    per_trial, count, wrong = (time.monotonic() - began) / trials, 0, []
     while count < kills:
         before, ran = finished(folder), runs(folder)
         # Every fifth while it is taken up, the others at any time.
-        delay = draw.uniform(0, 0.02 if count % 5 == 4 else 1.5 * duration / kills)
-        if not killed(folder, kind, trials, delay):
+        is_early = count % 5 == 4
+        begun = 0 if is_early else draw.randint(1, round(trials / kills))
+        delay = draw.uniform(0, 0.02 if is_early else per_trial)
+        if not killed(folder, kind, trials, begun, delay):
             break
         count += 1
         wrong += found(before, ran, folder)
