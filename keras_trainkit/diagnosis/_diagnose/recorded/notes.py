@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity
-from keras_trainkit.diagnosis._diagnose.static import labels, padding
+from keras_trainkit.diagnosis._diagnose.static import labels, networks, padding
 from keras_trainkit.diagnosis.finding import Finding
 
 
@@ -19,7 +19,14 @@ def unseen_sequences(case: Case) -> Iterator[Finding]:
     return _raised(case, padding.RULES, severity(case))
 
 
-RULES: tuple[Rule, ...] = (rare_classes, unseen_sequences)
+def layers_as_drawn(case: Case) -> Iterator[Finding]:
+    """Find trainings that learn little where a layer keeps the weights that were drawn for it."""
+    if not any(layer.as_drawn for layer in case.facts.layers):
+        return iter(())
+    return _raised(case, (networks.frozen,), severity(case))
+
+
+RULES: tuple[Rule, ...] = (rare_classes, unseen_sequences, layers_as_drawn)
 
 
 def _raised(case: Case, rules: tuple[Rule, ...], severity: str) -> Iterator[Finding]:

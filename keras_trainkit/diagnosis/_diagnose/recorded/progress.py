@@ -97,8 +97,10 @@ def underfitting(case: Case) -> Iterator[Finding]:
 
 def is_beaten(case: Case) -> bool:
     """Say whether a simple function does much better on new rows than the network on its own."""
-    known = best_skill(case)
-    beaten = case.facts.baseline_skill - known >= case.limits.skill_gap
+    known, facts = best_skill(case), case.facts
+    if any(is_reconstruction(output, facts) for output in facts.outputs):
+        return False  # What passes through a narrow layer is no more than that.
+    beaten = facts.baseline_skill - known >= case.limits.skill_gap
     return beaten and known < case.limits.working_skill
 
 

@@ -99,35 +99,36 @@ def symmetric_weights(case: Case) -> Iterator[Finding]:
 def frozen(case: Case) -> Iterator[Finding]:
     """Layers that do not learn, where they have most likely not learned before either."""
     layers = [layer for layer in case.facts.layers if layer.parameters]
-    kernels = [layer for layer in layers if layer.fan_in or layer.as_drawn]
+    kernels = [layer for layer in layers if layer.fan_in]
     fixed = [layer for layer in kernels if not layer.trainable]
-    if not fixed:
+    drawn = [layer for layer in layers if layer.as_drawn]
+    if not fixed and not drawn:
         return
-    if len(fixed) == len(kernels):
+    if fixed and len(fixed) == len(kernels):
         others = any(layer.trainable for layer in layers if layer not in kernels)
         severity, told = "warning" if others else "error", "No layer with a kernel is trainable"
-    elif drawn := [layer for layer in fixed if layer.as_drawn]:
-        severity = "warning"
-        told = f"{_named(drawn)} is not trainable, and its weights are as they were drawn"
-    elif sum(layer.parameters for layer in fixed) < _TRAINED_BEFORE:
+    elif fixed and sum(layer.parameters for layer in fixed) < _TRAINED_BEFORE:
         severity = "warning"
         told = f"{_named(fixed)} is not trainable, and too small to have been trained elsewhere"
-    elif _is_lonely(case.facts, fixed, kernels):
+    elif fixed and _is_lonely(case.facts, fixed, kernels):
         severity, told = (
             "warning",
             f"{_named(fixed)} is not trainable, and layers around it are",
         )
+    elif drawn:  # Random features, if they are meant.
+        severity, told = "info", f"{_named(drawn)} is not trainable, and as it was drawn"
     else:
         severity = "info"
         told = f"{len(fixed)} of {len(kernels)} layers with kernels are not trainable"
+    still = list(dict.fromkeys((*fixed, *drawn)))
     yield Finding(
         "frozen_layer",
         severity,
         f"{told}: their weights stay as they are, which is of use for weights that were trained "
         "before.",
-        where=fixed[0].path,
-        evidence=(Evidence("layers that are not trainable", len(fixed)),),
-        remedies=(_thawed(fixed),),
+        where=still[0].path,
+        evidence=(Evidence("layers that are not trainable", len(still)),),
+        remedies=(_thawed(still),),
     )
 
 
