@@ -31,6 +31,7 @@ VERDICT = (
     "diagnosis/diagnos",
     "diagnosis/_summary/verdict.py",
     "diagnosis/facts.py",
+    "diagnosis/_facts/",
     "diagnosis/finding.py",
     "diagnosis/thresholds.py",
     "_validation.py",  # Of a finding's names.
