@@ -173,7 +173,7 @@ def normalized_alone(case: Case) -> Iterator[Finding]:
         if is_alone and layer.path not in heads and not case.facts.unknown:
             yield Finding(
                 "constant_predictions",
-                "error" if layer.units == 1 else "warning",
+                _severity_of_a_sign(case, layer),
                 f"{layer.path} normalizes over the units, of which there "
                 f"{'is one' if layer.units == 1 else 'are two'}: whatever comes in, only a sign "
                 "is left of it.",
@@ -191,6 +191,13 @@ RULES: tuple[Rule, ...] = (
     deep_sigmoids,
     normalized_alone,
 )
+
+
+def _severity_of_a_sign(case: Case, layer: LayerFacts) -> str:
+    """Return how badly a lost signal counts: where layers are joined, another way may lead on."""
+    if not is_plain_chain(case.facts):
+        return "info"
+    return "error" if layer.units == 1 else "warning"
 
 
 def _is_constant(layer: LayerFacts) -> bool:

@@ -341,6 +341,10 @@ def test_a_normalization_of_one_unit_makes_the_same_of_everything(kind):
     assert (first.name, first.severity, first.where) == ("constant_predictions", "error", "norm")
     assert first.remedies[0].change["class"] == "Identity"
     assert not diagnosed(after(4))
+    joined = after(1)
+    add = LayerFacts("add", "Add", 1, "", (1,))
+    joined = dataclasses.replace(joined, layers=(*joined.layers[:2], add, joined.layers[2]))
+    assert [finding.severity for finding in diagnosed(joined)] == ["info"]
     of_two = [finding.severity for finding in diagnosed(after(2))]
     assert of_two == (["warning"] if kind == "LayerNormalization" else [])
 
