@@ -56,7 +56,7 @@ def curved_skill(x: Any, y: Any) -> float:
     if targets is None:
         return math.nan
     targets = by_class(targets)
-    answers = _answers(inputs, targets)
+    answers = _answers(inputs, targets) if targets.shape[1] <= CLASSES else []
     return max((skill(each, targets[1::2]) for each in answers), default=math.nan)
 
 
@@ -73,12 +73,12 @@ def class_advantage(x: Any, y: Any) -> float:
     if targets is None or targets.shape[1] > 1 or by_class(targets).shape[1] < _SEVERAL:
         return math.nan
     truth = targets[1::2, 0]
-    named = [each.argmax(axis=1) for each in _answers(inputs, by_class(targets))]
-    rounded = [np.round(each[:, 0]) for each in _answers(inputs, targets)]
-    if not named:
+    answers = _answers(inputs, np.hstack([by_class(targets), targets]))
+    if not answers:
         return math.nan
-    best, best_rounded = (max((each == truth).mean() for each in a) for a in (named, rounded))
-    return float(best - best_rounded)
+    named = max((each[:, :-1].argmax(axis=1) == truth).mean() for each in answers)
+    rounded = max((np.round(each[:, -1]) == truth).mean() for each in answers)
+    return float(named - rounded)
 
 
 def by_class(targets: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def _answers(inputs: np.ndarray | None, targets: np.ndarray | None) -> list[np.n
     if inputs is None or targets is None or len(inputs) != len(targets):
         return []
     is_fit = len(inputs) >= 2 * _ROWS_PER_COLUMN and inputs.shape[1] <= _WIDEST
-    if not is_fit or targets.shape[1] > CLASSES or not np.isfinite(inputs).all():
+    if not is_fit or not np.isfinite(inputs).all():
         return []
     centre = targets[::2].mean(axis=0)
     return [

@@ -69,9 +69,8 @@ def underfitting(case: Case) -> Iterator[Finding]:
     little = case.limits.no_skill <= known < case.limits.poor_skill
     if narrow is not None:
         little = known < case.limits.learning_skill
-    if is_beaten(case):
-        little = True
-    if not (rests and little and updates(case) >= case.limits.few_updates):
+    beaten = _is_beaten(case)
+    if not (rests and (little or beaten) and updates(case) >= case.limits.few_updates):
         return
     text = "The loss has come to rest while the network fits even its training data poorly."
     evidence = [beside(case, "skill", known, "poor_skill")]
@@ -79,14 +78,14 @@ def underfitting(case: Case) -> Iterator[Finding]:
         units = narrow.units or 0
         text += f" All that it knows goes through {units} unit{'s' if units > 1 else ''}."
         evidence.append(Evidence("units of the narrowest layer", units))
-    if is_beaten(case):
+    if beaten:
         baseline = case.facts.baseline_skill
         text += " A simple function finds more of the targets, on rows that it was not fitted to."
         evidence.append(Evidence("skill of kernel or linear regression", baseline, known))
     yield Finding(
         "underfitting",
         # As little is reached where the inputs tell no more of the targets.
-        "warning" if is_beaten(case) or narrow is not None else "info",
+        "warning" if beaten or narrow is not None else "info",
         text,
         where=narrow.path if narrow is not None else "",
         when=epochs_of(loss),
@@ -95,13 +94,13 @@ def underfitting(case: Case) -> Iterator[Finding]:
     )
 
 
-def is_beaten(case: Case) -> bool:
+def _is_beaten(case: Case) -> bool:
     """Say whether a simple function does much better on new rows than the network on its own."""
     known, facts = best_skill(case), case.facts
     if any(is_reconstruction(output, facts) for output in facts.outputs):
         return False  # What passes through a narrow layer is no more than that.
-    beaten = facts.baseline_skill - known >= case.limits.skill_gap
-    return beaten and known < case.limits.working_skill
+    is_behind = facts.baseline_skill - known >= case.limits.skill_gap
+    return is_behind and known < case.limits.working_skill
 
 
 def _is_in_vain(case: Case) -> bool:
