@@ -1,7 +1,9 @@
 """The tuners on real models: seeds, interruptions, what comes back, and their arguments."""
 
+import contextlib
 import inspect
 import random
+import warnings
 
 import keras
 import keras_tuner
@@ -211,3 +213,28 @@ def test_workers_of_keras_tuner_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     with pytest.raises(RuntimeError, match=r"KERASTUNER_ORACLE_IP='127\.0\.0\.1'"):
         tuner(tmp_path)
+
+
+@contextlib.contextmanager
+def no_warning():
+    """Let none pass that Python shows to users: of these two kinds it shows none."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for hidden in (DeprecationWarning, PendingDeprecationWarning):
+            warnings.simplefilter("ignore", hidden)
+        yield
+    assert [str(warning.message) for warning in caught] == []
+
+
+@HOST
+@pytest.mark.parametrize("kind", TUNERS)
+def test_proposals_show_no_warning_of_the_libraries_beneath(kind, tmp_path):
+    with no_warning():
+        searched(tmp_path, kind)
+
+
+@HOST
+@pytest.mark.parametrize("pruner", [1, "median", "halving"])
+def test_pruners_show_no_warning_of_the_libraries_beneath(pruner, tmp_path):
+    with no_warning():
+        trained(tmp_path, trials=7, pruner=pruner)

@@ -29,6 +29,8 @@ def tpe_sampler(seed: int, initial_points: int) -> BaseSampler:
     with warnings.catch_warnings():
         # Without groups, it would draw by itself each value that is not in all trials.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # Until Optuna 6, for which `gamma` is announced to go.
+        warnings.simplefilter("ignore", FutureWarning)
         return TPESampler(
             seed=seed, n_startup_trials=initial_points, gamma=count_of_best, group=True
         )
