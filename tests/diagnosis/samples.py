@@ -65,7 +65,7 @@ def facts():
         optimizer=OptimizerFacts("Adam", 0.001, adaptive=True, lasts=0.5),
         inputs=(ArrayFacts("x", (40, 3), "float32", 40, 0.0, 1.0, -2.0, 2.0, scales),),
         plan=PlanFacts(rows=40, batch_size=8, epochs=2, steps=5),
-        one_batch=(OneBatchFacts(32, 60, 0.001, 2.0, 0.5, 2.1, 0.9),),
+        one_batch=(OneBatchFacts(32, 60, 0.001, 2.0, 0.5, 2.1, 0.9, 12, ("net/dense",)),),
         linear_skill=0.25,
         curved_skill=0.5,
         class_advantage=0.125,

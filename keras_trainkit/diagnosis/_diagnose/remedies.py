@@ -18,7 +18,11 @@ from keras_trainkit.diagnosis._diagnose.static.repairs import (
     measured_rate,
     together,
 )
-from keras_trainkit.diagnosis._diagnose.static.structure import hidden, is_plain_chain
+from keras_trainkit.diagnosis._diagnose.static.structure import (
+    hidden,
+    is_plain_chain,
+    layer_named,
+)
 from keras_trainkit.diagnosis._diagnose.static.tasks import task_of
 from keras_trainkit.diagnosis.facts import LayerFacts
 from keras_trainkit.diagnosis.finding import Remedy
@@ -164,6 +168,18 @@ def without(case: Case, text: str) -> Remedies:
     if before and before.fan_in and before.activation == "linear":  # It is its activation.
         return (changed_layer(layer, text, "Activation", activation="relu"),)
     return (changed_layer(layer, text, "Identity"),)
+
+
+def reached(case: Case, path: str) -> Remedies:
+    """Return the remedies for a layer that no gradient reaches, or that is not trained."""
+    layer = layer_named(path, case.facts)
+    if layer is not None and not layer.trainable:
+        return (changed_layer(layer, "let it learn", trainable=True),)
+    look = "print([weight.path for weight in model.trainable_weights])"
+    return (
+        *without(case, "take out {layer}, which lets no gradient through"),
+        Remedy("connect it to the loss, or take it out", look),
+    )
 
 
 def known_loss(case: Case) -> Remedies:

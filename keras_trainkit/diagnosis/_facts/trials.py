@@ -99,6 +99,7 @@ class OneBatchFacts:
         first, last, highest: floats. The loss before the first update, at the end, and the highest.
         skill: float. That of `Outcomes`, at the end: 1 if all is learned, NaN if it is not known.
         halved: integer. After how many updates the loss is half of the first one; `None` if never.
+        unreached: paths of layers with a bias of 0 that are as they were, while others moved.
     """
 
     rows: int
@@ -109,6 +110,7 @@ class OneBatchFacts:
     highest: float = math.nan
     skill: float = math.nan
     halved: int | None = None
+    unreached: tuple[str, ...] = ()
 
     def has_skill(self, enough: float) -> bool:
         """Say whether so much is learned, and at a loss that is a number."""

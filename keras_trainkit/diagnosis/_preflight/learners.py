@@ -14,6 +14,7 @@ from keras_trainkit._tensors import float64_if_readable
 from keras_trainkit._untouched import untouched
 from keras_trainkit.diagnosis._preflight.changes import compile_anew, twin, with_numbers
 from keras_trainkit.diagnosis.facts import OneBatchFacts
+from keras_trainkit.diagnosis.history import layer_of
 from keras_trainkit.diagnosis.outcomes import skill
 
 # So many updates take longer than anyone waits for an answer.
@@ -37,8 +38,9 @@ class Learner:
         self.model = twin(built, x)
         compile_anew(self.model, {**given, **_plain(with_numbers(given["optimizer"], {}))})
         self.model.optimizer.build(self.model.trainable_variables)
+        self._layers = _with_zero_bias(built, self.model)
         variables = (*self.model.variables, *self.model.optimizer.variables)
-        self._first = [(v, keras.ops.convert_to_numpy(v)) for v in variables]
+        self._first = [(v, np.array(_read(v))) for v in variables]
 
     def learned(self, updates: int, rate: float | None = None) -> OneBatchFacts | None:
         """Return how the rows are learned from the first weights; `None` if it takes too long.
@@ -77,7 +79,18 @@ class Learner:
             highest=float(np.max(losses)),
             skill=_skill(self.model, self.x, self.y),
             halved=next((i for i, loss in enumerate(losses) if loss <= losses[0] / 2), None),
+            unreached=self._unreached() if math.isfinite(losses[-1]) else (),
         )
+
+    def _unreached(self) -> tuple[str, ...]:
+        """Return the layers that are as they were, unless all are: any gradient moves a 0."""
+        first = {id(variable): value for variable, value in self._first}
+        still = [
+            path
+            for path, variables in self._layers.items()
+            if all(np.array_equal(_read(v), first[id(v)]) for v in variables)
+        ]
+        return tuple(still) if len(still) < len(self._layers) else ()
 
 
 class Clock:
@@ -99,6 +112,22 @@ class Clock:
 def rounded(rate: float) -> float:
     """Return a rate as it was written, before it was a variable in single precision."""
     return float(f"{rate:.6g}")
+
+
+def _with_zero_bias(built: keras.Model, copy: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Return the copy's weights by the path of their layer in the model, where a bias is 0."""
+    layers: dict[str, list[keras.Variable]] = {}
+    for own, weight in zip(built.trainable_variables, copy.trainable_variables, strict=True):
+        layers.setdefault(layer_of(own.path), []).append(weight)
+    return {
+        path: weights
+        for path, weights in layers.items()
+        if any(weight.name == "bias" and not _read(weight).any() for weight in weights)
+    }
+
+
+def _read(variable: keras.Variable) -> np.ndarray:
+    return keras.ops.convert_to_numpy(variable)
 
 
 def _plain(optimizer: keras.Optimizer) -> dict[str, Any]:

@@ -56,6 +56,24 @@ def test_lower_rates_are_tried_where_the_loss_rises_and_higher_ones_where_it_doe
     assert slow[2].skill > slow[0].skill
 
 
+class Cut(layers.Layer):
+    def call(self, inputs):
+        return ops.stop_gradient(inputs)
+
+
+@pytest.mark.parametrize("rate", [0.02, 1e-9])
+def test_layers_behind_a_stopped_gradient_stay_as_they_were(rate):
+    cut = network(layers.Dense(16, "tanh"), Cut(), layers.Dense(8, "relu"), rate=rate)
+    assert learned_by_heart(cut, X, Y)[0].unreached == (cut.layers[0].path,)
+    found = preflight(cut, X, Y)
+    assert "frozen_layer" in [finding.condition for finding in found]
+
+
+def test_all_layers_of_a_usual_network_are_reached():
+    deep = network(*(layers.Dense(16, "sigmoid") for _ in range(6)), layers.BatchNormalization())
+    assert learned_by_heart(deep, X, Y)[0].unreached == ()
+
+
 def test_what_no_rate_mends_is_learned_by_none():
     found = learned_by_heart(network(layers.Lambda(lambda x: 0 * x)), X, Y)
     assert [one.updates for one in found] == [60, 60, 60, 300]

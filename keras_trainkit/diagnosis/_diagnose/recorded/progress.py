@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose import remedies, simple
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.works import (
@@ -69,7 +69,7 @@ def underfitting(case: Case) -> Iterator[Finding]:
     little = case.limits.no_skill <= known < case.limits.poor_skill
     if narrow is not None:
         little = known < case.limits.learning_skill
-    beaten = _is_beaten(case)
+    beaten = known < case.limits.working_skill and simple.is_beaten(case, known)
     if not (rests and (little or beaten) and updates(case) >= case.limits.few_updates):
         return
     text = "The loss has come to rest while the network fits even its training data poorly."
@@ -79,9 +79,8 @@ def underfitting(case: Case) -> Iterator[Finding]:
         text += f" All that it knows goes through {units} unit{'s' if units > 1 else ''}."
         evidence.append(Evidence("units of the narrowest layer", units))
     if beaten:
-        baseline = case.facts.baseline_skill
-        text += " A simple function finds more of the targets, on rows that it was not fitted to."
-        evidence.append(Evidence("skill of kernel or linear regression", baseline, known))
+        text += simple.SENTENCE
+        evidence.append(simple.evidence_of(case, known))
     yield Finding(
         "underfitting",
         # As little is reached where the inputs tell no more of the targets.
@@ -92,15 +91,6 @@ def underfitting(case: Case) -> Iterator[Finding]:
         evidence=tuple(evidence),
         remedies=(*remedies.wider(case), *remedies.measured(case)),
     )
-
-
-def _is_beaten(case: Case) -> bool:
-    """Say whether a simple function does much better on new rows than the network on its own."""
-    known, facts = best_skill(case), case.facts
-    if any(is_reconstruction(output, facts) for output in facts.outputs):
-        return False  # What passes through a narrow layer is no more than that.
-    is_behind = facts.baseline_skill - known >= case.limits.skill_gap
-    return is_behind and known < case.limits.working_skill
 
 
 def _is_in_vain(case: Case) -> bool:

@@ -10,9 +10,8 @@ from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import is_kernel
 from keras_trainkit.diagnosis._diagnose.recorded.works import best_skill, learns, severity
-from keras_trainkit.diagnosis._diagnose.static.repairs import changed_layer
-from keras_trainkit.diagnosis._diagnose.static.structure import layer_named, listed
-from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+from keras_trainkit.diagnosis._diagnose.static.structure import listed
+from keras_trainkit.diagnosis.finding import Evidence, Finding
 from keras_trainkit.diagnosis.history import layer_of
 
 
@@ -65,7 +64,7 @@ def _without_steps(
         where=paths[0],
         when=f"steps 0-{int(course.history.steps[-1])}",
         evidence=(Evidence("layers", len(paths), 0),),
-        remedies=_reached(case, paths[0]),
+        remedies=remedies.reached(case, paths[0]),
     )
 
 
@@ -101,13 +100,3 @@ def _explained(course: Course, layer: int) -> bool:
     """Say whether a layer that no gradient reaches lies below dead units, or holds zeros."""
     origin, zeros = course.origin, _still_zero(course)
     return bool(zeros) or (origin is not None and layer <= origin + 1)
-
-
-def _reached(case: Case, path: str) -> tuple[Remedy, ...]:
-    """Return the remedies for a layer that no gradient reaches, or that is not trained."""
-    layer = layer_named(path, case.facts)
-    if layer is not None and not layer.trainable:
-        return (changed_layer(layer, "let it learn", trainable=True),)
-    text = "take out {layer}, which lets no gradient through"
-    look = "print([weight.path for weight in model.trainable_weights])"
-    return (*remedies.without(case, text), Remedy("connect it to the loss, or take it out", look))

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Iterator
 
-from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose import remedies, simple
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import scales
 from keras_trainkit.diagnosis._diagnose.static.rates import usual_rate
 from keras_trainkit.diagnosis._diagnose.static.repairs import compiled_with, measured_rate
 from keras_trainkit.diagnosis._diagnose.static.signals import BOUNDED
-from keras_trainkit.diagnosis._diagnose.static.structure import hidden
+from keras_trainkit.diagnosis._diagnose.static.structure import hidden, listed
 from keras_trainkit.diagnosis.facts import OneBatchFacts
-from keras_trainkit.diagnosis.finding import Evidence, Finding, Remedy
+from keras_trainkit.diagnosis.finding import BEFORE_TRAINING, Evidence, Finding, Remedy
 
 # With what a network cannot learn a batch; where it has learned one, they do no harm.
 _REFUTED = (
@@ -143,8 +143,9 @@ def never_finite(case: Case) -> Iterator[Finding]:
 
 
 def not_by_heart(case: Case) -> Iterator[Finding]:
-    """Find networks that learn next to nothing of a few rows, at whatever rate, with patience.
+    """Find networks that learn less of a few rows than a simple function knows of new ones.
 
+    Whatever the rate is, and with patience; or next to nothing, if such a function knows nothing.
     It says nothing if only low rates were tried.
     """
     tries = case.facts.one_batch
@@ -152,21 +153,56 @@ def not_by_heart(case: Case) -> Iterator[Finding]:
     if not is_patient or not _is_usual(case, max(one.rate for one in tries)):
         return
     best = max(one.skill for one in tries)
-    if best < case.limits.poor_skill and not _is_on_the_way(tries[-1]):
-        is_nothing = best < case.limits.no_skill
-        limit = "no_skill" if is_nothing else "poor_skill"
-        yield Finding(
-            "no_learning" if is_nothing else "underfitting",
-            "error" if is_nothing else "warning",
-            f"A copy of the network learns {'nothing' if is_nothing else 'little'} of "
-            f"{tries[0].rows} rows in {tries[-1].updates} updates with these rows alone, "
-            f"{_rates(tries[:-1])}. It will not do better with more of them.",
-            evidence=(beside(case, "skill on a few rows", best, limit),),
-            remedies=(*_of_structure(case), _LOOK),
-        )
+    is_little, is_beaten = best < case.limits.poor_skill, simple.is_beaten(case, best)
+    if _is_on_the_way(tries[-1]) or not (is_little or is_beaten):
+        return
+    is_nothing, name = best < case.limits.no_skill, "skill on a few rows"
+    limit = "no_skill" if is_nothing else "poor_skill"
+    evidence = [beside(case, name, best, limit) if is_little else Evidence(name, best)]
+    text = (
+        f"A copy of the network learns {'nothing' if is_nothing else 'little'} of {tries[0].rows} "
+        f"rows in {tries[-1].updates} updates with these rows alone, {_rates(tries[:-1])}. It will "
+        "not do better with more of them."
+    )
+    if is_beaten:
+        text += simple.SENTENCE
+        evidence.append(simple.evidence_of(case, best))
+    yield Finding(
+        "no_learning" if is_nothing else "underfitting",
+        "error" if is_nothing else "warning",
+        text,
+        evidence=tuple(evidence),
+        remedies=(*_of_structure(case), _LOOK),
+    )
 
 
-RULES: tuple[Rule, ...] = (another_rate, far_targets, too_few_updates, never_finite, not_by_heart)
+def unreached(case: Case) -> Iterator[Finding]:
+    """Find layers that no gradient reaches, unless zeros or units that are off explain it."""
+    tries, trial = case.facts.one_batch, case.facts.trial
+    paths = tries[0].unreached if tries else ()
+    is_off = trial is not None and any(signal.dead >= 1 for signal in trial.signals)
+    if not paths or is_off or any(layer.constant_kernel for layer in case.facts.layers):
+        return
+    yield Finding(
+        "frozen_layer",
+        "info" if has_learned(case) else "warning",
+        f"No gradient reaches {listed(paths)}: in {tries[0].updates} updates with a few rows the "
+        "bias stays 0, which any gradient would move.",
+        where=paths[0],
+        when=BEFORE_TRAINING,
+        evidence=(Evidence("layers", len(paths), 0),),
+        remedies=remedies.reached(case, paths[0]),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    another_rate,
+    far_targets,
+    too_few_updates,
+    never_finite,
+    not_by_heart,
+    unreached,
+)
 
 
 def _of_structure(case: Case) -> tuple[Remedy, ...]:

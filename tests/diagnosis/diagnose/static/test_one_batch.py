@@ -113,6 +113,30 @@ def test_fewer_updates_than_a_few_rows_take_are_too_few():
     assert "epochs=20" in finding.remedies[0].code
 
 
+def test_less_of_a_few_rows_than_a_simple_function_knows_of_new_ones_is_little():
+    half = replace(LITTLE, skill=0.6)
+    facts = training("sigmoid", "binary_crossentropy", BITS)
+    facts = replace(facts, one_batch=(half, at(half, 0.1), patient(half)))
+
+    def severities(skill):
+        case = Case(replace(facts, curved_skill=skill), Thresholds())
+        return [finding.severity for finding in one_batch.not_by_heart(case)]
+
+    assert severities(0.9) == ["warning"]
+    assert severities(0.8) == []
+    assert severities(NAN) == []
+
+
+def test_layers_that_no_gradient_reaches():
+    cut = replace(STILL, unreached=("net/dense",))
+    assert found(cut) == [("frozen_layer", "warning")]
+    assert found(replace(LEARNED, unreached=("net/dense",))) == [("frozen_layer", "info")]
+    zero = training("softmax", "sparse_categorical_crossentropy", BITS)
+    first = replace(zero.layers[0], constant_kernel=True)
+    zero = replace(zero, one_batch=(cut,), layers=(first, *zero.layers[1:]))
+    assert list(one_batch.unreached(Case(zero, Thresholds()))) == []
+
+
 def test_a_loss_that_is_never_finite():
     lost = at(replace(LOST, skill=NAN), 1e-3)
     assert found(replace(LOST, skill=NAN), lost) == [("non_finite", "error")]
