@@ -109,14 +109,11 @@ def frozen(case: Case) -> Iterator[Finding]:
         severity, told = "warning" if others else "error", "No layer with a kernel is trainable"
     elif fixed and sum(layer.parameters for layer in fixed) < _TRAINED_BEFORE:
         severity = "warning"
-        told = f"{_named(fixed)} is not trainable, and too small to have been trained elsewhere"
+        told = f"{_fixed(fixed)}, and too small to have been trained elsewhere"
     elif fixed and _is_lonely(case.facts, fixed, kernels):
-        severity, told = (
-            "warning",
-            f"{_named(fixed)} is not trainable, and layers around it are",
-        )
+        severity, told = "warning", f"{_fixed(fixed)}, and layers around are"
     elif drawn:  # Random features, if they are meant.
-        severity, told = "info", f"{_named(drawn)} is not trainable, and as it was drawn"
+        severity, told = "info", f"{_fixed(drawn)}, and as drawn"
     else:
         severity = "info"
         told = f"{len(fixed)} of {len(kernels)} layers with kernels are not trainable"
@@ -124,7 +121,7 @@ def frozen(case: Case) -> Iterator[Finding]:
     yield Finding(
         "frozen_layer",
         severity,
-        f"{told}: their weights stay as they are, which is of use for weights that were trained "
+        f"{told}: the weights stay as they are, which is of use for weights that were trained "
         "before.",
         where=still[0].path,
         evidence=(Evidence("layers that are not trainable", len(still)),),
@@ -231,6 +228,10 @@ def _is_sigmoid(layer: LayerFacts) -> bool:
     is_kernel = layer.kind in (*names.DENSE, *names.CONVOLUTIONS)
     is_modest = layer.initializer in _MODEST
     return is_kernel and is_modest and layer.activation in ("sigmoid", "hard_sigmoid")
+
+
+def _fixed(layers: Sequence[LayerFacts]) -> str:
+    return f"{_named(layers)} {'is' if len(layers) == 1 else 'are'} not trainable"
 
 
 def _named(layers: Sequence[LayerFacts]) -> str:

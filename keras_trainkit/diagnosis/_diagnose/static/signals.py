@@ -1,6 +1,6 @@
 """Rules over the way of the signal through the network before its first update."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
@@ -73,16 +73,13 @@ def saturated_from_the_start(case: Case) -> Iterator[Finding]:
 
 
 def growing_signal(case: Case) -> Iterator[Finding]:
-    """Weights that make more of the signal in each layer, or less."""
-    begin, sizes = _input_size(case), [s for s in _signals(case) if s.size > 0]
-    inner = {layer.path for layer in hidden(case.facts)}
-    sizes = [signal for signal in sizes if signal.layer in inner]
+    """Weights that make more of the signal in each layer."""
+    begin, sizes = _input_size(case), _sizes(case, _signals(case))
     if not begin > 0 or not sizes:
         return
-    most, last = max(sizes, key=lambda signal: signal.size), sizes[-1]
-    is_deep = len(sizes) >= FEW_LAYERS
+    most = max(sizes, key=lambda signal: signal.size)
     # In few layers it grows so far where weights are large, or a recurrent one goes in circles.
-    if most.size > case.limits.grown_signal ** (1 if is_deep else 2) * begin:
+    if most.size > case.limits.grown_signal ** (1 if len(sizes) >= FEW_LAYERS else 2) * begin:
         yield Finding(
             "exploding_gradient",
             "warning",
@@ -94,18 +91,32 @@ def growing_signal(case: Case) -> Iterator[Finding]:
             evidence=(beside(case, "growth of the signal", most.size / begin, "grown_signal"),),
             remedies=(*remedies.redrawn(case), remedies.NORMALIZE),
         )
-    elif is_deep and last.size < case.limits.faded_signal * begin:
+
+
+def fading_signal(case: Case) -> Iterator[Finding]:
+    """Layers that make so little of the signal that nearly nothing comes to the last one."""
+    begin, sizes = _input_size(case), _sizes(case, _drawn_signals(case))
+    if not begin > 0 or len(sizes) < FEW_LAYERS or len(case.facts.outputs) > 1:
+        return
+    last = sizes[-1]
+    if last.size < case.limits.faded_signal * begin:
+        steepest = min(range(1, len(sizes)), key=lambda i: sizes[i].size / sizes[i - 1].size)
         yield Finding(
             "vanishing_gradient",
             "warning",
-            f"The weights begin so small that the signal fades from {begin:.2g} to {last.size:.2g} "
-            f"on its way to {last.layer}; gradients fade as much on their way back.",
+            f"Before training the signal fades from {begin:.2g} to {last.size:.2g} on its way to "
+            f"{last.layer}, most of all in {sizes[steepest].layer}; gradients fade as much on "
+            "their way back.",
             where=sizes[0].layer,
             when=BEFORE_TRAINING,
             evidence=(
                 beside(case, "what is left of the signal", last.size / begin, "faded_signal"),
             ),
-            remedies=(*remedies.redrawn(case), remedies.NORMALIZE),
+            remedies=(
+                *remedies.without(case, "take out {layer}, which makes the signal so small"),
+                *remedies.redrawn(case),
+                remedies.NORMALIZE,
+            ),
         )
 
 
@@ -150,19 +161,31 @@ RULES: tuple[Rule, ...] = (
     dead_from_the_start,
     saturated_from_the_start,
     growing_signal,
+    fading_signal,
     lost_signal,
 )
 
 
 def _signals(case: Case) -> tuple[SignalFacts, ...]:
-    """Return what the layers made of the rows, of a chain whose weights are drawn at random.
+    """Return what the layers made of the rows, of a chain whose weights are drawn at random."""
+    return _drawn_signals(case) if is_plain_chain(case.facts) else ()
+
+
+def _drawn_signals(case: Case) -> tuple[SignalFacts, ...]:
+    """Return what the layers made of the rows, in the order of calls, if weights are random.
 
     A branch of zeros beside others is a usual beginning. Before training, batch normalization does
     not normalize yet, and what it will make of the signal is not seen.
     """
     trial, layers = case.facts.trial, case.facts.layers
     is_odd = any(layer.constant_kernel or layer.momentum >= 0 for layer in layers)
-    return () if trial is None or is_odd or not is_plain_chain(case.facts) else trial.signals
+    return () if trial is None or is_odd else trial.signals
+
+
+def _sizes(case: Case, signals: Sequence[SignalFacts]) -> list[SignalFacts]:
+    """Return the signals of hidden layers in which there is any."""
+    inner = {layer.path for layer in hidden(case.facts)} | set(case.facts.unknown)
+    return [signal for signal in signals if signal.size > 0 and signal.layer in inner]
 
 
 def _hidden_signals(case: Case) -> list[SignalFacts]:

@@ -186,7 +186,7 @@ def test_frozen_front_or_judge_is_a_note(fixed):
     drawn = [dataclasses.replace(e, as_drawn=not e.trainable) for e in layers]
     finding = one(bits(layers=tuple(drawn)))
     assert finding.severity == "info"
-    assert "as it was drawn" in finding.text
+    assert "as drawn" in finding.text
 
 
 def test_deep_sigmoids():

@@ -107,7 +107,22 @@ def normalized(normalization):
     return [layer for each in stack for layer in (each, normalization(), layers.ReLU())]
 
 
+class Scaled(layers.Layer):
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+
+    def call(self, inputs):
+        return self.scale * inputs
+
+
 USUAL = {
+    "small on its way to a normalization": lambda: [
+        *dense(2),
+        Scaled(1e-5),
+        layers.LayerNormalization(epsilon=1e-14),
+        layers.Dense(16, "relu"),
+    ],
     "a few units that are off": lambda: [
         *dense(1),
         layers.Dense(2, "relu", bias_initializer=OFF, name="narrow"),
@@ -158,6 +173,10 @@ ODD = {
     ),
     "fading": (
         lambda: dense(6, kernel_initializer=drawn(0.01)),
+        ("vanishing_gradient", "d0"),
+    ),
+    "fading in a layer of one's own": (
+        lambda: [*dense(2), Scaled(1e-5), layers.Dense(16, "relu")],
         ("vanishing_gradient", "d0"),
     ),
 }
