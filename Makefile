@@ -6,7 +6,7 @@ WORKERS ?= 2
 # The benchmarks that run on every backend, with one thread and with two; and with one alone.
 CLAIMS := dropout batch_normalization folding optimizer_update training_step gradient_monitor
 SINGLE_CLAIMS := backward_memory gradient_monitor_compile gradient_monitor_growth training_state \
-	learning_rate find_learning_rate preflight diagnose hyper_mlp search_proposals
+	learning_rate find_learning_rate preflight diagnose hyper_mlp search_proposals search_memory
 
 ifeq ($(filter $(BACKEND),$(BACKENDS)),)
 $(error `BACKEND` must be one of $(BACKENDS). Received: BACKEND=$(BACKEND))

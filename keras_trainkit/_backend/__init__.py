@@ -104,10 +104,12 @@ def isolated_pass() -> Iterator[None]:
         yield
 
 
-def forget_programs() -> None:
-    """Free what JAX has compiled, which it keeps for as long as the process lives."""
-    if keras.backend.backend() == "jax":
-        backend_module(__name__).forget_programs()
+@contextmanager
+def programs_forgotten() -> Iterator[None]:
+    """Free what is compiled inside, which JAX and TensorFlow keep while the process lives."""
+    forgotten = getattr(backend_module(__name__), "programs_forgotten", nullcontext)
+    with forgotten():
+        yield
 
 
 def generator_state() -> np.ndarray | None:

@@ -1,6 +1,8 @@
 """JAX's primitives: functions compiled by XLA, over arrays of all devices."""
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -21,6 +23,14 @@ def replica_sum(x: jax.Array) -> jax.Array:
     return x
 
 
-def forget_programs() -> None:
-    """Free what has been compiled."""
-    jax.clear_caches()
+@contextmanager
+def programs_forgotten() -> Iterator[None]:
+    """Free all that is compiled; what was compiled before is compiled again when it is called."""
+    try:
+        yield
+    finally:
+        jax.clear_caches()
+        # The compiler leaves holes, which glibc, where it is the C library, keeps from the system.
+        trim = getattr(ctypes.pythonapi, "malloc_trim", None)
+        if trim is not None:
+            trim(0)

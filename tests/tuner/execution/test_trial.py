@@ -144,14 +144,3 @@ def test_methods_that_users_override_are_called(tmp_path):
     searched(tmp_path, kind=Epochs, max_trials=2, epochs=2)
     assert Epochs.seen == [(name, epoch, ["loss"]) for name in "01" for epoch in range(2)]
     assert Epochs.ended == ["COMPLETED"] * 2
-
-
-@pytest.mark.backend("jax")
-def test_a_trial_leaves_no_compiled_programs(tmp_path):
-    import jax
-
-    program = jax.jit(lambda x: x + 1)
-    program(1.0)
-    assert program._cache_size() == 1
-    searched(tmp_path, max_trials=1, epochs=1)
-    assert program._cache_size() == 0
