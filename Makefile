@@ -36,7 +36,7 @@ help:
 	@echo "make mutants      see whether the tests notice mistakes made on purpose, some 30 minutes"
 	@echo "make lint         run ruff and mypy"
 	@echo "make check        lint, then test"
-	@echo "make bench        measure ours against its peers on $(BACKENDS), some 110 minutes"
+	@echo "make bench        measure ours against its peers on $(BACKENDS), some 130 minutes"
 	@echo "make clean        remove what the other targets made"
 	@echo "BACKEND is one of: $(BACKENDS)"
 
