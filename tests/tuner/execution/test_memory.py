@@ -27,12 +27,12 @@ class Watched(RandomSearch):
 def test_no_trial_leaves_a_model_or_a_graph(diagnose, tmp_path):
     graphs_before = len(graphs())
     hypermodel = HyperMLP(**{**MLP, "width": [8, 9, 10], "optimizer": "adam"})
-    options = {"max_trials": 3, "seed": 0, "directory": tmp_path, "diagnose": diagnose}
+    options = {"max_trials": 2, "seed": 0, "directory": tmp_path, "diagnose": diagnose}
     tuner = Watched(hypermodel, "val_loss", **options)
     tuner.models, tuner.epochs = weakref.WeakSet(), 0
     tuner.search(**iris(), epochs=2, verbose=0)
-    assert tuner.epochs == 6
-    assert statuses(tuner) == ["COMPLETED"] * 3
+    assert tuner.epochs == 4
+    assert statuses(tuner) == ["COMPLETED"] * 2
     keras.utils.clear_session()
     assert len(tuner.models) == 0
     assert len(graphs()) <= graphs_before
