@@ -6,8 +6,8 @@
 
 The environment variable KERAS_BACKEND chooses the backend. With `--weights` a training begins with
 the weights that another run has left there: so backends differ in nothing but themselves.
-`--half tuned` lists what was missed; `held_out` and `second_held_out` are no halves: they were
-written after the rules, by somebody who had not read them.
+`--half tuned` lists what was missed; `held_out`, `second_held_out` and `third_held_out` are no
+halves: they were written after the rules, by somebody who had not read them.
 """
 
 import argparse

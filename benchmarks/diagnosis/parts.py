@@ -8,9 +8,14 @@ from benchmarks.diagnosis.healthy import cases as healthy_cases
 from benchmarks.diagnosis.held_out import cases as held_out_cases
 from benchmarks.diagnosis.second_held_out import cases as second_held_out_cases
 from benchmarks.diagnosis.split import HALVES, halves
+from benchmarks.diagnosis.third_held_out import cases as third_held_out_cases
 
 # Each was written after the rules, by somebody who had not read them.
-HELD_OUT = {"held_out": held_out_cases, "second_held_out": second_held_out_cases}
+HELD_OUT = {
+    "held_out": held_out_cases,
+    "second_held_out": second_held_out_cases,
+    "third_held_out": third_held_out_cases,
+}
 PARTS = (*HALVES, "both", *HELD_OUT)
 
 

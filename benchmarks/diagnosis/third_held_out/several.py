@@ -1,0 +1,151 @@
+"""Two or three faults at once, of different kinds."""
+
+from functools import partial
+
+from keras import layers, losses, optimizers, regularizers
+
+from benchmarks.diagnosis import spoils
+from benchmarks.diagnosis.case import Cases, fault, static
+from benchmarks.diagnosis.held_out.bodies import dense, function, of, read
+from benchmarks.diagnosis.recipes import BINARY, ONE_HOT, adam, rmsprop, sgd
+from benchmarks.diagnosis.third_held_out import images, nets, recipes, sequences, slips, tables
+
+BOUNDED = "bounded_output_for_unbounded_target"
+LOW = "learning_rate_too_low|too_few_updates|slow_convergence"
+HIGH, FEW = "learning_rate_too_high", "too_few_updates|learning_rate_too_low|slow_convergence"
+RAW, RAW_TARGET = "unnormalized_input", "unnormalized_target"
+LINEAR = fault("missing_output_activation", output="linear")
+CUT = fault(f"relu_output|{BOUNDED}", output="relu")
+SOFTMAX = fault("softmax_one_unit", output="softmax")
+
+
+def heads() -> Cases:
+    """Return wrong last layers or losses, and other faults."""
+    return (
+        static(
+            "one softmax unit, its categorical cross-entropy, and raw cells",
+            recipes.CELLS,
+            SOFTMAX,
+            fault("loss_always_zero", loss=ONE_HOT),
+            fault(RAW, data=tables.raw_cells),
+        ),
+        static(
+            "a softmax for kind comments, and no mask",
+            recipes.COMMENTS,
+            SOFTMAX,
+            fault("padding_not_masked", body=read(91, 8, partial(layers.SimpleRNN, 12))),
+        ),
+        static(
+            "no softmax behind a U-Net, and Adam(1e-6)",
+            recipes.PIXELS,
+            LINEAR,
+            fault(LOW, optimizer=adam(1e-6)),
+        ),
+        static(
+            "no softmax and colours up to 255, fields",
+            recipes.FIELDS_SGD,
+            LINEAR,
+            fault(RAW, data=partial(images.fields, scale=255.0)),
+        ),
+        static(
+            "ReLU and Adadelta as it comes, a radius",
+            recipes.BUBBLES,
+            CUT,
+            fault(LOW, optimizer=optimizers.Adadelta),
+        ),
+        static(
+            "sigmoid for flats in euros",
+            recipes.FLATS,
+            fault(BOUNDED, output="sigmoid"),
+            fault(RAW_TARGET, data=partial(tables.flats, target="euros")),
+        ),
+        static(
+            "sigmoid and Kelvin, and RMSprop(.5)",
+            recipes.TEMPERATURES,
+            fault(BOUNDED, body=function(partial(nets.decoded, end="sigmoid"))),
+            fault(f"{RAW_TARGET}|{RAW}", data=partial(sequences.temperatures, kelvin=True)),
+            fault(HIGH, optimizer=rmsprop(0.5)),
+        ),
+        static(
+            "one sigmoid for four gestures, and SGD(1e-4)",
+            recipes.GESTURES,
+            fault(
+                "too_few_output_units|label_encoding|wrong_loss",
+                units=1,
+                output="sigmoid",
+                loss=BINARY,
+            ),
+            fault(LOW, optimizer=sgd(1e-4)),
+        ),
+        static(
+            "a softmax over emotions, and linear layers",
+            recipes.EMOTIONS,
+            fault("exclusive_output_for_multilabel", output="softmax"),
+            fault("no_nonlinearity", body=dense(32, 32, bend="linear")),
+        ),
+        static(
+            "binary cross-entropy of strengths, and kilograms",
+            recipes.CONCRETE_SGD,
+            fault("regression_with_classification_loss", loss=losses.BinaryCrossentropy),
+            fault(RAW, data=tables.raw_concrete),
+        ),
+    )
+
+
+def others() -> Cases:
+    """Return wrong labels, data or hidden layers, and other faults."""
+    return (
+        static(
+            "qualities from 1 to 6, and one epoch",
+            recipes.QUALITY,
+            fault("label_encoding", spoils=(spoils.labels_times(1, 1),)),
+            fault(FEW, epochs=1, batch_size=256),
+        ),
+        static(
+            "labels of 1 and 2 for two digits, and Adam(1)",
+            recipes.SAME,
+            fault("label_encoding", spoils=(spoils.labels_times(1, 1),)),
+            fault(HIGH, optimizer=adam(1.0)),
+        ),
+        static(
+            "rare machines, and dropout of .95",
+            recipes.MACHINES,
+            fault("class_imbalance", class_weight=None),
+            fault(
+                "excess_regularization",
+                body=of(partial(layers.Dense, 16, "silu"), partial(layers.Dropout, 0.95)),
+            ),
+        ),
+        static(
+            "ten sigmoid layers and a bound, two yields",
+            recipes.REACTION,
+            fault("vanishing_gradient", body=dense(*(10 * [24]), bend="sigmoid"), units=2),
+            fault(BOUNDED, output="sigmoid"),
+        ),
+        static(
+            "words divided by their number, and one softmax unit",
+            recipes.QUESTIONS,
+            fault("truncated_tokens", spoils=(slips.truncated,)),
+            SOFTMAX,
+        ),
+        static(
+            "own pinball loss of (N,) and (N, 1), and L1 of .1",
+            recipes.FLATS,
+            fault("label_shape_broadcast", loss=slips.Pinball, spoils=(spoils.flat_targets,)),
+            fault(
+                "excess_regularization",
+                body=dense(32, 16, kernel_regularizer=regularizers.L1(0.1)),
+            ),
+        ),
+        static(
+            "a batch read backwards, and no softmax",
+            recipes.GESTURES,
+            fault("dependent_examples", body=of(slips.Backwards, partial(layers.LSTM, 16))),
+            LINEAR,
+        ),
+    )
+
+
+def cases() -> Cases:
+    """Return all of them."""
+    return (*heads(), *others())
