@@ -17,7 +17,6 @@ def scales() -> Cases:
     """Return columns and targets in the units in which they were measured."""
     return (
         static("kilograms of cement", recipes.CONCRETE_SGD, fault(RAW, data=tables.raw_concrete)),
-        static("cells with an area of 650", recipes.CELLS, fault(RAW, data=tables.raw_cells)),
         static(
             "colours of fields up to 255 with SGD",
             recipes.FIELDS_SGD,
@@ -52,11 +51,6 @@ def hidden() -> Cases:
             ),
         ),
         static(
-            "words divided by their number",
-            recipes.QUESTIONS,
-            fault("truncated_tokens", spoils=(slips.truncated,)),
-        ),
-        static(
             "comments without a mask", recipes.COMMENTS, fault("padding_not_masked", body=plain)
         ),
         static(
@@ -79,11 +73,6 @@ def others() -> Cases:
             "validation images with blue first",
             recipes.FIELDS,
             fault(f"{OTHERWISE}|overfitting", spoils=(slips.other_channels,)),
-        ),
-        static(
-            "negatives to validate with",
-            recipes.ENLARGED,
-            fault(OTHERWISE, spoils=(slips.negatives,)),
         ),
         static(
             "shops in order, the last ones held back",

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from keras import layers, losses
+from keras import layers
 
 from benchmarks.diagnosis.case import Cases, fault, static
 from benchmarks.diagnosis.held_out.bodies import dense, function, read
@@ -27,15 +27,9 @@ def one_unit() -> Cases:
 
 def ported() -> Cases:
     """Return probabilities where logits were expected, or the other way round."""
-    logits = partial(losses.SparseCategoricalCrossentropy, from_logits=True)
     return (
         static("no softmax behind a U-Net", recipes.PIXELS, LINEAR),
         static("no softmax for parts of speech", recipes.SENTENCES, LINEAR),
-        static(
-            "a softmax, called logits, and three epochs of clocks",
-            recipes.CLOCKS,
-            fault("wrong_output_activation|wrong_loss", loss=logits, epochs=3),
-        ),
     )
 
 

@@ -5,13 +5,12 @@ from functools import partial
 from typing import Any
 
 import keras
-from keras import initializers, layers, losses, ops, optimizers, regularizers
+from keras import initializers, layers, losses, ops, optimizers
 
-from benchmarks.diagnosis import spoils
 from benchmarks.diagnosis.case import Case, Cases
 from benchmarks.diagnosis.held_out.bodies import dense, function, of, read, then
 from benchmarks.diagnosis.recipe import Recipe
-from benchmarks.diagnosis.recipes import BINARY, SPARSE, adam, rmsprop, sgd
+from benchmarks.diagnosis.recipes import adam, rmsprop, sgd
 from benchmarks.diagnosis.third_held_out import images, nets, sequences, tables
 from benchmarks.diagnosis.third_held_out import networks as n
 from benchmarks.diagnosis.third_held_out import recipes as r
@@ -19,19 +18,15 @@ from benchmarks.diagnosis.third_held_out import recipes as r
 USUAL = (
     "ALARMS",
     "BOARD",
-    "BOTH_WAYS",
     "BUBBLES",
     "CALLS",
-    "CELLS",
     "CLOCKS_SGD",
     "COMMENTS",
     "CONCRETE",
     "EMOTIONS",
     "ENGINES",
-    "ENLARGED",
     "FLATS",
     "GLUCOSE",
-    "HEADLINES",
     "MACHINES",
     "PATCHED",
     "PIXELS",
@@ -73,21 +68,14 @@ def logits(loss: Any) -> dict[str, Any]:
 
 
 HEADS: dict[str, Recipe] = {
-    "logits of each step, valves": replace(r.VALVES, **logits(losses.BinaryCrossentropy)),
     "logits of each pixel, U-Net": replace(
-        r.PIXELS, **logits(losses.SparseCategoricalCrossentropy)
+        r.PIXELS, **logits(losses.CategoricalCrossentropy)
     ),
-    "logits of emotions": replace(r.EMOTIONS, **logits(losses.BinaryCrossentropy)),
-    "two softmax units, alarms": replace(r.ALARMS, units=2, output="softmax", loss=SPARSE),
     "qualities from 1 to 6 of seven units": replace(
         r.QUALITY, data=partial(tables.quality, first=1), units=7
     ),
     "an own contrast of two digits": replace(r.SAME, loss=Contrast),
     "an own loss of the median, flats": replace(r.FLATS, loss=Median),
-    "focal loss of scratches": replace(
-        r.SCRATCHES,
-        loss=partial(losses.BinaryFocalCrossentropy, gamma=2.0),
-    ),
     "exponential of a logarithm, flats in units of 240000": replace(
         r.FLATS,
         data=partial(tables.flats, target="ratio"),
@@ -96,7 +84,6 @@ HEADS: dict[str, Recipe] = {
         goal=0.75,
     ),
     "a linear unit for calls": replace(r.CALLS, output="linear", loss="mse"),
-    "one sigmoid against the rest, sections": replace(r.HEADLINES, output="sigmoid", loss=BINARY),
 }
 SCALES: dict[str, Recipe] = {
     "cells with an area of 650, normalized by batches": replace(
@@ -125,7 +112,6 @@ SCALES: dict[str, Recipe] = {
     ),
 }
 NETWORKS: dict[str, Recipe] = {
-    "a trained body goes on learning": replace(r.UPPER, body=nets.pretrained(trainable=True)),
     "a trained body, frozen on purpose": r.UPPER,
     "random convolutions, frozen, clocks": replace(
         r.CLOCKS, body=nets.stack(24), trainable=False, goal=0.9
@@ -144,10 +130,6 @@ NETWORKS: dict[str, Recipe] = {
     "a linear unit for a linear series": replace(
         r.GLUCOSE, body=of(layers.Flatten), optimizer=adam(0.03)
     ),
-    "L2 of 1e-4, bubbles": replace(
-        r.BUBBLES,
-        body=nets.stack(8, 12, kernel_regularizer=regularizers.L2(1e-4)),
-    ),
     "two units for passengers": replace(r.PASSENGERS, body=dense(2, bend="tanh")),
     "six sigmoid layers, normalized": replace(
         r.CELLS,
@@ -157,14 +139,10 @@ NETWORKS: dict[str, Recipe] = {
     "pooling over padded comments": replace(
         r.COMMENTS, body=read(91, 8, layers.GlobalMaxPooling1D), optimizer=adam(0.03), epochs=16
     ),
-    "layer normalization of two digits": replace(
-        r.SAME, body=then(of(layers.LayerNormalization), lambda: nets.compared)
-    ),
 }
 PLANS: dict[str, Recipe] = {
     "SGD(1) on headlines": replace(r.HEADLINES, optimizer=sgd(1.0)),
     "Lion(1e-3) on engines": replace(r.ENGINES, optimizer=partial(optimizers.Lion, 1e-3)),
-    "Adafactor on clocks": replace(r.CLOCKS, optimizer=partial(optimizers.Adafactor, 0.02)),
     "three epochs of clocks": replace(r.CLOCKS, epochs=3, optimizer=adam(0.02)),
     "batches of four, strengths": replace(
         r.CONCRETE, batch_size=4, epochs=2, optimizer=rmsprop(3e-3)
@@ -186,17 +164,9 @@ PLANS: dict[str, Recipe] = {
             optimizers.schedules.CosineDecay(1e-3, 60, warmup_target=0.1, warmup_steps=25), 0.9
         ),
     ),
-    "sorted gestures, shuffled by fit": replace(r.GESTURES, changes=(spoils.sorted_by_class,)),
-    "the last fifth held back, shops": replace(r.SHOPS, split=0.2, validated=False),
     "nothing to validate with, tones": replace(r.TONES, validated=False),
     "digits learned by heart, and right": replace(
         r.UPPER, body=dense(96, 96), epochs=20, optimizer=adam(3e-3)
-    ),
-    "averaged weights of a board": replace(
-        r.BOARD, optimizer=partial(optimizers.Adam, 0.01, use_ema=True, ema_momentum=0.95)
-    ),
-    "Ftrl with a large rate": replace(
-        r.HEADLINES, body=of(), optimizer=partial(optimizers.Ftrl, 0.5)
     ),
 }
 

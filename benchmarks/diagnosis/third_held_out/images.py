@@ -36,13 +36,13 @@ def fields(seed: int, scale: float = 1.0, rows: int = 700) -> Split:
     y = random.integers(3, size=rows)
     phase = random.uniform(0, 6, (rows, 1, 1))
     furrows = np.sin(1.5 * np.arange(10)[:, None] + phase) * (y != 1)[:, None, None]
-    light = 0.45 + 0.15 * furrows + 0.1 * random.normal(size=(rows, 10, 10))
-    hue = np.array([[0.0, 0.12, 0.0], [0.0, 0.12, 0.0], [0.05, 0.0, 0.0]])[y][:, None, None]
+    light = 0.45 + 0.2 * furrows + 0.1 * random.normal(size=(rows, 10, 10))
+    hue = np.array([[0.0, 0.2, 0.0], [0.0, 0.2, 0.0], [0.15, 0.0, 0.0]])[y][:, None, None]
     x = light[..., None] + hue + 0.1 * random.normal(size=(rows, 10, 10, 3))
     return split(scale * np.clip(x, 0, 1), y, seed)
 
 
-def scratches(seed: int, share: float = 0.08, rows: int = 1400) -> Split:
+def scratches(seed: int, share: float = 0.08, rows: int = 1100) -> Split:
     """Return images of 10 x 10 of metal, of which few have a scratch."""
     random = np.random.default_rng(seed)
     y = (random.random(rows) < share).astype("int64")

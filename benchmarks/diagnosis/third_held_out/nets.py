@@ -12,9 +12,11 @@ from sklearn.neural_network import MLPClassifier
 from benchmarks.diagnosis.held_out.bodies import Places, function, of
 from benchmarks.diagnosis.recipe import Body
 
+BATCHES = partial(layers.BatchNormalization, momentum=0.9)
+
 
 def normalized(
-    *widths: int, normalizer: Any = layers.BatchNormalization, bend: str = "relu"
+    *widths: int, normalizer: Any = BATCHES, bend: str = "relu"
 ) -> Any:
     """Return a function that applies dense layers with a normalizer before each activation."""
 
@@ -59,11 +61,12 @@ def unet(x: Any, filters: int = 8, bend: str = "relu", momentum: float | None = 
             x = layers.BatchNormalization(momentum=momentum)(x)
         return layers.Activation(bend)(x)
 
+    up = partial(_doubled, filters=filters)
     fine = conv(x, filters)
-    middle = conv(fine, 2 * filters, 2)
-    coarse = conv(middle, 2 * filters, 2)
-    middle = conv(layers.Concatenate()([middle, layers.UpSampling2D()(coarse)]), filters)
-    return conv(layers.Concatenate()([fine, layers.UpSampling2D()(middle)]), filters)
+    middle = conv(fine, filters, 2)
+    coarse = conv(middle, filters, 2)
+    middle = conv(middle + up(coarse), filters)
+    return conv(fine + up(middle), filters)
 
 
 def bottlenecks(x: Any, filters: int = 16, momentum: float = 0.9) -> Any:
@@ -134,10 +137,10 @@ def steps(x: Any, filters: int = 12) -> Any:
     return layers.Concatenate()([mean, most])
 
 
-def looks(x: Any, vocabulary: int, width: int = 16) -> Any:
-    """Return a vector for each word, after all words looked at each other."""
+def looks(x: Any, vocabulary: int, width: int = 16, blocks: int = 1) -> Any:
+    """Return a vector for each word, after all words looked at each other in each block."""
     x = Places()(layers.Embedding(vocabulary, width)(x))
-    for _ in range(2):
+    for _ in range(blocks):
         x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, width // 2)(x, x))
         hidden = layers.Dense(2 * width, "relu")(x)
         x = layers.LayerNormalization()(x + layers.Dense(width)(hidden))
@@ -173,6 +176,10 @@ def pretrained(trainable: bool = False) -> Body:
         return [layer]
 
     return body
+
+
+def _doubled(x: Any, filters: int) -> Any:
+    return layers.Conv2DTranspose(filters, 3, 2, padding="same")(x)
 
 
 @cache

@@ -72,15 +72,6 @@ def units() -> Cases:
             ),
         ),
         static(
-            "kernels of zeros in convolutions",
-            recipes.FIELDS_SGD,
-            fault(
-                "symmetric_weights|constant_predictions",
-                body=nets.stack(8, kernel_initializer="zeros"),
-                head={"kernel_initializer": "zeros"},
-            ),
-        ),
-        static(
             "all kernels .02, headlines",
             recipes.HEADLINES,
             fault(
@@ -99,11 +90,6 @@ def units() -> Cases:
             recipes.UPPER,
             fault("frozen_layer", body=dense(3), trainable=False),
         ),
-        static(
-            "frozen convolutions of bubbles",
-            recipes.BUBBLES,
-            fault("frozen_layer", body=nets.stack(1), trainable=False),
-        ),
         trained(
             "shares of steps, averaged over the steps",
             recipes.ENGINES,
@@ -118,7 +104,7 @@ def units() -> Cases:
 def size() -> Cases:
     """Return networks without a bend, held down, too narrow, or with room for every row."""
     flat = of(partial(layers.Conv2D, 8, 3, padding="same"), layers.Flatten)
-    l1, l2 = regularizers.L1(0.1), regularizers.L2(0.5)
+    l1 = regularizers.L1(0.1)
     few = spoils.few_rows(120)
     return (
         static(
@@ -127,23 +113,9 @@ def size() -> Cases:
             fault("no_nonlinearity", body=then(flat, partial(layers.Dense, 24))),
         ),
         static(
-            "three linear layers for a board",
-            recipes.BOARD,
-            fault("no_nonlinearity", body=dense(64, 64, 32, bend="linear"), epochs=10),
-        ),
-        static(
             "L1 of .1 on strengths",
             recipes.CONCRETE,
             fault(HELD, body=dense(32, 16, kernel_regularizer=l1)),
-        ),
-        static(
-            "L2 of .5 in a VGG",
-            recipes.CLOCKS,
-            fault(
-                HELD,
-                body=nets.stack(8, kernel_regularizer=l2),
-                head={"kernel_regularizer": l2},
-            ),
         ),
         trained(
             "weight decay of 30, emotions",

@@ -5,7 +5,7 @@ from functools import partial
 from keras import optimizers
 
 from benchmarks.diagnosis.case import Cases, fault, trained
-from benchmarks.diagnosis.recipes import adam, rmsprop, sgd
+from benchmarks.diagnosis.recipes import adam, sgd
 from benchmarks.diagnosis.third_held_out import recipes
 
 HIGH = "learning_rate_too_high"
@@ -21,16 +21,10 @@ def too_high() -> Cases:
         trained("Adam(.5) in a U-Net", recipes.PIXELS, fault(HIGH, optimizer=adam(0.5))),
         trained("Adam(.1) in a transformer", recipes.SENTENCES, fault(HIGH, optimizer=adam(0.1))),
         trained(
-            "Nadam(.3) on scratches",
-            recipes.SCRATCHES,
-            fault(HIGH, optimizer=partial(optimizers.Nadam, 0.3)),
-        ),
-        trained(
             "Lion(.1) on two digits",
             recipes.SAME,
             fault(HIGH, optimizer=partial(optimizers.Lion, 0.1)),
         ),
-        trained("RMSprop(1) on two yields", recipes.REACTION, fault(HIGH, optimizer=rmsprop(1.0))),
         trained("SGD(1) with momentum, clocks", recipes.CLOCKS, fault(HIGH, optimizer=sgd(1, 0.9))),
     )
 
@@ -40,11 +34,6 @@ def at_the_edge() -> Cases:
     return (
         trained(
             "momentum of .99 on strengths", recipes.CONCRETE, fault(EDGE, optimizer=sgd(0.2, 0.99))
-        ),
-        trained(
-            "SGD(5) on sections of headlines",
-            recipes.HEADLINES,
-            fault(EDGE, optimizer=sgd(5.0, 0.9)),
         ),
     )
 
@@ -74,8 +63,6 @@ def too_low() -> Cases:
             recipes.CELLS,
             fault(f"{LOW}|vanishing_gradient", optimizer=sgd(0.05, clipnorm=1e-4)),
         ),
-        trained("Adam(1e-6) on comments", recipes.COMMENTS, fault(LOW, optimizer=adam(1e-6))),
-        trained("SGD(1e-5) on a radius", recipes.BUBBLES, fault(LOW, optimizer=sgd(1e-5))),
     )
 
 

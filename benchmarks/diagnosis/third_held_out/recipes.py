@@ -25,7 +25,7 @@ ADAMW = partial(optimizers.AdamW, 0.015, weight_decay=1e-3)
 
 PASSENGERS = classes("MLP", tables.passengers, dense(16, 8), 0.7, optimizer=adam(0.01), epochs=12)
 QUALITY = classes(
-    "MLP", tables.quality, function(nets.normalized(32, 16)), 0.7, 6, optimizer=ADAMW, epochs=16
+    "MLP", tables.quality, function(nets.normalized(32, 16)), 0.7, 6, optimizer=ADAMW, epochs=12
 )
 EMOTIONS = classes(
     "MLP", tables.emotions, nets.MAXOUT, 0.5, 4, output="sigmoid", loss=BINARY, epochs=10
@@ -70,11 +70,11 @@ CLOCKS_SGD = replace(CLOCKS, optimizer=sgd(0.05, 0.9), epochs=9)
 PIXELS = classes(
     "CNN", images.cells, nets.UNET, 0.85, 3, optimizer=adam(0.01), epochs=12, batch_size=16
 )
-PIXELS = replace(PIXELS, score=scores.balanced)
+PIXELS = replace(PIXELS, score=scores.balanced, loss=ONE_HOT, changes=(spoils.one_hot,))
 FIELDS = classes(
     "CNN", images.fields, function(nets.bottlenecks), 0.88, 3, optimizer=adam(0.01), epochs=9
 )
-FIELDS_SGD = replace(FIELDS, body=nets.stack(8), optimizer=sgd(0.05, 0.9), epochs=16)
+FIELDS_SGD = replace(FIELDS, body=nets.stack(8), optimizer=sgd(0.01, 0.9), epochs=14)
 SCRATCHES = classes(
     "CNN",
     images.scratches,
@@ -127,15 +127,15 @@ TEMPERATURES = values(
 VALVES = classes(
     "RNN",
     sequences.valves,
-    of(partial(layers.LSTM, 12, return_sequences=True)),
-    0.93,
+    of(partial(layers.SimpleRNN, 16, return_sequences=True)),
+    0.9,
     optimizer=adam(0.03),
-    epochs=20,
+    epochs=16,
 )
 GLUCOSE = values(
     sequences.glucose,
     of(partial(layers.SimpleRNN, 10)),
-    0.6,
+    0.45,
     family="RNN",
     optimizer=adam(0.02),
     epochs=10,
@@ -160,10 +160,10 @@ SENTENCES = classes(
     "transformer",
     sequences.sentences,
     function(partial(nets.looks, vocabulary=40)),
-    0.9,
+    0.88,
     4,
     optimizer=adam(0.01),
-    epochs=14,
+    epochs=18,
 )
 QUESTIONS = classes(
     "embedding", sequences.questions, function(nets.matched), 0.85, optimizer=adam(0.01), epochs=12

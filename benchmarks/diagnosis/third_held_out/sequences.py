@@ -30,12 +30,12 @@ def temperatures(seed: int, kelvin: bool = False, steps: int = 3, rows: int = 90
 
 
 def valves(seed: int, rows: int = 700, length: int = 12) -> Split:
-    """Return pressures, and for each step whether a valve is open: it opens at 1, shuts at -1."""
+    """Return pressures, and for each step whether a valve is open: it opens at .7, shuts at -.7."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows, length))
     state, states = np.zeros(rows, dtype=bool), []
     for pressure in x.T:
-        state = np.where(state, pressure > -1, pressure > 1)
+        state = np.where(state, pressure > -0.7, pressure > 0.7)
         states.append(state)
     y = np.stack(states, axis=1).astype("int64")
     data = split(x[..., None], y[..., None], seed)
@@ -109,7 +109,7 @@ def headlines(seed: int, rows: int = 1000) -> Split:
     y = random.integers(5, size=rows)
     rates = np.full((5, 150), 0.06)
     for section in range(5):
-        rates[section, 12 * section : 12 * (section + 1)] = 0.3
+        rates[section, 12 * section : 12 * (section + 1)] = 0.4
     return split(random.poisson(rates[y]).astype("float64"), y, seed)
 
 

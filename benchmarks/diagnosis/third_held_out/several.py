@@ -137,12 +137,6 @@ def others() -> Cases:
                 body=dense(32, 16, kernel_regularizer=regularizers.L1(0.1)),
             ),
         ),
-        static(
-            "a batch read backwards, and no softmax",
-            recipes.GESTURES,
-            fault("dependent_examples", body=of(slips.Backwards, partial(layers.LSTM, 16))),
-            LINEAR,
-        ),
     )
 
 

@@ -62,9 +62,9 @@ def calls(seed: int) -> Split:
 
 
 def quality(seed: int, first: int = 0) -> Split:
-    """Return ten measurements of a wine, and its quality: six steps, numbered from `first` on."""
+    """Return six measurements of a wine, and its quality: six steps, numbered from `first` on."""
     random = np.random.default_rng(seed)
-    x = random.normal(size=(1600, 10))
+    x = random.normal(size=(1600, 6))
     latent = x[:, 0] - 0.8 * x[:, 1] + 0.7 * np.abs(x[:, 2]) + 0.1 * random.normal(size=1600)
     y = np.digitize(latent, (-1.0, -0.1, 0.6, 1.2, 2.1))
     return split(x, y + first, seed)

@@ -23,11 +23,6 @@ def losses() -> Cases:
         ),
         static("binary cross-entropy of MPa", recipes.CONCRETE, fault(FOR_CLASSES, loss=BINARY)),
         static(
-            "categorical cross-entropy of two yields",
-            recipes.REACTION,
-            fault(FOR_CLASSES, loss=ONE_HOT),
-        ),
-        static(
             "one number for eight directions",
             recipes.CLOCKS,
             fault(
@@ -47,11 +42,6 @@ def losses() -> Cases:
             "logarithmic error of a change of glucose",
             recipes.GLUCOSE,
             fault("undefined_relative_loss", loss="msle"),
-        ),
-        static(
-            "cosine similarity of a radius",
-            recipes.BUBBLES,
-            fault("wrong_loss", loss="cosine_similarity"),
         ),
         trained(
             "Dice's coefficient without a minus",
