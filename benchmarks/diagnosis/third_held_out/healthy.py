@@ -68,9 +68,7 @@ def logits(loss: Any) -> dict[str, Any]:
 
 
 HEADS: dict[str, Recipe] = {
-    "logits of each pixel, U-Net": replace(
-        r.PIXELS, **logits(losses.CategoricalCrossentropy)
-    ),
+    "logits of each pixel, U-Net": replace(r.PIXELS, **logits(losses.CategoricalCrossentropy)),
     "qualities from 1 to 6 of seven units": replace(
         r.QUALITY, data=partial(tables.quality, first=1), units=7
     ),

@@ -15,9 +15,7 @@ from benchmarks.diagnosis.recipe import Body
 BATCHES = partial(layers.BatchNormalization, momentum=0.9)
 
 
-def normalized(
-    *widths: int, normalizer: Any = BATCHES, bend: str = "relu"
-) -> Any:
+def normalized(*widths: int, normalizer: Any = BATCHES, bend: str = "relu") -> Any:
     """Return a function that applies dense layers with a normalizer before each activation."""
 
     def apply(x: Any) -> Any:

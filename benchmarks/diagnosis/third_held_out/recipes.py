@@ -68,7 +68,7 @@ HEADLINES = classes(
 CLOCKS = classes("CNN", images.clocks, nets.stack(8), 0.88, 8, optimizer=adam(0.01), epochs=7)
 CLOCKS_SGD = replace(CLOCKS, optimizer=sgd(0.05, 0.9), epochs=9)
 PIXELS = classes(
-    "CNN", images.cells, nets.UNET, 0.85, 3, optimizer=adam(0.01), epochs=12, batch_size=16
+    "CNN", images.cells, nets.UNET, 0.8, 3, optimizer=adam(0.01), epochs=12, batch_size=16
 )
 PIXELS = replace(PIXELS, score=scores.balanced, loss=ONE_HOT, changes=(spoils.one_hot,))
 FIELDS = classes(
@@ -135,7 +135,7 @@ VALVES = classes(
 GLUCOSE = values(
     sequences.glucose,
     of(partial(layers.SimpleRNN, 10)),
-    0.45,
+    0.43,
     family="RNN",
     optimizer=adam(0.02),
     epochs=10,

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from keras import layers, losses, optimizers, regularizers
+from keras import initializers, layers, losses, optimizers, regularizers
 
 from benchmarks.diagnosis import spoils
 from benchmarks.diagnosis.case import Cases, fault, static
@@ -140,6 +140,51 @@ def others() -> Cases:
     )
 
 
+def small() -> Cases:
+    """Return mistakes of small networks that come in pairs."""
+    constant = initializers.Constant(0.02)
+    wide = partial(initializers.RandomNormal, stddev=8.0)
+    return (
+        static(
+            "percentage error of calls, and RMSprop(1)",
+            recipes.CALLS,
+            fault("undefined_relative_loss", loss="mape"),
+            fault(HIGH, optimizer=rmsprop(1.0)),
+        ),
+        static(
+            "tanh of weights around 8, and SGD(1e-5), cells",
+            recipes.CELLS,
+            fault(
+                "saturated_units|large_initial_weights",
+                body=dense(16, 16, bend="tanh", kernel_initializer=wide),
+            ),
+            fault(LOW, optimizer=sgd(1e-5)),
+        ),
+        static(
+            "a frozen body that has learned nothing, and no softmax",
+            recipes.UPPER,
+            fault("frozen_layer", body=dense(3), trainable=False),
+            LINEAR,
+        ),
+        static(
+            "all kernels .02, and a ReLU over sections",
+            recipes.HEADLINES,
+            fault(
+                "symmetric_weights",
+                body=dense(32, kernel_initializer=constant),
+                head={"kernel_initializer": constant},
+            ),
+            fault("relu_output", output="relu"),
+        ),
+        static(
+            "missing strengths, and a ReLU",
+            recipes.CONCRETE,
+            fault("bad_data|non_finite", spoils=(slips.holes_in_targets,)),
+            CUT,
+        ),
+    )
+
+
 def cases() -> Cases:
     """Return all of them."""
-    return (*heads(), *others())
+    return (*heads(), *others(), *small())
