@@ -96,9 +96,9 @@ def others() -> Cases:
     """Return wrong labels, data or hidden layers, and other faults."""
     return (
         static(
-            "qualities from 1 to 6, and one epoch",
+            "qualities between 0 and 1, and one epoch",
             recipes.QUALITY,
-            fault("label_encoding", spoils=(spoils.labels_times(1, 1),)),
+            fault("label_encoding", spoils=(spoils.labels_times(0.2),)),
             fault(FEW, epochs=1, batch_size=256),
         ),
         static(

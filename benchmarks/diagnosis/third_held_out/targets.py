@@ -38,11 +38,6 @@ def losses() -> Cases:
             recipes.CALLS,
             fault("undefined_relative_loss", loss="mape"),
         ),
-        static(
-            "logarithmic error of a change of glucose",
-            recipes.GLUCOSE,
-            fault("undefined_relative_loss", loss="msle"),
-        ),
         trained(
             "Dice's coefficient without a minus",
             recipes.VALVES,
@@ -55,9 +50,9 @@ def labels() -> Cases:
     """Return labels in a code that the loss does not take, or of other rows."""
     return (
         static(
-            "qualities from 1 to 6",
+            "qualities between 0 and 1",
             recipes.QUALITY,
-            fault(ENCODING, spoils=(spoils.labels_times(1, 1),)),
+            fault(ENCODING, spoils=(spoils.labels_times(0.2),)),
         ),
         static(
             "numbers of gestures and categorical cross-entropy",
