@@ -5,7 +5,7 @@ from functools import partial
 
 from keras import layers
 
-from benchmarks.diagnosis.case import Cases, fault, static, trained
+from benchmarks.diagnosis.case import Cases, fault, static
 from benchmarks.diagnosis.held_out.bodies import read
 from benchmarks.diagnosis.third_held_out import images, recipes, sequences, slips, tables
 
@@ -37,10 +37,8 @@ def scales() -> Cases:
 
 def hidden() -> Cases:
     """Return inputs of which little is left."""
-    plain = read(91, 8, partial(layers.SimpleRNN, 12))
-    lost = read(91, 8, slips.Rescaled, partial(layers.SimpleRNN, 12), mask_zero=True)
-    letters = partial(read, 4, 6, partial(layers.GRU, 16))
-    bound = replace(recipes.STRANDS, body=letters(), epochs=12)
+    events = partial(read, 9, 6, partial(layers.GRU, 16))
+    from_zero = replace(recipes.ALARMS, data=partial(sequences.alarms, first=0))
     return (
         static(
             "pixels of digits as whole numbers",
@@ -51,17 +49,9 @@ def hidden() -> Cases:
             ),
         ),
         static(
-            "comments without a mask", recipes.COMMENTS, fault("padding_not_masked", body=plain)
-        ),
-        static(
-            "an own layer behind embeddings of comments",
-            recipes.COMMENTS,
-            fault("mask_lost|padding_not_masked", body=lost),
-        ),
-        static(
-            "adenine is 0, and masked",
-            bound,
-            fault("values_masked", body=letters(mask_zero=True)),
+            "event 0 is masked",
+            from_zero,
+            fault("values_masked", body=events(mask_zero=True)),
         ),
     )
 
@@ -69,10 +59,10 @@ def hidden() -> Cases:
 def others() -> Cases:
     """Return rows to judge by that are not like those to train on."""
     return (
-        trained(
-            "validation images with blue first",
-            recipes.FIELDS,
-            fault(f"{OTHERWISE}|overfitting", spoils=(slips.other_channels,)),
+        static(
+            "negatives of clocks to validate with",
+            recipes.CLOCKS,
+            fault(f"{OTHERWISE}|overfitting", spoils=(slips.negatives,)),
         ),
         static(
             "shops in order, the last ones held back",

@@ -134,6 +134,9 @@ NETWORKS: dict[str, Recipe] = {
         body=function(nets.normalized(*(6 * [16]), bend="sigmoid")),
         optimizer=adam(0.01),
     ),
+    "comments read to their last zero": replace(
+        r.COMMENTS, body=read(91, 8, partial(layers.SimpleRNN, 12))
+    ),
     "pooling over padded comments": replace(
         r.COMMENTS, body=read(91, 8, layers.GlobalMaxPooling1D), optimizer=adam(0.03), epochs=16
     ),

@@ -64,11 +64,12 @@ def units() -> Cases:
             fault("dead_units", body=nets.stack(8, bias_initializer=CONSTANT(-6.0))),
         ),
         static(
-            "tanh of weights around 8, cells",
-            recipes.CELLS,
+            "tanh of weights around 8, a board",
+            recipes.BOARD,
             fault(
                 "saturated_units|large_initial_weights",
-                body=dense(16, 16, bend="tanh", kernel_initializer=NORMAL(stddev=8.0)),
+                epochs=8,
+                body=dense(64, 64, bend="tanh", kernel_initializer=NORMAL(stddev=8.0)),
             ),
         ),
         static(
@@ -103,14 +104,13 @@ def units() -> Cases:
 
 def size() -> Cases:
     """Return networks without a bend, held down, too narrow, or with room for every row."""
-    flat = of(partial(layers.Conv2D, 8, 3, padding="same"), layers.Flatten)
     l1 = regularizers.L1(0.1)
-    few = spoils.few_rows(120)
+    few = spoils.few_rows(40)
     return (
         static(
-            "linear convolutions and layers for a radius",
-            recipes.BUBBLES,
-            fault("no_nonlinearity", body=then(flat, partial(layers.Dense, 24))),
+            "three linear layers for a board",
+            recipes.BOARD,
+            fault("no_nonlinearity", body=dense(64, 64, 32, bend="linear"), epochs=8),
         ),
         static(
             "L1 of .1 on strengths",
@@ -133,7 +133,7 @@ def size() -> Cases:
             fault("overfitting", body=dense(96, 96), head={}),
         ),
         trained(
-            "a hundred passengers by heart",
+            "forty passengers by heart",
             recipes.PASSENGERS,
             fault("overfitting", body=dense(128, 128), spoils=(few,), epochs=60),
         ),

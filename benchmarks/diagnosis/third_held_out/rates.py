@@ -25,7 +25,9 @@ def too_high() -> Cases:
             recipes.SAME,
             fault(HIGH, optimizer=partial(optimizers.Lion, 0.1)),
         ),
-        trained("SGD(1) with momentum, clocks", recipes.CLOCKS, fault(HIGH, optimizer=sgd(1, 0.9))),
+        trained(
+            "SGD(1) with momentum, clocks", recipes.CLOCKS, fault(HIGH, optimizer=sgd(1.0, 0.9))
+        ),
     )
 
 

@@ -177,7 +177,7 @@ STRANDS = values(
     epochs=18,
 )
 SHOPS = values(
-    tables.shops, function(nets.entities), 0.85, family="embedding", optimizer=adam(0.01), epochs=10
+    tables.shops, function(nets.entities), 0.92, family="embedding", optimizer=adam(0.01), epochs=10
 )
 BOTH_WAYS = replace(ALARMS, body=read(9, 6, both_ways(layers.LSTM, 8)), epochs=12)
 

@@ -65,14 +65,14 @@ def glucose(seed: int, rows: int = 900) -> Split:
     return split(windows[:, :16, None], change, seed)
 
 
-def alarms(seed: int, rows: int = 800, length: int = 10) -> Split:
-    """Return events of 8 kinds, and whether a 1 is followed by a 2 at once."""
+def alarms(seed: int, first: int = 1, rows: int = 800, length: int = 10) -> Split:
+    """Return events of 8 kinds from `first` on, and whether `first` is followed by the next."""
     random = np.random.default_rng(seed)
     x, y = random.integers(2, 9, (rows, length)), random.integers(2, size=rows)
     place = random.integers(0, length - 2, rows)
     x[np.arange(rows), place] = 1
     x[np.arange(rows), place + 1] = np.where(y, 2, random.integers(3, 9, rows))
-    return split(x, y, seed)
+    return split(x - 1 + first, y, seed)
 
 
 def comments(seed: int, rows: int = 640, length: int = 30) -> Split:

@@ -6,7 +6,7 @@ from keras import initializers, layers, losses, optimizers, regularizers
 
 from benchmarks.diagnosis import spoils
 from benchmarks.diagnosis.case import Cases, fault, static
-from benchmarks.diagnosis.held_out.bodies import dense, function, of, read
+from benchmarks.diagnosis.held_out.bodies import dense, function, of
 from benchmarks.diagnosis.recipes import BINARY, ONE_HOT, adam, rmsprop, sgd
 from benchmarks.diagnosis.third_held_out import images, nets, recipes, sequences, slips, tables
 
@@ -28,12 +28,6 @@ def heads() -> Cases:
             SOFTMAX,
             fault("loss_always_zero", loss=ONE_HOT),
             fault(RAW, data=tables.raw_cells),
-        ),
-        static(
-            "a softmax for kind comments, and no mask",
-            recipes.COMMENTS,
-            SOFTMAX,
-            fault("padding_not_masked", body=read(91, 8, partial(layers.SimpleRNN, 12))),
         ),
         static(
             "no softmax behind a U-Net, and Adam(1e-6)",
@@ -152,11 +146,12 @@ def small() -> Cases:
             fault(HIGH, optimizer=rmsprop(1.0)),
         ),
         static(
-            "tanh of weights around 8, and SGD(1e-5), cells",
-            recipes.CELLS,
+            "tanh of weights around 8, and SGD(1e-5), a board",
+            recipes.BOARD,
             fault(
                 "saturated_units|large_initial_weights",
-                body=dense(16, 16, bend="tanh", kernel_initializer=wide),
+                epochs=8,
+                body=dense(64, 64, bend="tanh", kernel_initializer=wide),
             ),
             fault(LOW, optimizer=sgd(1e-5)),
         ),

@@ -41,18 +41,6 @@ class Thousandth(layers.Layer):
         return inputs / 1000.0
 
 
-class Rescaled(layers.Layer):
-    """An own layer with a weight for each channel; it passes no mask on."""
-
-    def build(self, input_shape: tuple[int, ...]) -> None:
-        """Make the weights."""
-        self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones")
-
-    def call(self, inputs: Any) -> Any:
-        """Return the products."""
-        return self.scale * inputs
-
-
 class Overlap(keras.losses.Loss):
     """Dice's coefficient, returned as it is: the better, the larger."""
 
@@ -92,11 +80,6 @@ def sorted_by_first(data: Split) -> Split:
     """Return the rows to train on in the order of their first column."""
     order = np.argsort(data.x[:, 0], kind="stable")
     return data._replace(x=data.x[order], y=data.y[order])
-
-
-def other_channels(data: Split) -> Split:
-    """Return images to judge by that another library has read: blue first."""
-    return data._replace(x_test=np.ascontiguousarray(data.x_test[..., ::-1]))
 
 
 def negatives(data: Split) -> Split:
