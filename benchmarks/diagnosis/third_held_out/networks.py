@@ -105,7 +105,6 @@ def units() -> Cases:
 def size() -> Cases:
     """Return networks without a bend, held down, too narrow, or with room for every row."""
     l1 = regularizers.L1(0.1)
-    few = spoils.few_rows(40)
     return (
         static(
             "three linear layers for a board",
@@ -131,11 +130,6 @@ def size() -> Cases:
             "sixty patients, two wide layers",
             TRIAL,
             fault("overfitting", body=dense(96, 96), head={}),
-        ),
-        trained(
-            "forty passengers by heart",
-            recipes.PASSENGERS,
-            fault("overfitting", body=dense(128, 128), spoils=(few,), epochs=60),
         ),
     )
 

@@ -28,7 +28,7 @@ QUALITY = classes(
     "MLP", tables.quality, function(nets.normalized(32, 16)), 0.7, 6, optimizer=ADAMW, epochs=12
 )
 EMOTIONS = classes(
-    "MLP", tables.emotions, nets.MAXOUT, 0.5, 4, output="sigmoid", loss=BINARY, epochs=10
+    "MLP", tables.emotions, nets.MAXOUT, 0.65, 4, output="sigmoid", loss=BINARY, epochs=10
 )
 EMOTIONS = replace(
     EMOTIONS, score=scores.all_labels, metrics=("binary_accuracy",), optimizer=adam(0.01)

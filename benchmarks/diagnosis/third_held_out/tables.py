@@ -36,17 +36,13 @@ def flats(seed: int, target: str = "log") -> Split:
 
     Args:
         seed: integer.
-        target: string. `"log"`, standardized, `"ratio"` to an average flat, or `"euros"`.
+        target: string. `"log"`, standardized, or `"euros"`.
     """
     random = np.random.default_rng(seed)
     x = random.normal(size=(900, 7))
     log = 0.5 * x[:, 0] + 0.3 * x[:, 1] * x[:, 2] - 0.2 * np.abs(x[:, 3]) + 0.2 * x[:, 4]
     log += 0.1 * random.normal(size=900)
-    y = {
-        "log": (log - log.mean()) / log.std(),
-        "ratio": np.exp(log),
-        "euros": 240000 * np.exp(log),
-    }[target]
+    y = 240000 * np.exp(log) if target == "euros" else (log - log.mean()) / log.std()
     return split(x, y[:, None], seed)
 
 
