@@ -18,6 +18,7 @@ from benchmarks.diagnosis.third_held_out import recipes as r
 USUAL = (
     "ALARMS",
     "BOARD",
+    "BOTH_WAYS",
     "BUBBLES",
     "CALLS",
     "CLOCKS_SGD",
@@ -25,6 +26,7 @@ USUAL = (
     "CONCRETE",
     "EMOTIONS",
     "ENGINES",
+    "ENLARGED",
     "FLATS",
     "GLUCOSE",
     "MACHINES",
