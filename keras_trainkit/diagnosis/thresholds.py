@@ -37,6 +37,8 @@ class Thresholds:
             Defaults to `1e-5`.
         masked_values: float > 0. The share of the steps besides the padding that a mask may hide.
             Defaults to `0.2`.
+        masked_tokens: float > 0. The same share of an embedding's mask, if most of what it hides is
+            no padding. Defaults to `0.05`.
         grown_signal: float > 0. How many times its first size a signal may become before training.
             Defaults to `10`.
         faded_signal: float > 0. What must be left of it. Defaults to `1e-4`.
@@ -141,6 +143,7 @@ class Thresholds:
     faded_sequences: float = _limit(0.01, _MEASURED)
     lost_sequences: float = _limit(1e-5, _MEASURED)
     masked_values: float = _limit(0.2, _MEASURED)
+    masked_tokens: float = _limit(0.05, _MEASURED)
     grown_signal: float = _limit(10, _MEASURED)
     faded_signal: float = _limit(1e-4, _MEASURED)
 

@@ -9,7 +9,7 @@ from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.gradients import vanishing_gradient
 from keras_trainkit.diagnosis._diagnose.recorded.progress import narrowest
 from keras_trainkit.diagnosis._diagnose.recorded.works import learns, severity
-from keras_trainkit.diagnosis._diagnose.static.signals import growing_signal
+from keras_trainkit.diagnosis._diagnose.static.signals import fading_signal
 from keras_trainkit.diagnosis.finding import Finding
 
 _BOUNDED = ("tanh", "sigmoid")
@@ -35,7 +35,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
         return  # `underfitting` says more.
     full = share >= 1
     fades = not full and next(vanishing_gradient(case), None) is not None
-    fades = fades or any(f.condition == "vanishing_gradient" for f in growing_signal(case))
+    fades = fades or next(fading_signal(case), None) is not None
     if share < case.limits.dead_share or fades:  # Units that get no signal are dead by chance.
         return
     yield Finding(

@@ -5,15 +5,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_trainkit.diagnosis._course import Course
-from keras_trainkit.diagnosis._diagnose import remedies
+from keras_trainkit.diagnosis._diagnose import remedies, simple
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.recorded.progress import (
+    epochs_of,
     last_third,
     updates,
     updates_at_end,
 )
-from keras_trainkit.diagnosis._diagnose.recorded.works import fall, learns, log, severity
+from keras_trainkit.diagnosis._diagnose.recorded.works import (
+    best_skill,
+    fall,
+    learns,
+    learns_all,
+    log,
+    severity,
+)
+from keras_trainkit.diagnosis._diagnose.static.rates import usual_rate
 from keras_trainkit.diagnosis.finding import Evidence, Finding
 
 _FIRST_STEPS, _FEWEST_STEPS, _LONG = 20, 3, 300
@@ -23,6 +32,8 @@ _GROWN = 10.0
 _REPLACED = 1.0
 # Steps that throw units out of reach make the weights grow by so much, and most units dead.
 _KILLING, _MOSTLY = 1.5, 0.75
+# How many times the usual rate is so high that a loss at rest may be its doing.
+_FAR_ABOVE, _EPOCHS = 30.0, 5
 # What weights grow by from one sampled step to the next, if they grow by leaps.
 _LEAP = 2.0
 
@@ -60,6 +71,31 @@ def too_high(case: Case) -> Iterator[Finding]:
                 *remedies.clipped(case),
             ),
         )
+
+
+def too_high_to_settle(case: Case) -> Iterator[Finding]:
+    """Find losses at rest where a simple function finds more, at a rate far above the usual one."""
+    optimizer, loss, known = case.facts.optimizer, log(case, "loss"), best_skill(case)
+    if optimizer is None or not optimizer.adaptive or optimizer.scheduled or learns_all(case):
+        return
+    usual = usual_rate(case, optimizer)
+    rests = loss.size >= _EPOCHS and last_third(loss) <= case.limits.still_falling
+    if not rests or not optimizer.learning_rate > _FAR_ABOVE * usual:
+        return
+    yield Finding(
+        "learning_rate_too_high",
+        severity(case) if not learns(case) else "warning",
+        f"The learning rate {optimizer.learning_rate:g} is {optimizer.learning_rate / usual:.0f} "
+        f"times as high as most begin with, and the loss has come to rest where much is left to "
+        "find: steps so long leap to and fro across what they look for.",
+        where="learning_rate",
+        when=epochs_of(loss),
+        evidence=(
+            Evidence("learning rate", optimizer.learning_rate, usual, "usual for its optimizer"),
+            simple.evidence_of(case, known),
+        ),
+        remedies=remedies.scaled_rate(case, usual / optimizer.learning_rate),
+    )
 
 
 def too_low(case: Case) -> Iterator[Finding]:
@@ -128,4 +164,4 @@ def _size(share: float) -> str:
     return f"{share:.3g} times their size" if share >= 1 else f"{100 * share:.2g} % of their size"
 
 
-RULES: tuple[Rule, ...] = (too_high, too_low)
+RULES: tuple[Rule, ...] = (too_high, too_high_to_settle, too_low)

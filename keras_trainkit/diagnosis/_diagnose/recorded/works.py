@@ -35,6 +35,8 @@ def works(case: Case) -> bool:
     loss = log(case, "loss")
     if loss.size and not math.isfinite(loss[-1]):
         return False
+    if case.facts.class_advantage > case.limits.named:
+        return False  # How near a number comes says little of classes.
     enough = case.limits.working_skill
     if not best >= enough:
         return False
@@ -62,6 +64,18 @@ def learns(case: Case) -> bool:
     if not math.isnan(known):
         return known >= min(case.limits.learning_skill, _all_that_is_found(case))
     return fall(log(case, "loss")) >= 0.5
+
+
+def learns_all(case: Case) -> bool:
+    """Say whether the training works, or knows nearly as much as a simple function finds.
+
+    Where that is not known, it has to learn at least.
+    """
+    known = best_skill(case)
+    found = _NEARLY * case.facts.baseline_skill
+    return known >= case.limits.working_skill or not known < (
+        case.limits.learning_skill if math.isnan(found) else found
+    )
 
 
 def _all_that_is_found(case: Case) -> float:

@@ -66,22 +66,25 @@ def lost_mask(case: Case) -> Iterator[Finding]:
 def masked_values(case: Case) -> Iterator[Finding]:
     """A mask that hides steps in the middle: its value is one that sequences have.
 
-    It may be meant, where values are missing, and many tasks can be learned from the rest.
+    Of values it may be meant, where some are missing, and many tasks can be learned from the rest.
+    Of tokens it is meant for padding, which stands at the ends.
     """
     padding = _padding(case)
     if padding is None or not padding.is_masked:
         return
-    layer, limit = layer_named(padding.mask, case.facts), case.limits.masked_values
-    if layer is None or not padding.hides_others > limit:
+    layer = layer_named(padding.mask, case.facts)
+    is_of_tokens = layer is not None and layer.kind == "Embedding" and _hides_the_middle(padding)
+    limit = "masked_tokens" if is_of_tokens else "masked_values"
+    if layer is None or not padding.hides_others > getattr(case.limits, limit):
         return
     yield Finding(
         "bad_data",
-        "info",
+        "warning" if is_of_tokens else "info",
         f"The mask of {layer.path} hides {padding.hides_others:.0%} of the steps that are no "
         "padding: what stands there, and where, the layers behind do not see.",
         "values_masked",
         where=layer.path,
-        evidence=(beside(case, "steps hidden", padding.hides_others, "masked_values"),),
+        evidence=(beside(case, "steps hidden", padding.hides_others, limit),),
         remedies=seen_values(case, padding, layer),
     )
 
@@ -114,6 +117,12 @@ def _padding(case: Case) -> PaddingFacts | None:
 
 def _is_stopped(padding: PaddingFacts) -> bool:
     return bool(padding.mask) and not padding.is_masked
+
+
+def _hides_the_middle(padding: PaddingFacts) -> bool:
+    """Say whether most steps that the mask hides are no padding."""
+    share = padding.before + padding.after
+    return padding.hides_others * (1 - share) > padding.hides * share
 
 
 def _why(padding: PaddingFacts) -> str:

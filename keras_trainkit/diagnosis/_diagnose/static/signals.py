@@ -1,6 +1,8 @@
 """Rules over the way of the signal through the network before its first update."""
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from keras_trainkit.diagnosis._diagnose import remedies
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
@@ -13,11 +15,13 @@ from keras_trainkit.diagnosis._diagnose.static.structure import (
     layer_named,
 )
 from keras_trainkit.diagnosis.facts import LayerFacts, SignalFacts
-from keras_trainkit.diagnosis.finding import BEFORE_TRAINING, Finding, Remedy
+from keras_trainkit.diagnosis.finding import BEFORE_TRAINING, Evidence, Finding, Remedy
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 # Fewer layers than these pass a signal on with any usual weights.
 FEW_LAYERS = 3
+# What a layer without weights leaves of the signal, if it is one that takes it away.
+_CUT = 0.01
 # So many units are not all off by chance.
 _SEVERAL = 8
 _LOOK = Remedy(
@@ -94,30 +98,38 @@ def growing_signal(case: Case) -> Iterator[Finding]:
 
 
 def fading_signal(case: Case) -> Iterator[Finding]:
-    """Layers that make so little of the signal that nearly nothing comes to the last one."""
-    begin, sizes = _input_size(case), _sizes(case, _drawn_signals(case))
-    if not begin > 0 or len(sizes) < FEW_LAYERS or len(case.facts.outputs) > 1:
+    """Layers that make so little of the signal that nearly nothing comes to the last one.
+
+    Weights fade by chance a little, in each layer; a layer without weights does so on purpose.
+    """
+    signals, begin = _drawn_signals(case), _input_size(case)
+    sizes = _sizes(case, signals)
+    if not begin > 0 or len(sizes) < 2 or len(case.facts.outputs) > 1:
         return
-    last = sizes[-1]
-    if last.size < case.limits.faded_signal * begin:
-        steepest = min(range(1, len(sizes)), key=lambda i: sizes[i].size / sizes[i - 1].size)
-        yield Finding(
-            "vanishing_gradient",
-            "warning",
-            f"Before training the signal fades from {begin:.2g} to {last.size:.2g} on its way to "
-            f"{last.layer}, most of all in {sizes[steepest].layer}; gradients fade as much on "
-            "their way back.",
-            where=sizes[0].layer,
-            when=BEFORE_TRAINING,
-            evidence=(
-                beside(case, "what is left of the signal", last.size / begin, "faded_signal"),
-            ),
-            remedies=(
-                *remedies.without(case, "take out {layer}, which makes the signal so small"),
-                *remedies.redrawn(case),
-                remedies.NORMALIZE,
-            ),
-        )
+    left, last = sizes[-1].size / begin, sizes[-1]
+    steepest = min(pairwise(signals), key=_step)
+    layer, step = steepest[1].layer, _step(steepest)
+    is_cut = max(step, left) < _CUT and _is_bare(case, layer)
+    if not (is_cut or (len(sizes) >= FEW_LAYERS and left < case.limits.faded_signal)):
+        return
+    yield Finding(
+        "vanishing_gradient",
+        "warning",
+        f"Before training the signal fades from {begin:.2g} to {last.size:.2g} on its way to "
+        f"{last.layer}, most of all in {layer}; gradients fade as much on their way back.",
+        where=sizes[0].layer,
+        when=BEFORE_TRAINING,
+        evidence=(
+            Evidence(f"what {layer} leaves of the signal", step, _CUT)
+            if is_cut
+            else beside(case, "what is left of the signal", left, "faded_signal"),
+        ),
+        remedies=(
+            *remedies.without(case, "take out {layer}, which makes the signal so small"),
+            *remedies.redrawn(case),
+            remedies.NORMALIZE,
+        ),
+    )
 
 
 def lost_signal(case: Case) -> Iterator[Finding]:
@@ -191,6 +203,17 @@ def _sizes(case: Case, signals: Sequence[SignalFacts]) -> list[SignalFacts]:
 def _hidden_signals(case: Case) -> list[SignalFacts]:
     heads = head_paths(case.facts)
     return [signal for signal in _signals(case) if signal.layer not in heads]
+
+
+def _step(pair: tuple[SignalFacts, SignalFacts]) -> float:
+    """Return what the second layer leaves of the signal of the first."""
+    return pair[1].size / pair[0].size if pair[0].size > 0 else math.inf
+
+
+def _is_bare(case: Case, path: str) -> bool:
+    """Say whether a layer has neither weights nor an activation."""
+    layer = layer_named(path, case.facts)
+    return layer is not None and not layer.parameters and not layer.activation
 
 
 def _is_narrow(layer: LayerFacts) -> bool:

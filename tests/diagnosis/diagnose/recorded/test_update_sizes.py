@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_trainkit.diagnosis import Activations, SignalFacts, TrialFacts
+from keras_trainkit.diagnosis import Activations, OptimizerFacts, SignalFacts, TrialFacts
 from keras_trainkit.diagnosis._diagnose.recorded import update_sizes as rules
 from tests.diagnosis.trainings import STEPS, case, classifier, found
 
@@ -84,3 +84,34 @@ def test_weights_that_stay_where_they_began_need_a_higher_rate():
 )
 def test_short_steps_are_no_fault_of_a_training_that_works_or_has_no_gradient(given):
     assert not found(rules.too_low, given)
+
+
+STILL = {"loss": np.full(6, 0.7), "accuracy": np.full(6, 0.7)}
+
+
+def at_rest(rate, baseline, logs=None, **optimizer):
+    kind = OptimizerFacts("Adam", rate, adaptive=True, **optimizer)
+    facts = dataclasses.replace(classifier(), optimizer=kind, curved_skill=baseline)
+    return list(rules.too_high_to_settle(case(facts, **(STILL if logs is None else logs))))
+
+
+def test_a_loss_that_rests_far_from_what_is_there_at_a_high_rate():
+    (finding,) = at_rest(0.1, 0.9)
+    assert (finding.name, finding.severity) == ("learning_rate_too_high", "warning")
+    assert "100 times as high" in finding.text
+    assert "learning_rate=0.001" in finding.remedies[-1].code
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        at_rest(0.02, 0.9),
+        at_rest(0.1, 0.4),
+        at_rest(0.1, np.nan, STILL | {"accuracy": np.full(6, 0.8)}),
+        at_rest(0.1, 0.95, STILL | GOOD),
+        at_rest(0.1, 0.9, STILL | {"loss": np.geomspace(2, 0.2, 6)}),
+        at_rest(0.1, 0.9, scheduled=True),
+    ],
+)
+def test_a_high_rate_is_not_at_fault_otherwise(given):
+    assert given == []

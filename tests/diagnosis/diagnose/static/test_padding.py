@@ -121,12 +121,24 @@ def test_a_mask_of_another_value_gets_that_of_the_padding_or_the_other_way_round
     assert script["x"][0].tolist() == [[1.0, 2.0], [0.0, 0.0]]
 
 
-def test_a_mask_of_real_tokens_is_unusual_and_names_its_remedy():
-    hiding = {"mask": "net/embedding", "is_masked": True, "kept": 1.0}
-    finding = found(rules.masked_values, given(lost(hides_others=0.5, **hiding)))
+@pytest.mark.parametrize(("share", "severity"), [(0.5, "warning"), (0.1, "warning"), (0.04, None)])
+def test_a_mask_of_real_tokens_is_seen_and_names_its_remedy(share, severity):
+    hiding = {"mask": "net/embedding", "is_masked": True, "kept": 1.0, "after": 0.1, "hides": 0.0}
+    findings = list(rules.masked_values(given(lost(hides_others=share, **hiding))))
+    assert [finding.severity for finding in findings] == [severity] * (severity is not None)
+    assert [codes(f) for f in findings] == [
+        ["keras.layers.Embedding(20, 8, mask_zero=False)"] for _ in findings
+    ]
+
+
+def test_a_mask_of_padding_may_hide_some_tokens_too_and_one_of_values_more():
+    most = {"mask": "net/embedding", "is_masked": True, "kept": 1.0, "after": 0.7, "hides": 1.0}
+    assert not found(rules.masked_values, given(lost(hides_others=0.1, **most)))
+    missing = {"mask": "masking", "is_masked": True, "kept": 1.0, "hides": 0.0}
+    finding = found(
+        rules.masked_values, given(lost(hides_others=0.5, **missing), (MASKING, GRU), SERIES)
+    )
     assert (finding.name, finding.severity) == ("values_masked", "info")
-    assert codes(finding) == ["keras.layers.Embedding(20, 8, mask_zero=False)"]
-    assert not found(rules.masked_values, given(lost(hides_others=0.1, **hiding)))
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ class Scaled(layers.Layer):
 
 
 USUAL = {
+    "halved": lambda: [*dense(1), Scaled(0.5), layers.Dense(16, "relu")],
     "small on its way to a normalization": lambda: [
         *dense(2),
         Scaled(1e-5),
@@ -177,6 +178,10 @@ ODD = {
     ),
     "fading in a layer of one's own": (
         lambda: [*dense(2), Scaled(1e-5), layers.Dense(16, "relu")],
+        ("vanishing_gradient", "d0"),
+    ),
+    "cut in a layer of one's own": (
+        lambda: [*dense(1), Scaled(1e-3), layers.Dense(16, "relu")],
         ("vanishing_gradient", "d0"),
     ),
 }
