@@ -4,6 +4,7 @@ from keras_trainkit.diagnosis._diagnose.case import Case
 from keras_trainkit.diagnosis._diagnose.static.tasks import is_reconstruction
 from keras_trainkit.diagnosis.finding import Evidence
 
+SKILL = "skill of kernel or linear regression"
 SENTENCE = " A simple function finds more of the targets, on rows that it was not fitted to."
 
 
@@ -16,4 +17,4 @@ def is_beaten(case: Case, skill: float) -> bool:
 
 def evidence_of(case: Case, skill: float) -> Evidence:
     """Return the skill of the simple function beside that of the network."""
-    return Evidence("skill of kernel or linear regression", case.facts.baseline_skill, skill)
+    return Evidence(SKILL, case.facts.baseline_skill, skill)

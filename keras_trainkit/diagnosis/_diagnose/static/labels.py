@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from keras_trainkit.diagnosis._diagnose import simple
 from keras_trainkit.diagnosis._diagnose.case import Case, Rule
 from keras_trainkit.diagnosis._diagnose.evidence import beside
 from keras_trainkit.diagnosis._diagnose.static import names, tasks
@@ -91,9 +92,14 @@ def one_class(case: Case) -> Iterator[Finding]:
 
 
 def imbalance(case: Case) -> Iterator[Finding]:
-    """A class that has nearly all rows: the accuracy of always saying it looks good."""
+    """A class that has nearly all rows: the accuracy of always saying it looks good.
+
+    Where a simple function finds the rare ones, a network will.
+    """
     if case.facts.plan.weighted:
         return
+    known = case.facts.baseline_skill
+    is_hard = known < case.limits.learning_skill
     for output, task in learned(case):
         target = output.target
         if target is None or task.kind not in tasks.EXCLUSIVE or len(target.classes) < 2:
@@ -103,12 +109,16 @@ def imbalance(case: Case) -> Iterator[Finding]:
         if share > case.limits.majority_share:
             yield Finding(
                 "bad_data",
-                "info",
+                "warning" if is_hard else "info",
                 f"Class {largest:g} has {share:.0%} of the rows. Saying always {largest:g} has "
-                "that accuracy.",
+                "that accuracy"
+                + (", and a simple function finds little more." if is_hard else "."),
                 "class_imbalance",
                 where=target.name,
-                evidence=(beside(case, "share of the largest class", share, "majority_share"),),
+                evidence=(
+                    beside(case, "share of the largest class", share, "majority_share"),
+                    *((beside(case, simple.SKILL, known, "learning_skill"),) if is_hard else ()),
+                ),
                 remedies=(_weights(case, target),),
             )
 

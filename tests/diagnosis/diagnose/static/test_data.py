@@ -1,5 +1,7 @@
 """Faults of inputs, targets and validation data."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -363,6 +365,13 @@ def test_class_imbalance_is_worth_a_note():
     assert finding.remedies[0].code == (
         "model.fit(x, y, batch_size=20, epochs=50, class_weight={0: 0.526, 1: 10.0})"
     )
+
+
+@pytest.mark.parametrize(("skill", "severity"), [(0.4, "warning"), (0.6, "info"), (np.nan, "info")])
+def test_rare_classes_are_missed_where_a_simple_function_misses_them(skill, severity):
+    y = (np.arange(ROWS) % 20 == 0) * 1
+    finding = one(dataclasses.replace(bits(y), curved_skill=skill))
+    assert (finding.name, finding.severity) == ("class_imbalance", severity)
 
 
 def test_weights_that_leave_hardly_anything_of_a_class():

@@ -154,6 +154,12 @@ def test_a_number_that_is_no_loss_is_not_learning():
 SUSPICION = Finding(
     "wrong_output_activation", "warning", "It looks odd.", "missing_output_activation"
 )
+
+
+def large(condition):
+    return Finding(condition, "warning", "Weights are large.", "large_initial_weights")
+
+
 FEW = Finding("wrong_output_activation", "warning", "They are few.", "too_few_output_units")
 
 
@@ -169,6 +175,8 @@ FEW = Finding("wrong_output_activation", "warning", "They are few.", "too_few_ou
         (Finding("overfitting", "warning", "No batch shows it."), (LEARNED,), False),
         (Finding("wrong_loss", "warning", "It fits.", "metric_does_not_fit"), (LEARNED,), False),
         (Finding("learning_rate_too_low", "warning", "It is low."), (LEARNED,), True),
+        (large("exploding_gradient"), (LEARNED,), True),
+        (large("saturated_units"), (LEARNED,), False),
     ],
 )
 def test_rows_that_are_learned_refute_suspicions(finding, tries, is_refuted):
