@@ -31,6 +31,8 @@ Remedies = tuple[Remedy, ...]
 # Initializers that know nothing of how many inputs a unit has.
 _BLIND = ("RandomNormal", "RandomUniform", "TruncatedNormal", "Constant", "Zeros", "Ones")
 _BENT, _SELF_NORMALIZING = ("relu", "he_normal"), ("selu", "lecun_normal")
+# So many sigmoids on top of each other leave a 64th of the gradient at most.
+_STACK = 3
 # From so many hidden layers on a network is deep, and the rate of gradient descent that it bears.
 _DEEP, _BORNE = 8, 0.1
 # Layers that are told the length of what is below.
@@ -89,7 +91,13 @@ def scaled_inputs(case: Case) -> Remedies:
 
 
 def redrawn(case: Case) -> Remedies:
-    """Return the remedy of weights that fit the number of inputs, where they were drawn blindly."""
+    """Return the remedy of weights that fit the number of inputs, where they were drawn blindly.
+
+    A stack of sigmoids, however it is drawn, passes little on: it gets other activations with them.
+    """
+    sigmoids = [layer for layer in hidden(case.facts) if layer.activation == "sigmoid"]
+    if len(sigmoids) >= _STACK and any(_drawn(layer) for layer in sigmoids):
+        return bent(case)[:1]
     parts = [
         changed_layer(layer, "", **config)
         for layer in case.facts.layers

@@ -211,6 +211,17 @@ def test_odd_beginnings_are_seen_where_they_are(stack, expected):
     assert (first.name, first.where.removeprefix("network/")) == expected
 
 
+@pytest.mark.parametrize(
+    ("count", "activation", "code"),
+    [(3, "sigmoid", "relu"), (2, "sigmoid", "sigmoid"), (3, "tanh", "tanh")],
+)
+def test_a_stack_of_sigmoids_gets_other_activations_with_its_weights(count, activation, code):
+    model = network(*dense(count, activation, kernel_initializer=drawn(50.0)))
+    first = preflight(model, X, Y, epochs=50, one_batch=False)[0]
+    assert first.name == "large_initial_weights"
+    assert f'activation="{code}"' in first.remedies[0].code
+
+
 def test_the_remedy_is_of_the_layer_with_the_kernel():
     keras.utils.set_random_seed(0)
     model = network(*ODD["dead behind an activation layer"][0]())
