@@ -17,8 +17,6 @@ from keras_trainkit import tuner
 
 TRIALS, EPOCHS, FIRST = 14, 10, 8
 SEEDS = range(int(os.environ.get("SEEDS", "5")))
-# What must come out: so much better than random, and so quickly.
-BETTER, SECONDS = 0.08, 0.02
 
 
 def measure(case: str) -> None:

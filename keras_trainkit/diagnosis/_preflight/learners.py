@@ -73,7 +73,7 @@ class Learner:
         return OneBatchFacts(
             rows=len(tree.flatten(self.x)[0]),
             updates=len(losses),
-            rate=rounded(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))),
+            rate=rounded(float(_read(self.model.optimizer.learning_rate))),
             first=losses[0],
             last=float(np.mean(losses[-_LAST:])),
             highest=float(np.max(losses)),

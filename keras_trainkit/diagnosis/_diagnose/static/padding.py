@@ -70,12 +70,12 @@ def masked_values(case: Case) -> Iterator[Finding]:
     Of tokens it is meant for padding, which stands at the ends.
     """
     padding = _padding(case)
-    if padding is None or not padding.is_masked:
+    layer = layer_named(padding.mask, case.facts) if padding else None
+    if padding is None or layer is None or not padding.is_masked:
         return
-    layer = layer_named(padding.mask, case.facts)
-    is_of_tokens = layer is not None and layer.kind == "Embedding" and _hides_the_middle(padding)
+    is_of_tokens = layer.kind == "Embedding" and _hides_the_middle(padding)
     limit = "masked_tokens" if is_of_tokens else "masked_values"
-    if layer is None or not padding.hides_others > getattr(case.limits, limit):
+    if not padding.hides_others > getattr(case.limits, limit):
         return
     yield Finding(
         "bad_data",
