@@ -13,23 +13,17 @@ from keras_trainkit.layers._standardization import (
     Standardization,
     StandardizedLoss,
 )
-from keras_trainkit.schedules._schedule import Schedule
 from keras_trainkit.tuner import spaces
-from keras_trainkit.tuner._hyper_mlp.checks import (
-    check_given_once,
-    checked_shape,
-    known_activation,
-    optimizer_space,
-)
-from keras_trainkit.tuner._hyper_mlp.schedule_in_steps import ScheduleInSteps
+from keras_trainkit.tuner._hyper_mlp.checks import checked_shape, known_activation
 from keras_trainkit.tuner._hyper_mlp.tasks import TASKS, checked_loss, output_count, scales_targets
+from keras_trainkit.tuner._searched_fit import SearchedFit, optimizer_space
 from keras_trainkit.tuner.spaces._dimension import dimension
 
 ACTIVATIONS = ("relu", "tanh", "elu", "selu")
 PER_LAYER = ("width", "dropout")
 
 
-class HyperMLP(keras_tuner.HyperModel):
+class HyperMLP(SearchedFit):
     """Multilayer perceptron to tune: L hidden blocks and an output layer.
 
         x_l = Dropout(activation(BatchNormalization(W_l x_{l-1}))),   l = 1 ... L
@@ -99,6 +93,8 @@ class HyperMLP(keras_tuner.HyperModel):
         >>> model.output_shape
         (None, 10)
     """
+
+    optimizer: spaces.Optimizer
 
     def __init__(
         self,
@@ -173,21 +169,6 @@ class HyperMLP(keras_tuner.HyperModel):
             # KerasTuner's checkpoints hold the optimizer's state, which loads into a built one.
             model.optimizer.build(model.trainable_variables)
         return model
-
-    def fit(
-        self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any
-    ) -> keras.callbacks.History:
-        """Train `model` with batch size, epochs and schedule of the current values."""
-        hp = hp if self.tunable else hp.copy()
-        for name, space in (("batch_size", self.batch_size), ("epochs", self.epochs)):
-            value = space.build(hp)
-            if value is not None:
-                check_given_once(name, kwargs)
-                kwargs[name] = value
-        rate = self.optimizer.rate(hp)
-        if isinstance(rate, Schedule):
-            kwargs["callbacks"] = [*(kwargs.get("callbacks") or ()), ScheduleInSteps(rate)]
-        return model.fit(*args, **kwargs)
 
     def _layers(self, hp: keras_tuner.HyperParameters) -> Iterator[Any]:
         # Not in half precision under a mixed policy: inputs may be large, and the loss takes the

@@ -111,10 +111,11 @@ MUTANTS = (
         "the outputs are in half precision",
     ),
     Mutant(
-        "tuner/hyper_mlp.py",
+        "tuner/_searched_fit.py",
         "        hp = hp if self.tunable else hp.copy()\n",
         "",
         "a model that is not to be tuned adds its batch size to the search",
+        "tuner/test_hyper_mlp.py",
     ),
     Mutant(
         "tuner/hyper_mlp.py",
@@ -129,7 +130,7 @@ MUTANTS = (
         "the loss of a regression is in the unit of its targets",
     ),
     Mutant(
-        "tuner/_hyper_mlp/schedule_in_steps.py",
+        "tuner/_searched_fit.py",
         'self.params.get("steps")',
         "1",
         "a schedule in percent is over after as many steps as there are epochs",
