@@ -68,6 +68,19 @@ def symbolic_build(model: keras.Model, batch: Any) -> None:
     model._symbolic_build(data_batch=batch)
 
 
+@contextlib.contextmanager
+def may_get_state(layer: keras.Layer) -> Iterator[None]:
+    """Let a built layer be given a random stream that its constructor did not need.
+
+    Keras locks what a layer tracks when it is built, and nothing public unlocks it.
+    """
+    locked, layer._tracker.locked = layer._tracker.locked, False
+    try:
+        yield
+    finally:
+        layer._tracker.locked = locked
+
+
 def has_met_data(model: keras.Model) -> bool:
     """Say whether `fit` needs no batch to build the loss and the metrics; nothing public tells."""
     return all(part is None or part.built for part in (model._compile_loss, model._compile_metrics))

@@ -319,6 +319,15 @@ def test_a_lambda_layer_keeps_the_shape_it_was_given():
     assert tuple(internals.output_shape_of(layer)) == (3,)
 
 
+def test_a_built_layer_may_get_a_random_stream():
+    layer = layers.Dropout(0.0)
+    with internals.may_get_state(layer):
+        layer.seed_generator = keras.random.SeedGenerator(1)
+    assert [id(v) for v in layer.variables] == [id(layer.seed_generator.state)]
+    with pytest.raises(ValueError, match="already built"):
+        layer.other = keras.random.SeedGenerator(2)
+
+
 @pytest.mark.backend("tensorflow")
 def test_an_optimizer_knows_its_replicas_and_how_to_update_them():
     rule = keras.optimizers.SGD(0.1)

@@ -20,6 +20,7 @@ from keras_tuner import Objective as Objective
 
 from keras_trainkit.tuner import spaces as spaces
 from keras_trainkit.tuner.hyper_mlp import HyperMLP as HyperMLP
+from keras_trainkit.tuner.recipe_hyper_model import RecipeHyperModel as RecipeHyperModel
 from keras_trainkit.tuner.tuners import BayesianOptimization as BayesianOptimization
 from keras_trainkit.tuner.tuners import GridSearch as GridSearch
 from keras_trainkit.tuner.tuners import Hyperband as Hyperband
