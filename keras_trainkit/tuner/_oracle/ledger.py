@@ -7,6 +7,7 @@ up again.
 
 import glob
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from keras_trainkit.tuner._oracle import files
 from keras_trainkit.tuner._oracle.distributions import changes
 
 CURVES = "curves.json"
+# The first that a trial has decides between equal ones.
+LOSSES = ("val_loss", "loss")
 
 
 class Ledger(keras_tuner.Oracle):
@@ -73,15 +76,25 @@ class Ledger(keras_tuner.Oracle):
             yield self.trials[name], self._records[name]
 
     def ranking(self, ending: Trial | None = None) -> list[Trial]:
-        """Return the finished trials and one that is about to finish, the best first."""
+        """Return the finished trials and one that is about to finish, the best first.
+
+        Few rows give many trials the same accuracy, and their losses still differ: of equal ones
+        the lower loss comes first, then the lower number.
+        """
         sign = 1 if self.objective.direction == "min" else -1
-        scores = {
-            name: trial.metrics.get_best_value(self.objective.name)
-            for name, trial in self.trials.items()
+        finished = [
+            trial
+            for trial in self.trials.values()
             if trial.status == TrialStatus.COMPLETED or trial is ending
-        }
-        order = sorted(scores, key=lambda name: (sign * scores[name], int(name)))
-        return [self.trials[name] for name in order]
+        ]
+        name = self.objective.name
+        return sorted(finished, key=lambda t: (sign * t.metrics.get_best_value(name), *_tie(t)))
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Return the best trials, and behind them those that have not finished."""
+        ranking = self.ranking()
+        others = [trial for trial in self.trials.values() if trial not in ranking]
+        return [*ranking, *others][:num_trials]
 
     def reload(self) -> None:
         """Take up the search that the folder holds, if it does; this changes nothing on the disk.
@@ -175,6 +188,13 @@ class Ledger(keras_tuner.Oracle):
                 f"missing. Put back their folders, or use another `project_name`. Received: "
                 f"{self._project_dir!r}"
             )
+
+
+def _tie(trial: Trial) -> tuple[float, int]:
+    """Return what decides between trials with one score."""
+    known = [name for name in LOSSES if trial.metrics.exists(name)]
+    losses = [trial.metrics.get_best_value(name) for name in known]
+    return (losses[0] if losses else math.inf), _number(trial)
 
 
 def _number(trial: Trial) -> int:

@@ -46,6 +46,26 @@ def test_without_a_seed_one_is_drawn_and_kept(tmp_path):
     assert tuner(tmp_path, seed=5).oracle.seed == 5
 
 
+@pytest.mark.parametrize(
+    ("logs", "best"),
+    [
+        ([{"val_loss": 0.5}, {"val_loss": 0.3}, {"val_loss": 0.4}], [1, 2, 0]),
+        ([{"loss": 0.5}, {"val_loss": 0.3, "loss": 0.6}, {"loss": 0.4}], [1, 2, 0]),
+        ([{"val_loss": math.nan}, {"val_loss": 0.3}, {}], [1, 0, 2]),
+        ([{}, {"val_loss": 0.3, "val_accuracy": 0.8}, {}], [0, 2, 1]),
+    ],
+)
+def test_the_lower_loss_decides_between_equal_scores(logs, best, tmp_path):
+    def action(number, values):
+        return {"val_accuracy": 0.9, **logs[number]}
+
+    options = {"objective": "val_accuracy", "max_trials": 3}
+    made = searched(tmp_path, action=action, **options)
+    assert [int(trial.trial_id) for trial in made.oracle.get_best_trials(3)] == best
+    again = tuner(tmp_path, **options)
+    assert [int(trial.trial_id) for trial in again.oracle.get_best_trials(3)] == best
+
+
 @each
 @pytest.mark.parametrize("stages", [[1], [8], [9, 11]], ids=str)
 def test_a_search_with_more_trials_goes_on_as_if_it_had_had_them(kind, stages, tmp_path):
