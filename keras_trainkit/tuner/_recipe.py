@@ -1,6 +1,7 @@
 """Dropout, penalty and optimizer, given to a compiled model that has not trained."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 import keras
@@ -41,9 +42,9 @@ def set_dropout(model: keras.Model, rate: float) -> None:
 
 
 def set_penalty(model: keras.Model, regularizer: keras.regularizers.Regularizer | None) -> None:
-    """Give all kernels of a model one penalty, in place of their own."""
+    """Give all trainable kernels of a model one penalty, in place of their own."""
     found = 0
-    for layer in layers_of(model):
+    for layer in filter(attrgetter("trainable"), layers_of(model)):
         for name in [name for name in vars(layer) if name.endswith(PENALTIES)]:
             # For the config, and where the kernel is still to be made.
             setattr(layer, name, regularizer)
@@ -53,7 +54,7 @@ def set_penalty(model: keras.Model, regularizer: keras.regularizers.Regularizer 
                 variable.regularizer = regularizer
                 found += 1
     if not found:
-        raise _missing("regularizer", "no kernel", model)
+        raise _missing("regularizer", "no trainable kernel", model)
 
 
 def set_optimizer(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:

@@ -47,9 +47,9 @@ class RecipeHyperModel(SearchedFit):
     Raises:
         ValueError: if an argument names a value outside its interval; if `build` needs arguments,
             or what it returns is no compiled model, or the one that it has returned before; if
-            `dropout` or `regularizer` is given and the model has no dropout layer or no kernel; if
-            `optimizer` is, and the model has a `compile` of its own. What shows when a model is
-            built ends the search.
+            `dropout` or `regularizer` is given and the model has no dropout layer or no trainable
+            kernel; if `optimizer` is, and the model has a `compile` of its own. What shows when a
+            model is built ends the search.
 
     Example:
         >>> import keras, keras_tuner

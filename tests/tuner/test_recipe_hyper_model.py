@@ -160,6 +160,20 @@ def test_the_penalty_is_kept_in_files_and_copies(layer, shape, count, tmp_path):
         assert found == [0.5] * count
 
 
+def test_frozen_kernels_keep_their_penalty():
+    def build():
+        frozen = keras.layers.Dense(3, kernel_regularizer="l1", trainable=False)
+        model = keras.Sequential([keras.Input((6,)), frozen, keras.layers.Dense(2)])
+        model.compile("sgd", "mse")
+        return model
+
+    frozen, trained = built(build, regularizer="l2").layers
+    for one in (frozen.kernel_regularizer, frozen.kernel.regularizer):
+        assert type(one) is keras.regularizers.L1
+    assert trained.kernel.regularizer is trained.kernel_regularizer
+    assert float(trained.kernel.regularizer.l1) == 0
+
+
 def test_a_model_that_its_first_batch_builds():
     def build():
         model = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(3)])
@@ -258,7 +272,11 @@ def bare():
         (lambda: "model", {}, "`build` must return a keras.Model. Received: 'model'"),
         (own_compile, {}, "`optimizer` must be False for a model with a `compile` of its own"),
         (bare, {"dropout": 0.5}, "`dropout` must be False for a model with no dropout layer"),
-        (bare, {"regularizer": "l2"}, "`regularizer` must be False for a model with no kernel"),
+        (
+            bare,
+            {"regularizer": "l2"},
+            "`regularizer` must be False for a model with no trainable",
+        ),
     ],
 )
 def test_refuses_what_no_trial_could_train(build, recipe, message, tmp_path):
