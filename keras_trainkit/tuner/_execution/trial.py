@@ -21,15 +21,17 @@ class Executions:
         objective: `keras_tuner.Objective`.
         judge: what may stop the first one, `None` for nothing.
         diagnose: bool. Whether gradients may stop them.
+        first: int. Number of the first one, from which its seed follows. Defaults to 0.
 
     Attributes:
         notes: `Notes`.
     """
 
-    def __init__(self, objective: Any, judge: Judge | None, diagnose: bool) -> None:
+    def __init__(self, objective: Any, judge: Judge | None, diagnose: bool, first: int = 0) -> None:
         self.objective, self.judge, self.diagnose = objective, judge, diagnose
+        self.first = first
         self.notes = Notes()
-        self._built = 0
+        self._built = first
         self._best_before: float | None = None
         self._best: callbacks.Best | None = None
 
@@ -89,7 +91,7 @@ def attempt(tuner: Any, trial: Trial, args: tuple, kwargs: dict[str, Any]) -> Ou
         kwargs: of `search`.
     """
     # For a `run_trial` of the user's own, which may build and train by itself.
-    keras.utils.set_random_seed(tuner.oracle.seed_of(trial.trial_id, execution=0))
+    keras.utils.set_random_seed(tuner.oracle.seed_of(trial.trial_id, tuner._executions.first))
     status, message = TrialStatus.COMPLETED, None
     try:
         # No other trial has the same model: one would leave 25 MB on JAX, 4 MB on TensorFlow.

@@ -18,6 +18,7 @@ from keras_trainkit.callbacks._training_state.variables import (
 from keras_trainkit.tuner._execution import executors, pruning, trial
 from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
 from keras_trainkit.tuner._execution.notes import Notes, Outcome
+from keras_trainkit.tuner._execution.repeats import Repeated, repeated
 from keras_trainkit.tuner._execution.results import Results
 from keras_trainkit.tuner._execution.search import Search
 from keras_trainkit.tuner._oracle import files
@@ -106,6 +107,41 @@ class Tuner(Results):
                 stacklevel=2,
             )
 
+    def repeat_best(
+        self, *fit_args: Any, num_trials: int = 3, repeats: int = 5, **fit_kwargs: Any
+    ) -> list[Repeated]:
+        """Train the best trials again, each with other seeds, and return them, the best first.
+
+        The best score of a search is also the luckiest: the more trials there are and the fewer
+        rows they are scored on, the less of it comes back (the winner's curse). Means over
+        trainings that were not chosen have no such bias. No pruner stops them; weights and scores
+        of the search stay as they are, and two calls return the same.
+
+        Args:
+            *fit_args: as for `search`.
+            num_trials: int >= 1. How many trials. Defaults to 3.
+            repeats: int >= 1. Trainings of each. Defaults to 5.
+            **fit_kwargs: as for `search`.
+
+        Returns:
+            A list of `Repeated`, which have `trial`, `hyperparameters`, `scores`, `mean` and `std`
+            (over n - 1). A training that has diverged has the score NaN, and its trial comes last.
+
+        Raises:
+            ValueError: if `num_trials` or `repeats` is not an int >= 1, or no trial has finished.
+            RuntimeError: if a training raises.
+        """
+        count = _validation.integer("num_trials", num_trials, low=1)
+        repeats = _validation.integer("repeats", repeats, low=1)
+        best = self._finished(count)
+        if not best:
+            raise ValueError("`repeat_best` needs a trial that has finished; `search` runs them.")
+        before = generator_states()
+        try:
+            return repeated(self, best, repeats, fit_args, fit_kwargs)
+        finally:
+            set_generator_states(before)
+
     def enqueue(self, values: Mapping[str, Any] | HyperParameters) -> None:
         """Have a trial with known values come before those that the tuner proposes.
 
@@ -152,7 +188,8 @@ class Tuner(Results):
             **kwargs: of `search`.
         """
         given, results = kwargs.pop("callbacks", None) or [], []
-        for execution in range(self.executions_per_trial):
+        first = self._executions.first
+        for execution in range(first, first + self.executions_per_trial):
             own = self._deepcopy_callbacks(given)
             self._configure_tensorboard_dir(own, trial, execution)
             watched = self._executions.watched(own, Hooks(self, trial))
