@@ -13,7 +13,9 @@ from keras_trainkit import layers, optimizers
 from keras_trainkit.tuner import RandomSearch, RecipeHyperModel, spaces
 from tests.contracts import array
 
-pytestmark = pytest.mark.oldest
+# What Keras may move, and what each backend does in its own way, runs everywhere.
+everywhere = pytest.mark.oldest
+on_torch = pytest.mark.short("torch")
 
 SMALL = {"dropout": (0.1, 0.4), "regularizer": ["none", "l2"], "batch_size": [4, 8]}
 
@@ -64,6 +66,7 @@ def built(build=build_model, **recipe):
     return RecipeHyperModel(build, **recipe).build(HyperParameters())
 
 
+@on_torch
 def test_leaves_loss_metrics_and_whatever_is_not_searched():
     plain = build_model()
     model = built(optimizer="adam")
@@ -78,6 +81,7 @@ def test_leaves_loss_metrics_and_whatever_is_not_searched():
     assert model.get_compile_config()["optimizer"]["class_name"].endswith("Adam")
 
 
+@on_torch
 def test_leaves_the_optimizer_of_the_model_if_told():
     model = built(optimizer=False, dropout=0.2)
     assert isinstance(model.optimizer, keras.optimizers.SGD)
@@ -85,6 +89,7 @@ def test_leaves_the_optimizer_of_the_model_if_told():
     assert rates(model) == pytest.approx([0.2, 0.2])
 
 
+@everywhere
 def test_changes_every_dropout_and_kernel_at_any_depth():
     model = built(dropout=0.25, regularizer=spaces.Regularizer("l2", strength=0.5))
     assert rates(model) == pytest.approx([0.25, 0.25])
@@ -98,6 +103,7 @@ def test_changes_every_dropout_and_kernel_at_any_depth():
     assert losses[0] - losses[1] == pytest.approx(penalty, rel=1e-4)
 
 
+@everywhere
 @pytest.mark.parametrize(
     "layer",
     [
@@ -118,12 +124,14 @@ def test_a_rate_of_zero_drops_once_it_is_raised(layer):
     assert np.any(array(model(ones, training=True)) != 1)
 
 
+@on_torch
 def test_a_rate_of_zero_changes_nothing():
     model = built(dropout=0.0)
     x, _ = data()
     np.testing.assert_array_equal(array(model(x, training=True)), array(model(x, training=False)))
 
 
+@on_torch
 def test_attention_keeps_the_dropout_that_it_is_told():
     def build():
         x = keras.Input((5, 4))
@@ -138,6 +146,7 @@ def test_attention_keeps_the_dropout_that_it_is_told():
     assert model.layers[-1].rate == 0.2
 
 
+@everywhere
 @pytest.mark.parametrize(
     ("layer", "shape", "count"),
     [
@@ -160,6 +169,7 @@ def test_the_penalty_is_kept_in_files_and_copies(layer, shape, count, tmp_path):
         assert found == [0.5] * count
 
 
+@on_torch
 def test_frozen_kernels_keep_their_penalty():
     def build():
         frozen = keras.layers.Dense(3, kernel_regularizer="l1", trainable=False)
@@ -174,6 +184,7 @@ def test_frozen_kernels_keep_their_penalty():
     assert float(trained.kernel.regularizer.l1) == 0
 
 
+@everywhere
 def test_a_model_that_its_first_batch_builds():
     def build():
         model = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(3)])
@@ -185,6 +196,7 @@ def test_a_model_that_its_first_batch_builds():
     assert [float(kernel.regularizer.l2) for kernel in kernels(model)] == [0.5] * 2
 
 
+@everywhere
 def test_scales_the_loss_as_the_model_did():
     keras.config.set_dtype_policy("mixed_float16")
     assert isinstance(built().optimizer, keras.optimizers.LossScaleOptimizer)
@@ -197,6 +209,7 @@ def test_scales_the_loss_as_the_model_did():
     assert type(built(build, optimizer="adam").optimizer) is optimizers.Adam
 
 
+@everywhere
 def test_fits_with_batch_size_epochs_and_schedule_in_steps():
     schedule = spaces.Schedule("cosine", length="100%")
     recipe = RecipeHyperModel(build_model, "adam", schedule, batch_size=4, epochs=3)
@@ -209,6 +222,7 @@ def test_fits_with_batch_size_epochs_and_schedule_in_steps():
     assert float(array(model.optimizer.learning_rate)) == pytest.approx(0, abs=1e-8)
 
 
+@on_torch
 def test_declares_everything_at_once_and_nothing_untunable():
     hp = HyperParameters()
     RecipeHyperModel(build_model, ["nag", "adam"], **SMALL, epochs=(2, 4)).declare_hyperparameters(
@@ -223,6 +237,7 @@ def test_declares_everything_at_once_and_nothing_untunable():
     assert hp.space == []
 
 
+@on_torch
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_copies_build_what_the_original_does(copied):
     recipe = RecipeHyperModel(build_model, **SMALL)
@@ -230,6 +245,7 @@ def test_copies_build_what_the_original_does(copied):
     assert rates(copied(recipe).build(HyperParameters())) == rates(model)
 
 
+@everywhere
 def test_is_searched_and_gives_the_best_model_back(tmp_path):
     recipe = RecipeHyperModel(build_model, ["nag", "adam"], **SMALL)
     tuner = RandomSearch(recipe, "val_loss", max_trials=4, seed=1, directory=tmp_path)
@@ -265,6 +281,7 @@ def bare():
     return model
 
 
+@on_torch
 @pytest.mark.parametrize(
     ("build", "recipe", "message"),
     [
@@ -286,6 +303,7 @@ def test_refuses_what_no_trial_could_train(build, recipe, message, tmp_path):
         RandomSearch(RecipeHyperModel(build, **recipe), "loss", directory=tmp_path)
 
 
+@on_torch
 def test_refuses_the_model_of_the_last_trial():
     model = build_model()
     recipe = RecipeHyperModel(lambda: model)
@@ -294,6 +312,7 @@ def test_refuses_the_model_of_the_last_trial():
         recipe.build(HyperParameters())
 
 
+@on_torch
 @pytest.mark.parametrize(
     ("build", "recipe", "message"),
     [
