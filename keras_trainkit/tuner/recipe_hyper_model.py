@@ -113,9 +113,8 @@ class RecipeHyperModel(SearchedFit):
             _recipe.set_penalty(model, self.regularizer.build(hp))
         if self.optimizer is not None:
             _recipe.set_optimizer(model, self.optimizer.build(hp))
-        if model.built:
-            # KerasTuner's checkpoints hold the optimizer's state, which loads into a built one.
-            build_optimizer(model)
+        # KerasTuner's checkpoints hold the optimizer's state, which loads into a built one.
+        build_optimizer(model)
         return model
 
     def __getstate__(self) -> dict[str, Any]:

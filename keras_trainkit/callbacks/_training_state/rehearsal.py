@@ -11,8 +11,7 @@ from keras_trainkit._backend import backend_module
 from keras_trainkit.callbacks._train_function import TrainFunction
 from keras_trainkit.callbacks._training_state.variables import (
     assign,
-    generator_states,
-    set_generator_states,
+    random_streams_kept,
     state_variables,
 )
 
@@ -60,15 +59,12 @@ def rehearse(stand_in: TrainFunction, arguments: tuple[Any, ...]) -> Rehearsed:
         Arguments that still hold the data, and whether the step draws from streams of the backend's
         own that nobody can read.
     """
-    generators = generator_states()
-    try:
+    with random_streams_kept():
         if keras.backend.backend() == "tensorflow" and not stand_in.model.run_eagerly:
             backend = backend_module(__package__)
             graph = backend.traced(stand_in.plain, arguments[-1].element_spec)
             return arguments, backend.draws(graph)
         return _run_and_undone(stand_in, *arguments), False
-    finally:
-        set_generator_states(generators)
 
 
 def _run_and_undone(stand_in: TrainFunction, data: Any) -> tuple[Any, ...]:

@@ -183,11 +183,18 @@ def set_generator_states(states: dict[str, Any]) -> None:
 
 def check_generator_states(states: dict[str, Any]) -> None:
     """Raise what Python, NumPy or PyTorch raise unless their streams can continue from there."""
-    present = generator_states()
-    try:
+    with random_streams_kept():
         set_generator_states(states)
+
+
+@contextlib.contextmanager
+def random_streams_kept() -> Iterator[None]:
+    """Have the streams of the global random generators go on afterwards as if nobody had drawn."""
+    before = generator_states()
+    try:
+        yield
     finally:
-        set_generator_states(present)
+        set_generator_states(before)
 
 
 def _lasting(variables: Iterable[Any]) -> list[Any]:

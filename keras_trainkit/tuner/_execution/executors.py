@@ -18,7 +18,6 @@ from keras_tuner.errors import FatalValueError
 from keras_trainkit import _validation
 from keras_trainkit.tuner._execution.notes import Outcome
 from keras_trainkit.tuner._execution.pruning import Judge
-from keras_trainkit.tuner._oracle.view import View
 
 # What a user's executor has to be.
 PROCESSES = "an executor of `concurrent.futures` whose workers are other processes"
@@ -196,7 +195,7 @@ def pool(
 def task_of(tuner: Any, args: tuple, kwargs: dict[str, Any]) -> bytes:
     """Return what every trial of a search needs, for another process."""
     try:
-        return pickle.dumps((tuner._without_oracle(), args, kwargs))
+        return pickle.dumps((tuner._seeing(None), args, kwargs))
     except Exception as error:
         raise ValueError(
             "What trials in other processes need must be picklable: the tuner's class and the "
@@ -221,8 +220,7 @@ def run_elsewhere(task: bytes, state: dict[str, Any], judge: Judge | None) -> Ou
     with _turn:
         tuner, args, kwargs = pickle.loads(task)
         trial = Trial.from_state(state)
-        tuner.oracle = View(trial, tuner.oracle.objective, tuner.oracle.seed)
-        return tuner._attempt(trial, judge, args, kwargs)
+        return tuner._seeing(trial)._attempt(trial, judge, args, kwargs)
 
 
 def begin_process(floatx: str, dtype_policy: str) -> None:

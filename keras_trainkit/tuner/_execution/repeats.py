@@ -9,9 +9,6 @@ from typing import Any
 from keras_tuner import HyperParameters
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_trainkit.tuner._execution import trial as running
-from keras_trainkit.tuner._oracle.view import View
-
 
 @dataclass(frozen=True)
 class Repeated:
@@ -71,17 +68,13 @@ def repeated(
 
 def _score(tuner: Any, trial: Trial, number: int, args: tuple, kwargs: dict[str, Any]) -> float:
     """Return the objective of the execution with a number that the search has not come to."""
-    objective = tuner.oracle.objective
     again = Trial(trial.hyperparameters.copy(), trial.trial_id, TrialStatus.RUNNING)
-    # The copy writes nothing, and tells its oracle nothing.
-    copied = tuner._without_oracle()
-    copied.oracle = View(again, objective, tuner.oracle.seed)
-    copied.executions_per_trial = 1
-    copied._executions = running.Executions(objective, None, False, first=number)
-    outcome = running.attempt(copied, again, args, dict(kwargs))
+    copied = tuner._seeing(again)
+    copied.executions_per_trial, copied.diagnose = 1, False
+    outcome = copied._attempt(again, None, args, kwargs, first=number)
     if outcome.status == TrialStatus.FAILED:
         return math.nan
     if outcome.status != TrialStatus.COMPLETED:
         raise RuntimeError(f"Trial {trial.trial_id} cannot be trained again: {outcome.message}")
     ((metrics, _),) = outcome.reports
-    return float(objective.get_value(metrics))
+    return float(tuner.oracle.objective.get_value(metrics))

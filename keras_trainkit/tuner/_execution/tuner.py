@@ -11,10 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit import _validation
-from keras_trainkit.callbacks._training_state.variables import (
-    generator_states,
-    set_generator_states,
-)
+from keras_trainkit.callbacks._training_state.variables import random_streams_kept
 from keras_trainkit.tuner._execution import executors, pruning, trial
 from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
 from keras_trainkit.tuner._execution.notes import Notes, Outcome
@@ -92,14 +89,13 @@ class Tuner(Results):
         if max_time is not None:
             max_time = _validation.positive("max_time", max_time)
         self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
-        before = generator_states()
-        try:
-            with executors.pool(self, workers, executor, fit_args, fit_kwargs) as pool:
-                self.on_search_begin()
-                Search(self, pool, max_time).run()
-                self.on_search_end()
-        finally:
-            set_generator_states(before)
+        with (
+            random_streams_kept(),
+            executors.pool(self, workers, executor, fit_args, fit_kwargs) as pool,
+        ):
+            self.on_search_begin()
+            Search(self, pool, max_time).run()
+            self.on_search_end()
         if self.oracle.trials and not self._finished(1):
             warnings.warn(
                 f"None of {len(self.oracle.trials)} trials has finished; `results_summary` tells "
@@ -136,11 +132,8 @@ class Tuner(Results):
         best = self._finished(count)
         if not best:
             raise ValueError("`repeat_best` needs a trial that has finished; `search` runs them.")
-        before = generator_states()
-        try:
+        with random_streams_kept():
             return repeated(self, best, repeats, fit_args, fit_kwargs)
-        finally:
-            set_generator_states(before)
 
     def enqueue(self, values: Mapping[str, Any] | HyperParameters) -> None:
         """Have a trial with known values come before those that the tuner proposes.
@@ -216,16 +209,21 @@ class Tuner(Results):
         return pruning.judge(self.pruner, self.oracle.objective, self.oracle.records())
 
     def _attempt(
-        self, running: Trial, judge: pruning.Judge | None, args: tuple, kwargs: dict[str, Any]
+        self,
+        running: Trial,
+        judge: pruning.Judge | None,
+        args: tuple,
+        kwargs: dict[str, Any],
+        first: int = 0,
     ) -> Outcome:
         """Run a trial, here or in the process that this copy of the tuner is in."""
-        self._executions = trial.Executions(self.oracle.objective, judge, self.diagnose)
+        self._executions = trial.Executions(self.oracle.objective, judge, self.diagnose, first)
         return trial.attempt(self, running, args, dict(kwargs))
 
-    def _without_oracle(self) -> "Tuner":
-        """Return a copy for another process, which writes nothing."""
+    def _seeing(self, running: Trial | None) -> "Tuner":
+        """Return a copy that sees one trial of the oracle, or none yet, and writes nothing."""
         copied = copy.copy(self)
-        copied.oracle = View(None, self.oracle.objective, self.oracle.seed)  # type: ignore
+        copied.oracle = View(running, self.oracle.objective, self.oracle.seed)  # type: ignore
         return copied
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
