@@ -111,6 +111,7 @@ def keeping_losses(model: keras.Model) -> contextlib.AbstractContextManager[None
 
 
 _GLOBAL_GENERATOR = "global_seed_generator"
+_SERIALIZATION = keras.saving.serialize_keras_object.__module__
 
 
 def global_seed(create: bool = False) -> keras.Variable | None:
@@ -144,6 +145,16 @@ def process_state_kept() -> Iterator[None]:
         state.set_global_attribute(_GLOBAL_GENERATOR, generator)
         if generator is not None and (keras.ops.convert_to_numpy(generator.state) != seed).any():
             generator.state.assign(seed)
+
+
+def without_tensorflow() -> contextlib.AbstractContextManager[Any]:
+    """Keep Keras, as it serializes, from importing TensorFlow to ask whether something is of it.
+
+    That takes seconds, and nothing is of it where nobody has imported it.
+    """
+    if "tensorflow" in sys.modules:
+        return contextlib.nullcontext()
+    return patched(sys.modules[_SERIALIZATION].tf, _available=False)
 
 
 # `fit`.

@@ -17,8 +17,16 @@ def float64_of(x: Tensor) -> np.ndarray:
     return ops.convert_to_numpy(x).astype("float64")
 
 
+def numpy_if_readable(x: Any) -> np.ndarray | None:
+    """Return the values, or None for a tensor of a traced or mapped function, or no tensor."""
+    try:
+        return ops.convert_to_numpy(x)
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+        return None
+
+
 def float64_if_readable(x: Any) -> np.ndarray | None:
-    """Return the same, or None for a tensor of a traced or mapped function, or no tensor."""
+    """Return the same in double precision, None also for what holds no numbers."""
     try:
         return float64_of(x)
     except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):

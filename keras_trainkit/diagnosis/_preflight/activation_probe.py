@@ -1,7 +1,6 @@
 """What the layers of a model put out on one batch, seen between two training steps."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,8 +10,9 @@ from keras import ops
 
 from keras_trainkit._keras_internals import layers_of
 from keras_trainkit._patching import patched
-from keras_trainkit._tensors import float64_if_readable
+from keras_trainkit._tensors import float64_if_readable, numpy_if_readable
 from keras_trainkit._untouched import Values, untouched
+from keras_trainkit.diagnosis._preflight.layer_statistics import Row, statistics_of
 from keras_trainkit.diagnosis._preflight.layer_tree import paths_of
 from keras_trainkit.diagnosis.outcomes import outcome
 
@@ -24,8 +24,6 @@ KINDS = {
     "sigmoid": "sigmoid",
     "softmax": "softmax",
 }
-
-Row = Sequence[float]
 
 
 class ActivationProbe:
@@ -85,7 +83,13 @@ class ActivationProbe:
             names if len(names) == len(outputs) else [f"output_{i}" for i in range(len(outputs))]
         )
         return [
-            (name, outcome(values, None if target is None else float64_if_readable(target)))
+            (
+                name,
+                outcome(
+                    values.astype("float64"),
+                    None if target is None else float64_if_readable(target),
+                ),
+            )
             for name, output, target in zip(names, outputs, known, strict=True)
             if (values := _values(output)) is not None
         ]
@@ -109,35 +113,17 @@ def _measuring(layer: keras.Layer, log: list[tuple[keras.Layer, Row]]) -> Callab
         outputs = forward(*args, **kwargs)
         y = _values(outputs) if len(log) == before else None
         if y is not None:
-            with np.errstate(all="ignore"):
-                log.append((layer, _row(y, layer)))
+            log.append((layer, statistics_of(y, _kind(layer), getattr(layer, "axis", -1))))
         return outputs
 
     return call
 
 
 def _values(outputs: Any) -> np.ndarray | None:
-    """Return a floating tensor as float64, None for anything else."""
+    """Return the values of a floating tensor, None for anything else."""
     if not ops.is_tensor(outputs) or not keras.backend.is_float_dtype(outputs.dtype):
         return None
-    return float64_if_readable(outputs)
-
-
-def _row(y: np.ndarray, layer: keras.Layer) -> Row:
-    kind = _kind(layer)
-    zero = y == 0
-    units = zero.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
-    dead = units.all(axis=0).mean() if kind == "relu" else math.nan
-    saturated = math.nan
-    if kind == "sigmoid":
-        saturated = ((y <= 0.01) | (y >= 0.99)).mean()
-    elif kind == "tanh":
-        saturated = (np.abs(y) > 0.98).mean()
-    elif kind == "softmax":
-        axis = getattr(layer, "axis", -1)
-        largest = y.max(axis=axis if isinstance(axis, int) else tuple(axis))
-        saturated = (largest > 0.99).mean()
-    return float(y.mean()), float(y.std()), float(zero.mean()), float(dead), float(saturated)
+    return numpy_if_readable(outputs)
 
 
 def _kind(layer: keras.Layer) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._keras_internals import without_tensorflow
 from keras_trainkit.diagnosis._preflight.activations import in_snake_case
 
 # What Keras adds to every configuration, and what a remedy does not speak of.
@@ -30,7 +31,9 @@ def arguments_of(thing: Any) -> dict[str, str]:
         ValueError: if it is made by code of the user's.
     """
     name_of(type(thing))
-    return _arguments(type(thing), thing.get_config())
+    with without_tensorflow():
+        config = thing.get_config()
+    return _arguments(type(thing), config)
 
 
 def code_of(value: Any) -> str:

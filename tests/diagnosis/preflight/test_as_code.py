@@ -1,5 +1,7 @@
 """Layers, optimizers, losses and metrics as the code that makes them."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -95,3 +97,14 @@ def test_what_the_user_wrote_is_called_by_its_name():
     for thing in (Gate(), dense(3)):
         with pytest.raises(ValueError, match="`kind` must be of Keras or of this package"):
             arguments_of(thing)
+
+
+def test_a_tensorflow_that_nobody_has_imported_stays_where_it_is(monkeypatch):
+    lazy = sys.modules[keras.saving.serialize_keras_object.__module__].tf
+    imported = []
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setitem(vars(lazy), "_available", None)
+    monkeypatch.setitem(vars(lazy), "initialize", lambda: imported.append(True))
+    assert arguments_of(keras.layers.Dense(3)) == {"units": "3"}
+    assert not imported
+    assert vars(lazy)["_available"] is None
