@@ -60,6 +60,7 @@ def searched(kind: type, x: np.ndarray, y: np.ndarray, seed: int) -> tuner.Rando
         "val_loss",
         max_trials=TRIALS,
         seed=seed,
+        keep_best=None,
         directory=tempfile.mkdtemp(),
     )
     search.search(x, y, epochs=EPOCHS, validation_split=VALIDATION, verbose=0)

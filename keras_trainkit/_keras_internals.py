@@ -10,6 +10,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -303,6 +304,16 @@ def direction_of(metric: Any) -> str | None:
 def function_of(metric: Any) -> Any:
     """Return the function whose mean a metric is, None if it is none."""
     return getattr(metric, "_fn", None)
+
+
+def row_values_of(metric: Any) -> Callable[[Any, Any], Any]:
+    """Return the function of targets and outputs whose mean over rows a metric is."""
+    return partial(metric._fn, **metric._fn_kwargs)
+
+
+def metrics_in(model: keras.Model) -> list[Any]:
+    """Return the metrics of `compile`; the public list has them in one that hides its parts."""
+    return list(model._compile_metrics.metrics) if model._compile_metrics else []
 
 
 # SavedModels.

@@ -16,8 +16,10 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalValueError
 
 from keras_trainkit import _validation
+from keras_trainkit._backend import programs_forgotten
 from keras_trainkit.tuner._execution.notes import Outcome
 from keras_trainkit.tuner._execution.pruning import Judge
+from keras_trainkit.tuner._stack.stacks import Stacks
 
 # What a user's executor has to be.
 PROCESSES = "an executor of `concurrent.futures` whose workers are other processes"
@@ -38,6 +40,9 @@ class Pool(Protocol):
 
     def take_back(self, future: Future) -> None:
         """Learn that a trial is through."""
+
+    def advance(self) -> None:
+        """Bring trials of this process on until one is through."""
 
 
 class Here:
@@ -64,6 +69,9 @@ class Here:
     def take_back(self, future: Future) -> None:
         """Do nothing."""
 
+    def advance(self) -> None:
+        """Do nothing."""
+
 
 class Given:
     """Runs trials on a user's executor.
@@ -84,6 +92,9 @@ class Given:
         return self._executor.submit(run_elsewhere, self._task, trial.get_state(), judge)
 
     def take_back(self, future: Future) -> None:
+        """Do nothing."""
+
+    def advance(self) -> None:
         """Do nothing."""
 
 
@@ -119,6 +130,9 @@ class Own:
             self._close(executor)
         else:
             self._idle.append(executor)
+
+    def advance(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """End all processes at once, what they run included; by themselves they take seconds."""
@@ -162,7 +176,12 @@ class Spawn(SpawnContext):
 
 @contextlib.contextmanager
 def pool(
-    tuner: Any, workers: int | None, executor: Any, args: tuple, kwargs: dict[str, Any]
+    tuner: Any,
+    workers: int | None,
+    executor: Any,
+    lanes: int,
+    args: tuple,
+    kwargs: dict[str, Any],
 ) -> Iterator[Pool]:
     """Yield where the trials of a search run, and end what was begun for it.
 
@@ -186,7 +205,9 @@ def pool(
         with _searching():
             yield Given(executor, count, task_of(tuner, args, kwargs))
     elif count == 1:
-        yield Here(lambda trial, judge: tuner._attempt(trial, judge, args, kwargs))
+        here = Here(lambda trial, judge: tuner._attempt(trial, judge, args, kwargs))
+        with programs_forgotten():
+            yield here if lanes == 1 else Stacks(tuner, lanes, here.submit, args, kwargs)
     else:
         with contextlib.closing(Own(count, task_of(tuner, args, kwargs))) as own:
             yield own

@@ -5,8 +5,8 @@ given, in whatever process it runs.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -86,6 +86,11 @@ class Judge:
 
         return check
 
+    def beside(self, running: Iterable[tuple[Notes, list[dict[str, Any]]]]) -> "Judge":
+        """Return what compares with trials that run too, each with its notes and all its logs."""
+        others = [_running(notes, logs, self.objective) for notes, logs in running]
+        return replace(self, others=[*self.others, *others])
+
     def _reason(self, epoch: int, value: float) -> str:
         values = _at(epoch, self.others)
         minimize = self.objective.direction == "min"
@@ -98,6 +103,34 @@ class Judge:
             count=len(values) + 1,
             rank=better + 1,
         )
+
+
+class JudgeAmongRunning:
+    """Decides whether a trial goes on beside others that train epoch by epoch with it.
+
+    Args:
+        judge: from the notes of a trial to what judges it after this epoch.
+    """
+
+    def __init__(self, judge: Callable[[Notes], Judge]) -> None:
+        self._judge = judge
+
+    def check(self, notes: Notes) -> Check:
+        """Return the check that asks the pruner, with the others as they are by then."""
+        behind: list[dict[str, Any]] = []
+
+        def check(epoch: int, logs: dict[str, Any]) -> None:
+            behind.append(logs)
+            now = Notes()
+            ask = self._judge(notes).check(now)
+            for number, each in enumerate(behind, start=1):
+                now.reason = None
+                ask(number, each)
+            notes.marks = now.marks
+            if now.reason is not None:
+                notes.stop(now.reason, pruned=True)
+
+        return check
 
 
 def checked(pruner: Any) -> BasePruner | None:
@@ -131,6 +164,17 @@ def _frozen(trial: Trial, record: dict[str, Any], objective: Any) -> FrozenTrial
         intermediate_values=_values(record, objective),
         system_attrs=record.get("marks", {}),
     )
+
+
+def _running(notes: Notes, logs: list[dict[str, Any]], objective: Any) -> FrozenTrial:
+    """Return a trial of Optuna's that has not ended."""
+    values = {
+        epoch: float(objective.get_value(each))
+        for epoch, each in enumerate(logs, start=1)
+        if objective.has_value(each) and math.isfinite(objective.get_value(each))
+    }
+    state = TrialState.RUNNING
+    return create_trial(state=state, intermediate_values=values, system_attrs=notes.marks)
 
 
 def _values(record: dict[str, Any], objective: Any) -> dict[int, float]:

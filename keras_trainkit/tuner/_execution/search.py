@@ -55,6 +55,7 @@ class Search:
 
     def _finish(self) -> None:
         """Wait for a trial, and end those that are through in the order of their numbers."""
+        self._pool.advance()
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in sorted(done, key=lambda each: int(self._running[each].trial_id)):
             trial = self._running[future]

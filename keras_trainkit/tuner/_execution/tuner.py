@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError
 
 from keras_trainkit import _validation
+from keras_trainkit._backend import programs_forgotten
 from keras_trainkit.callbacks._training_state.variables import random_streams_kept
 from keras_trainkit.tuner._execution import executors, pruning, trial
 from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
@@ -64,6 +65,7 @@ class Tuner(Results):
         workers: int | None = None,
         executor: Any = None,
         max_time: float | None = None,
+        lanes: int = 1,
         **fit_kwargs: Any,
     ) -> None:
         """Run the trials that are left; see `keras_tuner.Tuner.search`.
@@ -91,7 +93,7 @@ class Tuner(Results):
         self.oracle.verbose = fit_kwargs.get("verbose", self.oracle.verbose)
         with (
             random_streams_kept(),
-            executors.pool(self, workers, executor, fit_args, fit_kwargs) as pool,
+            executors.pool(self, workers, executor, lanes, fit_args, fit_kwargs) as pool,
         ):
             self.on_search_begin()
             Search(self, pool, max_time).run()
@@ -218,7 +220,9 @@ class Tuner(Results):
     ) -> Outcome:
         """Run a trial, here or in the process that this copy of the tuner is in."""
         self._executions = trial.Executions(self.oracle.objective, judge, self.diagnose, first)
-        return trial.attempt(self, running, args, dict(kwargs))
+        # No other trial has the same model: one would leave 25 MB on JAX, 4 MB on TensorFlow.
+        with programs_forgotten():
+            return trial.attempt(self, running, args, dict(kwargs))
 
     def _seeing(self, running: Trial | None) -> "Tuner":
         """Return a copy that sees one trial of the oracle, or none yet, and writes nothing."""

@@ -1,0 +1,128 @@
+"""Loss and metrics of all lanes, as sums over rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_trainkit._keras_internals import (
+    compiled_with,
+    function_of,
+    metrics_in,
+    row_values_of,
+    symbolic_build,
+)
+from keras_trainkit._tensors import Tensor
+from keras_trainkit.layers._standardization import StandardizedLoss
+from keras_trainkit.tuner._stack.chain import Chain, NotStackable
+
+# From targets and outputs to a number for each row.
+PerRow = Callable[[Tensor, Tensor], Tensor]
+MEANS = "sum_over_batch_size", "mean"
+
+
+class Scores:
+    """Loss and metrics of outputs.
+
+    Args:
+        loss: of targets and outputs, in the unit of the loss.
+        metrics: names and functions, in the unit of the targets.
+        scale: mean and scale that turn outputs to the unit of the targets, `None` for none.
+        key: text. What tells equal scores of two models from others.
+    """
+
+    def __init__(
+        self, loss: PerRow, metrics: dict[str, PerRow], scale: tuple[Any, Any] | None, key: str
+    ) -> None:
+        self.loss, self.metrics, self.scale, self.key = loss, metrics, scale, key
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the sums that `sums` returns."""
+        return ["loss", *self.metrics]
+
+    def sums(self, head: Callable, outputs: Tensor, y: Tensor, counts: Tensor) -> Tensor:
+        """Return the sums over rows, `(lanes, 1 + metrics)`, the loss first.
+
+        Args:
+            head: activation of the outputs.
+            outputs: `(lanes, rows, outputs)`, before it.
+            y: targets, `(lanes, rows, ...)`.
+            counts: `(rows,)`, how often each counts.
+        """
+        shape = ops.shape(outputs)
+        # Rows of all lanes below each other: some activations are recognized by the losses.
+        flat = head(ops.reshape(outputs, (shape[0] * shape[1], outputs.shape[2])))
+        y = ops.reshape(y, (shape[0] * shape[1], *y.shape[2:]))
+        seen, of_loss = flat, y
+        if self.scale is not None:
+            mean, scale = (ops.cast(each, flat.dtype) for each in self.scale)
+            seen, of_loss = mean + scale * flat, (ops.cast(y, flat.dtype) - mean) / scale
+        values = [self.loss(of_loss, flat), *(each(y, seen) for each in self.metrics.values())]
+        return ops.stack(
+            [
+                ops.sum(ops.reshape(ops.cast(each, flat.dtype), shape[:2]) * counts, axis=1)
+                for each in values
+            ],
+            axis=1,
+        )
+
+    def with_penalty(self, sums: Tensor, penalties: Tensor, counts: Tensor) -> Tensor:
+        """Return sums whose loss holds the penalties too."""
+        first = sums[:, :1] + (penalties * ops.sum(counts))[:, None]
+        return ops.concatenate([first, sums[:, 1:]], axis=1)
+
+
+def scores_of(chain: Chain, x: Any, y: Any) -> Scores:
+    """Return loss and metrics of a model.
+
+    Args:
+        chain: its chain.
+        x: some rows.
+        y: their targets.
+
+    Raises:
+        NotStackable: if one of them is no mean over rows of a function of Keras's.
+    """
+    model = chain.model
+    given = compiled_with(model)
+    for name in ("loss_weights", "weighted_metrics", "run_eagerly"):
+        if given.get(name):
+            raise NotStackable(f"`{name}` of `compile`")
+    loss, scale = given.get("loss"), None
+    if isinstance(loss, StandardizedLoss):
+        if chain.last is None or loss.layer is not chain.last:
+            raise NotStackable("the loss")
+        loss = loss.loss
+        scale = tuple(map(ops.convert_to_numpy, (chain.last.mean, chain.last.scale)))
+    elif chain.last is not None:
+        raise NotStackable("the loss")
+    symbolic_build(model, (x[:1], y[:1]))
+    metrics = {metric.name: _per_row(metric) for metric in metrics_in(model)}
+    loss_per_row = _loss_per_row(loss)
+    described = [metric.get_config() for metric in metrics_in(model)]
+    key = repr((keras.losses.serialize(keras.losses.get(loss)), described, scale))
+    return Scores(loss_per_row, metrics, scale, key)
+
+
+def _loss_per_row(loss: Any) -> PerRow:
+    known = keras.losses.get(loss) if loss is not None else None
+    is_mean = getattr(known, "reduction", MEANS[0]) in MEANS
+    if known is None or not is_mean or not _is_of_keras(known):
+        raise NotStackable(f"the loss {loss!r}")
+    return known.call if isinstance(known, keras.losses.Loss) else known
+
+
+def _per_row(metric: Any) -> PerRow:
+    wrapper = keras.metrics.MeanMetricWrapper
+    is_plain = isinstance(metric, wrapper) and type(metric).update_state is wrapper.update_state
+    if not is_plain or not _is_of_keras(function_of(metric)):
+        raise NotStackable(f"the metric {metric.name!r}")
+    return row_values_of(metric)
+
+
+def _is_of_keras(thing: Any) -> bool:
+    """Say whether Keras brought it, so that it is known to take each row by itself."""
+    place = thing if hasattr(thing, "__qualname__") else type(thing)
+    return place.__module__.partition(".")[0] == "keras"

@@ -1,0 +1,278 @@
+"""A search's trials in stacks: where each trial trains, and what happens after each epoch."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import keras
+from keras_tuner import HyperModel
+from keras_tuner.engine.trial import Trial
+from keras_tuner.errors import FatalError
+
+from keras_trainkit._patching import patched
+from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
+from keras_trainkit.tuner._execution.notes import Notes
+from keras_trainkit.tuner._execution.pruning import Judge, JudgeAmongRunning
+from keras_trainkit.tuner._execution.trial import Executions, attempt
+from keras_trainkit.tuner._searched_fit import ScheduleInSteps, SearchedFit
+from keras_trainkit.tuner._stack.chain import NotStackable, chain_of
+from keras_trainkit.tuner._stack.data import Plan, plan_of
+from keras_trainkit.tuner._stack.lane import Lane
+from keras_trainkit.tuner._stack.rules import rule_of
+from keras_trainkit.tuner._stack.scores import scores_of
+from keras_trainkit.tuner._stack.stack import Logs, Stack
+
+# Callbacks of a user's that need nothing of the model but to be stopped.
+_CALLBACKS = (keras.callbacks.EarlyStopping, ScheduleInSteps)
+# What a tuner may do with the model of each trial.
+_OF_TUNER = ("on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end", "run_trial")
+# A lane may be so many times as large as its network.
+WASTE = 8
+Submit = Callable[[Trial, Judge | None], Future]
+
+
+class StackedTrial:
+    """One trial in training.
+
+    Args:
+        tuner: `Tuner` of this package.
+        trial: the trial.
+        judge: what may stop it.
+        args: of `search`.
+        kwargs: of `search`.
+
+    Attributes:
+        future: has its `Outcome` in the end.
+        lane: `Lane`.
+        scores: `Scores`.
+        logs: of each epoch.
+        error: what its training has raised.
+
+    Raises:
+        NotStackable: if it has to be trained by itself.
+    """
+
+    def __init__(
+        self, tuner: Any, trial: Trial, judge: Any, args: tuple, kwargs: dict[str, Any]
+    ) -> None:
+        self.future: Future = Future()
+        self.logs: list[Logs] = []
+        self.error: Exception | None = None
+        self._tuner, self._trial = tuner._seeing(trial), trial
+        self._executions = Executions(tuner.oracle.objective, judge, diagnose=False)
+        seed = tuner.oracle.seed_of(trial.trial_id, self._executions.begin())
+        Begin(seed).on_train_begin()
+        # KerasTuner's `_try_build` collects all garbage first, which takes longer than a training.
+        self._model = tuner._build_hypermodel(trial.hyperparameters)
+        chain = chain_of(self._model)
+        if tuner.max_model_size and self._model.count_params() > tuner.max_model_size:
+            raise NotStackable("a model above `max_model_size`")
+        plan = self._plan(args, kwargs)
+        self._begin(plan)
+        for layer in self._model.layers:
+            getattr(layer, "_adapt_for_training", lambda arguments: None)(plan.arguments)
+        self.scores = scores_of(chain, plan.x, plan.y)
+        self.lane = Lane(chain, rule_of(self._model.optimizer), plan, seed)
+
+    @property
+    def notes(self) -> Notes:
+        """What it leaves."""
+        return self._executions.notes
+
+    def _plan(self, args: tuple, kwargs: dict[str, Any]) -> Plan:
+        """Return what the hypermodel asks of `fit`."""
+        calls: list[Plan] = []
+        own = self._tuner._deepcopy_callbacks(kwargs.get("callbacks") or [])
+        with patched(self._model, fit=lambda *a, **k: calls.append(plan_of(a, k))):
+            arguments = {**kwargs, "callbacks": own}
+            self._tuner.hypermodel.fit(self._trial.hyperparameters, self._model, *args, **arguments)
+        (plan,) = calls
+        for callback in plan.callbacks:
+            if type(callback) not in _CALLBACKS:
+                raise NotStackable(f"the callback {type(callback).__name__}")
+        return plan
+
+    def _begin(self, plan: Plan) -> None:
+        """Let all callbacks know that the training begins."""
+        history = keras.callbacks.History()
+        hooks = Hooks(self._tuner, self._trial)
+        self._callbacks = keras.callbacks.CallbackList(
+            [*self._executions.watched(plan.callbacks, hooks), history],
+            model=self._model,
+            epochs=plan.epochs,
+            steps=plan.steps,
+            verbose=0,
+        )
+        self._history, self._model.stop_training = history, False
+        self._callbacks.on_train_begin()
+
+    @property
+    def is_through(self) -> bool:
+        """Whether it has an outcome."""
+        return self.future.done()
+
+    def go_on(self) -> None:
+        """Take note of an epoch, and end the trial if it was the last one."""
+        try:
+            if self.error is not None:
+                raise self.error
+            self._go_on()
+        except FatalError as error:
+            self.future.set_exception(error)
+        except Exception as error:
+            self._end(error)
+
+    def _go_on(self) -> None:
+        self.lane.write_to_model()
+        self._callbacks.on_epoch_end(self.lane.epochs - 1, self.logs[-1])
+        if self._model.stop_training or self.lane.epochs >= self.lane.plan.epochs:
+            self._callbacks.on_train_end()
+            self._executions.end(self._model)
+            self._end(None)
+
+    def _end(self, error: Exception | None) -> None:
+        """Have the outcome written as that of a trial by itself."""
+
+        def run_trial(*args: Any, **kwargs: Any) -> list[Any]:
+            if error is not None:
+                raise error
+            return [self._history]
+
+        self._tuner.run_trial, self._tuner._executions = run_trial, self._executions
+        self.future.set_result(attempt(self._tuner, self._trial, (), {}))
+
+
+class Stacks:
+    """Trains trials together, each in a lane of a stack, and alone what cannot be stacked.
+
+    Args:
+        tuner: `Tuner` of this package.
+        lanes: how many trials train at once.
+        alone: from a trial and a judge to the future of a training by itself.
+        args: of `search`, for each trial.
+        kwargs: of `search`, for each trial.
+    """
+
+    replaces = False
+
+    def __init__(
+        self, tuner: Any, lanes: int, alone: Submit, args: tuple, kwargs: dict[str, Any]
+    ) -> None:
+        self.workers = lanes
+        self._tuner, self._alone, self._args, self._kwargs = tuner, alone, args, kwargs
+        self._new: dict[tuple, list[StackedTrial]] = {}
+        self._stacks: dict[tuple, list[Stack]] = {}
+        self._running: dict[Stack, list[StackedTrial]] = {}
+        self._said: set[str] = set()
+
+    def submit(self, trial: Trial, judge: Judge | None) -> Future:
+        """Give the trial a lane, or train it at once."""
+        try:
+            _check_tuner(self._tuner)
+            among = None if judge is None else JudgeAmongRunning(self._judge)
+            running = StackedTrial(self._tuner, trial, among, self._args, self._kwargs)
+        except NotStackable as reason:
+            self._say(f"Trains one by one what is not to be stacked: {reason}.")
+            return self._alone(trial, judge)
+        except Exception:
+            # By itself it ends the same way, and that is written down as it is due.
+            return self._alone(trial, judge)
+        self._new.setdefault(_key_of(running), []).append(running)
+        return running.future
+
+    def take_back(self, future: Future) -> None:
+        """Do nothing."""
+
+    def advance(self) -> None:
+        """Train all lanes for an epoch, and for another one until a trial is through."""
+        for key, new in self._new.items():
+            self._place(key, new)
+        self._new = {}
+        has_ended = not self._all()
+        while not has_ended:
+            for stack, running in self._running.items():
+                self._train(stack, running)
+            self._ended = self._tuner._judge(None)
+            for running in self._all():
+                running.go_on()
+            has_ended = any(each.is_through for each in self._all())
+            for stack, left in self._running.items():
+                self._running[stack] = [each for each in left if not each.is_through]
+
+    def _place(self, key: tuple, new: list[StackedTrial]) -> None:
+        """Give trials their lanes, the largest first, in as few stacks as the waste allows."""
+        stacks = self._stacks.setdefault(key, [])
+        for each in sorted(new, key=lambda each: -each.lane.layout.size):
+            own = each.lane.layout
+            fitting = [s for s in stacks if s.layout == s.layout.around(own)]
+            fitting = [s for s in fitting if s.layout.size <= WASTE * own.size]
+            if not fitting:
+                layout = own
+                for other in new:
+                    if own.size <= WASTE * other.lane.layout.size:
+                        layout = layout.around(other.lane.layout)
+                fitting = [Stack(layout, each.lane, each.scores)]
+                stacks += fitting
+            stack = min(fitting, key=lambda stack: stack.layout.size)
+            each.lane.place(stack.layout)
+            self._running.setdefault(stack, []).append(each)
+
+    def _train(self, stack: Stack, running: list[StackedTrial]) -> None:
+        """Train some lanes for an epoch; if that fails, all of them have failed."""
+        if not running:
+            return
+        try:
+            for each, logs in zip(running, stack.train([r.lane for r in running]), strict=True):
+                each.logs.append(logs)
+        except Exception as error:
+            for each in running:
+                each.error = error
+
+    def _all(self) -> list[StackedTrial]:
+        return [each for running in self._running.values() for each in running]
+
+    def _judge(self, notes: Notes) -> Judge:
+        """Return what judges a trial by those that have ended and those that run beside it."""
+        return self._ended.beside(
+            (each.notes, each.logs) for each in self._all() if each.notes is not notes
+        )
+
+    def _say(self, text: str) -> None:
+        if self._tuner.oracle.verbose and text not in self._said:
+            self._said.add(text)
+            print(text)
+
+
+def _check_tuner(tuner: Any) -> None:
+    """Raise if a tuner does with each trial what needs a model of its own."""
+    if tuner.diagnose:
+        raise NotStackable("`diagnose=True`, which watches the gradients of one model")
+    if tuner.executions_per_trial > 1:
+        raise NotStackable("`executions_per_trial` above 1")
+    if tuner.distribution_strategy is not None:
+        raise NotStackable("a distribution strategy")
+    if not all(_is_known(getattr(tuner, name)) for name in _OF_TUNER):
+        raise NotStackable(f"what {type(tuner).__name__} does with each trial")
+    if type(tuner.hypermodel).fit not in (HyperModel.fit, SearchedFit.fit):
+        raise NotStackable(f"`fit` of {type(tuner.hypermodel).__name__}")
+
+
+def _is_known(method: Any) -> bool:
+    """Say whether a method is not one of the user's."""
+    return method.__module__.partition(".")[0] in ("keras_tuner", "keras_trainkit")
+
+
+def _key_of(running: StackedTrial) -> tuple:
+    """Return what trials have in common that share a stack."""
+    lane, plan = running.lane, running.lane.plan
+    first = [_identity(layer) for layer in lane.chain.first]
+    data = [plan.x, plan.y, *(plan.validation or ())]
+    places = tuple((array.ctypes.data, array.shape) for array in data)
+    head = lane.chain.blocks[-1].activation
+    shape = lane.layout.inputs, lane.layout.outputs, lane.layout.depth > 0
+    return shape, plan.batch_size, head, running.scores.key, repr(first), places
+
+
+def _identity(layer: Any) -> tuple:
+    config = {k: v for k, v in layer.get_config().items() if k != "name"}
+    return type(layer), config, [w.tobytes() for w in layer.get_weights()]
