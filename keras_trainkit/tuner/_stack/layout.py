@@ -42,6 +42,11 @@ class Layout:
             self.inputs, max(self.depth, other.depth), max(self.width, other.width), self.outputs
         )
 
+    def rounded(self) -> "Layout":
+        """Return the layout whose width is a power of 2, so that later trials find room too."""
+        width = 1 << (self.width - 1).bit_length() if self.width else 0
+        return Layout(self.inputs, self.depth, width, self.outputs)
+
     @cached_property
     def shapes(self) -> dict[Piece, tuple[int, ...]]:
         """The shape of each weight: its name and the number of its block, outputs last."""

@@ -16,6 +16,8 @@ from keras_trainkit.tuner._stack.scores import Scores
 
 # So many bytes of dropout masks, and values of a hidden block at validation, at a time.
 MASKS, VALUES = 1 << 25, 1 << 22
+# On JAX a program for fewer lanes is worth its compilation when so many times fewer are left.
+SHRINK = 4
 Logs = dict[str, float]
 
 
@@ -36,6 +38,7 @@ class Stack:
         self._head = lane.chain.blocks[-1].activation
         self._features: Features | None = None
         self._program: Program | None = None
+        self._slots = 0
         chain, plan = lane.chain, lane.plan
         self._training = prepared(chain, plan.x, plan.y)
         self._validation = None if plan.validation is None else prepared(chain, *plan.validation)
@@ -43,7 +46,7 @@ class Stack:
     def train(self, lanes: Sequence[Lane]) -> list[Logs]:
         """Train each lane for an epoch, and return what `fit` would log of it."""
         program = self._program_for(lanes)
-        slots = _slots(len(lanes))
+        slots = self._slots_for(len(lanes))
         state = State(*(_stacked([lane.arrays[n] for lane in lanes], slots) for n in State._fields))
         settings = self._settings(lanes, program, slots)
         sums = 0.0
@@ -70,6 +73,14 @@ class Stack:
             self._program = Program(self.layout, features, self._scores, self._head)
             self._features = features
         return self._program
+
+    def _slots_for(self, lanes: int) -> int:
+        """Return how many rows the tensors have: JAX compiles anew for each number."""
+        if keras.backend.backend() != "jax":
+            return lanes
+        if not self._slots / SHRINK < lanes <= self._slots:
+            self._slots = lanes
+        return self._slots
 
     def _settings(self, lanes: Sequence[Lane], program: Program, slots: int) -> dict[str, Any]:
         names = program.settings
@@ -134,16 +145,6 @@ class Stack:
         means = ops.convert_to_numpy(sums) / count
         names = [prefix + name for name in self._scores.names]
         return [dict(zip(names, map(float, row), strict=True)) for row in means]
-
-
-def _slots(lanes: int) -> int:
-    """Return how many rows the tensors have: JAX compiles anew for each number."""
-    if keras.backend.backend() != "jax":
-        return lanes
-    slots = 1
-    while slots < lanes:
-        slots *= 2
-    return slots
 
 
 def _stacked(rows: Iterable[np.ndarray], slots: int) -> Any:

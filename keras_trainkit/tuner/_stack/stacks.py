@@ -26,8 +26,9 @@ from keras_trainkit.tuner._stack.stack import Logs, Stack
 _CALLBACKS = (keras.callbacks.EarlyStopping, ScheduleInSteps)
 # What a tuner may do with the model of each trial.
 _OF_TUNER = ("on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end", "run_trial")
-# A lane may be so many times as large as its network.
-WASTE = 8
+# A lane may be so many times as large as its network, and more if there are fewer such lanes than
+# are worth a program of their own.
+WASTE, ENOUGH = 4, 4
 Submit = Callable[[Trial, Judge | None], Future]
 
 
@@ -200,20 +201,21 @@ class Stacks:
                 self._running[stack] = [each for each in left if not each.is_through]
 
     def _place(self, key: tuple, new: list[StackedTrial]) -> None:
-        """Give trials their lanes, the largest first, in as few stacks as the waste allows."""
+        """Give trials their lanes, in as few stacks as the waste allows."""
         stacks = self._stacks.setdefault(key, [])
-        for each in sorted(new, key=lambda each: -each.lane.layout.size):
-            own = each.lane.layout
-            fitting = [s for s in stacks if s.layout == s.layout.around(own)]
-            fitting = [s for s in fitting if s.layout.size <= WASTE * own.size]
-            if not fitting:
+        left = sorted(new, key=lambda each: -each.lane.layout.size)
+        for number, each in enumerate(left):
+            own, rest = each.lane.layout, left[number:]
+            fitting = [stack for stack in stacks if stack.layout == stack.layout.around(own)]
+            stack = min(fitting, key=lambda stack: stack.layout.size, default=None)
+            wastes = stack is not None and stack.layout.size > WASTE * own.size
+            if stack is None or (wastes and len(rest) >= ENOUGH):
                 layout = own
-                for other in new:
+                for other in rest:
                     if own.size <= WASTE * other.lane.layout.size:
                         layout = layout.around(other.lane.layout)
-                fitting = [Stack(layout, each.lane, each.scores)]
-                stacks += fitting
-            stack = min(fitting, key=lambda stack: stack.layout.size)
+                stack = Stack(layout.rounded(), each.lane, each.scores)
+                stacks.append(stack)
             each.lane.place(stack.layout)
             self._running.setdefault(stack, []).append(each)
 
