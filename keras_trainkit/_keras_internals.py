@@ -379,6 +379,12 @@ def given_learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
     return optimizer._learning_rate
 
 
+def excludes_from_decay(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Say whether `exclude_from_weight_decay` was called; no config has what it was told."""
+    names = "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"
+    return any(getattr(optimizer, name, None) for name in names)
+
+
 def trained_variables(optimizer: keras.optimizers.Optimizer) -> list:
     """Return the variables that the optimizer was built for; nothing public names them."""
     return optimizer._trainable_variables

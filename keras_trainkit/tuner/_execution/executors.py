@@ -189,13 +189,18 @@ def pool(
         tuner: `Tuner` of this package.
         workers: how many trials run at once, `None` for one in this process.
         executor: the user's, or `None`.
+        lanes: how many trials train at once in this process.
         args: of `search`, for each trial.
         kwargs: of `search`, for each trial.
 
     Raises:
-        ValueError: if `workers` is not an int >= 1, or missing beside `executor`; if `executor` is
-            none, or if tuner and data cannot be sent to other processes.
+        ValueError: if `workers` or `lanes` is not an int >= 1; if `workers` is missing beside
+            `executor`, or `lanes` above 1 beside one of them; if `executor` is none, or if tuner
+            and data cannot be sent to other processes.
     """
+    lanes = _validation.integer("lanes", lanes, low=1)
+    if lanes > 1 and (executor is not None or workers not in (None, 1)):
+        raise _validation.invalid("lanes", "1 beside `workers` and `executor`", lanes)
     count = 1
     if workers is not None or executor is not None:
         count = _validation.integer("workers", workers, low=1)
@@ -206,8 +211,12 @@ def pool(
             yield Given(executor, count, task_of(tuner, args, kwargs))
     elif count == 1:
         here = Here(lambda trial, judge: tuner._attempt(trial, judge, args, kwargs))
-        with programs_forgotten():
-            yield here if lanes == 1 else Stacks(tuner, lanes, here.submit, args, kwargs)
+        if lanes == 1:
+            yield here
+            return
+        stacks = Stacks(tuner, lanes, here.submit, args, kwargs)
+        with programs_forgotten(), contextlib.closing(stacks):
+            yield stacks
     else:
         with contextlib.closing(Own(count, task_of(tuner, args, kwargs))) as own:
             yield own

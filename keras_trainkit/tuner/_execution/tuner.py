@@ -82,11 +82,18 @@ class Tuner(Results):
                 once. Defaults to `None`.
             max_time: float > 0, in seconds. After them no trial begins; those that run come to
                 their end. Defaults to `None`: no limit.
+            lanes: int >= 1. So many trials train together in this process, each a row of the same
+                tensors: a *stack*, in which a trial costs a fraction of what it costs by itself.
+                16 are a good number. Chains of Dense layers can be stacked (`HyperMLP`'s models
+                among them), with normalization, dropout, penalties and most optimizers; a trial
+                that cannot trains by itself, and `verbose` says why. The others of a stack do not
+                change a trial, but its order of rows and its dropout are not those of `lanes=1`,
+                and the optimizer of a loaded model begins anew. Defaults to 1.
             **fit_kwargs: as `fit_args`.
 
         Raises:
-            ValueError: if `workers`, `executor` or `max_time` is none of these, or if what a trial
-                needs cannot be sent to another process.
+            ValueError: if `workers`, `executor`, `max_time` or `lanes` is none of these, or if what
+                a trial needs cannot be sent to another process.
         """
         if max_time is not None:
             max_time = _validation.positive("max_time", max_time)

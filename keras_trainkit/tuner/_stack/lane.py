@@ -65,14 +65,15 @@ class Lane:
     def _settings(self) -> dict[str, np.ndarray]:
         dtype, layout, hidden = keras.config.floatx(), self.layout, self.chain.hidden
         rows = {name: np.zeros(layout.size, dtype) for name in ("present", "decays", "l1", "l2")}
-        for name, block, variable in self._variables():
+        for name, place, variable in self._variables():
+            l1, l2 = self._strengths(place) if name == "kernel" else (0.0, 0.0)
             for row, value in (
                 ("present", 1.0),
                 ("decays", 1.0 if self.rule.decays_all or name == "kernel" else 0.0),
-                ("l1", self._strengths(block)[0] if name == "kernel" else 0.0),
-                ("l2", self._strengths(block)[1] if name == "kernel" else 0.0),
+                ("l1", l1),
+                ("l2", l2),
             ):
-                layout.view(rows[row], name, block, tuple(variable.shape))[...] = value
+                layout.view(rows[row], name, place, tuple(variable.shape))[...] = value
         blocks = {
             name: np.zeros(layout.depth, kind)
             for name, kind in (
@@ -105,8 +106,8 @@ class Lane:
     def _read_model(self) -> None:
         """Take weights and statistics from the model."""
         row = self.arrays["weights"]
-        for name, block, variable in self._variables():
-            view = self.layout.view(row, name, block, tuple(variable.shape))
+        for name, place, variable in self._variables():
+            view = self.layout.view(row, name, place, tuple(variable.shape))
             view[...] = ops.convert_to_numpy(variable)
         for i, block in enumerate(self.chain.hidden):
             if block.norm is None:
@@ -119,8 +120,8 @@ class Lane:
     def write_to_model(self) -> None:
         """Give weights and statistics to the model."""
         row = self.arrays["weights"]
-        for name, block, variable in self._variables():
-            variable.assign(self.layout.view(row, name, block, tuple(variable.shape)))
+        for name, place, variable in self._variables():
+            variable.assign(self.layout.view(row, name, place, tuple(variable.shape)))
         for i, block in enumerate(self.chain.hidden):
             if block.norm is not None:
                 for which, variable in enumerate(_statistics(block.norm)):

@@ -15,6 +15,9 @@ from keras_trainkit.tuner._stack.scores import Scores
 Arrays = dict[str, Any]
 
 
+NAMES = "weights", "m", "v", "moving"
+
+
 class State(NamedTuple):
     """What a step changes, a row for each lane."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from keras import optimizers as of_keras
 
 from keras_trainkit import optimizers
-from keras_trainkit._keras_internals import given_learning_rate
+from keras_trainkit._keras_internals import excludes_from_decay, given_learning_rate
 from keras_trainkit.schedules._schedule import Schedule
 from keras_trainkit.tuner._stack.chain import NotStackable
 
@@ -25,7 +25,7 @@ Columns = dict[str, Any]
 _IDLE = {"A": 0.0, "B": 0.0, "C": 0.0, "D": 0.0, "E": 0.0, "F": 0.0}
 _PLAIN = {"G": 0.0, "H": 1.0, "I": 0.0}
 # What a stack does not know, with the values at which it does nothing.
-_UNKNOWN = {
+_UNKNOWN: dict[str, Any] = {
     "use_ema": False,
     "clipnorm": None,
     "clipvalue": None,
@@ -79,6 +79,8 @@ def rule_of(optimizer: Any) -> Rule:
         value = getattr(optimizer, name, idle)
         if (value or idle) != idle:
             raise NotStackable(f"`{name}` of the optimizer")
+    if excludes_from_decay(optimizer):
+        raise NotStackable("`exclude_from_weight_decay` of the optimizer")
     least_rank = getattr(optimizer, "weight_decay_min_rank", 0)
     if least_rank not in (0, None):
         raise NotStackable("`weight_decay_min_rank` of the optimizer")

@@ -1,6 +1,6 @@
 """Loss and metrics of all lanes, as sums over rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -20,6 +20,19 @@ from keras_trainkit.tuner._stack.chain import Chain, NotStackable
 # From targets and outputs to a number for each row.
 PerRow = Callable[[Tensor, Tensor], Tensor]
 MEANS = "sum_over_batch_size", "mean"
+# Functions of Keras's that return a number for each row, whatever the other rows are.
+LOSSES = (
+    *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
+    *("mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "kl_divergence"),
+    *("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
+    *("binary_focal_crossentropy", "categorical_focal_crossentropy", "cosine_similarity"),
+    *("hinge", "squared_hinge", "categorical_hinge"),
+)
+METRICS = (
+    *LOSSES,
+    *("accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
+    *("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
+)
 
 
 class Scores:
@@ -107,9 +120,9 @@ def scores_of(chain: Chain, x: Any, y: Any) -> Scores:
 
 
 def _loss_per_row(loss: Any) -> PerRow:
-    known = keras.losses.get(loss) if loss is not None else None
+    known: Any = keras.losses.get(loss) if loss is not None else None
     is_mean = getattr(known, "reduction", MEANS[0]) in MEANS
-    if known is None or not is_mean or not _is_of_keras(known):
+    if not is_mean or not _is_among(getattr(known, "fn", known), LOSSES):
         raise NotStackable(f"the loss {loss!r}")
     return known.call if isinstance(known, keras.losses.Loss) else known
 
@@ -117,12 +130,12 @@ def _loss_per_row(loss: Any) -> PerRow:
 def _per_row(metric: Any) -> PerRow:
     wrapper = keras.metrics.MeanMetricWrapper
     is_plain = isinstance(metric, wrapper) and type(metric).update_state is wrapper.update_state
-    if not is_plain or not _is_of_keras(function_of(metric)):
+    if not is_plain or not _is_among(function_of(metric), METRICS):
         raise NotStackable(f"the metric {metric.name!r}")
     return row_values_of(metric)
 
 
-def _is_of_keras(thing: Any) -> bool:
-    """Say whether Keras brought it, so that it is known to take each row by itself."""
-    place = thing if hasattr(thing, "__qualname__") else type(thing)
-    return place.__module__.partition(".")[0] == "keras"
+def _is_among(function: Any, names: Sequence[str]) -> bool:
+    """Say whether Keras brought a function, and that by one of these names."""
+    place = getattr(function, "__module__", "").partition(".")[0]
+    return place == "keras" and getattr(function, "__name__", "") in names

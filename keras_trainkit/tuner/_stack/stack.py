@@ -10,7 +10,7 @@ from keras import ops
 from keras_trainkit.tuner._stack.data import prepared
 from keras_trainkit.tuner._stack.lane import Lane
 from keras_trainkit.tuner._stack.layout import Layout
-from keras_trainkit.tuner._stack.program import Features, Program, State
+from keras_trainkit.tuner._stack.program import NAMES, Features, Program, State
 from keras_trainkit.tuner._stack.rules import COLUMNS
 from keras_trainkit.tuner._stack.scores import Scores
 
@@ -47,7 +47,7 @@ class Stack:
         """Train each lane for an epoch, and return what `fit` would log of it."""
         program = self._program_for(lanes)
         slots = self._slots_for(len(lanes))
-        state = State(*(_stacked([lane.arrays[n] for lane in lanes], slots) for n in State._fields))
+        state = State(*(_stacked([lane.arrays[n] for lane in lanes], slots) for n in NAMES))
         settings = self._settings(lanes, program, slots)
         sums = 0.0
         for batch in self._batches(lanes, program, slots):
@@ -56,19 +56,19 @@ class Stack:
         logs = self._logs("", sums, len(self._plan.x))
         for lane, *arrays in zip(lanes, *map(ops.convert_to_numpy, state), strict=False):
             # Copies, as a view would keep the rows of all lanes.
-            lane.arrays = {n: a.copy() for n, a in zip(State._fields, arrays, strict=True)}
+            lane.arrays = {n: a.copy() for n, a in zip(NAMES, arrays, strict=True)}
             lane.steps += self._plan.steps
             lane.epochs += 1
         if self._validation is not None:
-            of_validation = self._validated(program, state, settings, slots)
+            of_validation = self._validated(program, self._validation, state, settings)
             logs = [{**one, **other} for one, other in zip(logs, of_validation, strict=True)]
         return logs[: len(lanes)]
 
     def _program_for(self, lanes: Sequence[Lane]) -> Program:
         """Return the program that can do all that the lanes need, and what it could before."""
-        features = self._features
+        features = self._features or lanes[0].features
         for lane in lanes:
-            features = lane.features if features is None else features.joined(lane.features)
+            features = features.joined(lane.features)
         if self._program is None or features != self._features:
             self._program = Program(self.layout, features, self._scores, self._head)
             self._features = features
@@ -100,13 +100,13 @@ class Stack:
         numbers[:, :, COLUMNS.index("H")] = 1.0
         for i, lane in enumerate(lanes):
             order[i, :count], numbers[i] = lane.order(), lane.numbers()
-        order = order.reshape(slots, steps, size)
+        batches = order.reshape(slots, steps, size)
         counts = np.zeros(steps * size, floatx)
         counts[:count] = 1.0
         keep = self._keep(lanes, slots) if program.features.dropout else iter(())
         for step in range(steps):
             batch = {
-                "rows": order[:, step],
+                "rows": batches[:, step],
                 "counts": counts[step * size :][:size],
                 "numbers": numbers[:, step],
             }
@@ -129,11 +129,10 @@ class Stack:
             yield from keep
 
     def _validated(
-        self, program: Program, state: State, settings: dict[str, Any], slots: int
+        self, program: Program, data: dict[str, Any], state: State, settings: dict[str, Any]
     ) -> list[Logs]:
-        data = self._validation
-        count = len(self._plan.validation[0])
-        size = min(count, max(1, VALUES // (slots * max(self.layout.width, 1))))
+        count, widest = len(data["x"]), max(self.layout.width, self.layout.inputs)
+        size = min(count, max(1, VALUES // (len(state.weights) * widest)))
         sums = 0.0
         for begin in range(0, count, size):
             x, y = (data[name][begin : begin + size] for name in ("x", "y"))

@@ -164,6 +164,7 @@ class Stacks:
         self._new: dict[tuple, list[StackedTrial]] = {}
         self._stacks: dict[tuple, list[Stack]] = {}
         self._running: dict[Stack, list[StackedTrial]] = {}
+        self._count = 0
         self._said: set[str] = set()
 
     def submit(self, trial: Trial, judge: Judge | None) -> Future:
@@ -179,23 +180,30 @@ class Stacks:
             # By itself it ends the same way, and that is written down as it is due.
             return self._alone(trial, judge)
         self._new.setdefault(_key_of(running), []).append(running)
+        self._count += 1
         return running.future
 
     def take_back(self, future: Future) -> None:
         """Do nothing."""
 
+    def close(self) -> None:
+        """Say how the trials were trained."""
+        stacks = sum(map(len, self._stacks.values()))
+        if stacks:
+            self._say(f"{self._count} trials in {stacks} stack{'s' * (stacks > 1)}.")
+
     def advance(self) -> None:
         """Train all lanes for an epoch, and for another one until a trial is through."""
-        for key, new in self._new.items():
-            self._place(key, new)
-        self._new = {}
+        new, self._new = self._new, {}
+        for key, trials in new.items():
+            self._place(key, trials)
         has_ended = not self._all()
         while not has_ended:
             for stack, running in self._running.items():
                 self._train(stack, running)
             self._ended = self._tuner._judge(None)
-            for running in self._all():
-                running.go_on()
+            for each in self._all():
+                each.go_on()
             has_ended = any(each.is_through for each in self._all())
             for stack, left in self._running.items():
                 self._running[stack] = [each for each in left if not each.is_through]
