@@ -62,7 +62,7 @@ def plan_of(args: tuple, kwargs: dict[str, Any]) -> Plan:
     bound.apply_defaults()
     given = {name: value for name, value in bound.arguments.items() if name != "self"}
     for name, idle in _UNKNOWN.items():
-        if given[name] is not idle and given[name] != idle:
+        if given[name] is not idle and not (isinstance(idle, int) and given[name] == idle):
             raise NotStackable(f"`{name}` of `fit`")
     x, y = (_array(name, given[name]) for name in ("x", "y"))
     validation, share = given["validation_data"], given["validation_split"]

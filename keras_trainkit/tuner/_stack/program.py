@@ -167,7 +167,8 @@ class Program:
 
     def _linear(self, weights: Tensor, block: int, x: Tensor) -> Tensor:
         kernel, bias = (self.layout.piece(weights, name, block) for name in ("kernel", "bias"))
-        return ops.matmul(x, kernel) + bias[:, None]
+        # Not `ops.matmul`, which on PyTorch turns float64 into float32.
+        return x @ kernel + bias[:, None]
 
     def _activated(self, which: Tensor, x: Tensor) -> Tensor:
         """Return each lane's activation of its outputs."""
