@@ -109,10 +109,10 @@ class JudgeAmongRunning:
     """Decides whether a trial goes on beside others that train epoch by epoch with it.
 
     Args:
-        judge: from the notes of a trial to what judges it after this epoch.
+        judge: returns what judges the trial after this epoch.
     """
 
-    def __init__(self, judge: Callable[[Notes], Judge]) -> None:
+    def __init__(self, judge: Callable[[], Judge]) -> None:
         self._judge = judge
 
     def check(self, notes: Notes) -> Check:
@@ -122,7 +122,7 @@ class JudgeAmongRunning:
         def check(epoch: int, logs: dict[str, Any]) -> None:
             behind.append(logs)
             now = Notes()
-            ask = self._judge(notes).check(now)
+            ask = self._judge().check(now)
             for number, each in enumerate(behind, start=1):
                 now.reason = None
                 ask(number, each)

@@ -189,6 +189,7 @@ class Tuner(Results):
             *args: of `search`.
             **kwargs: of `search`.
         """
+        kwargs = self._arguments(kwargs)
         given, results = kwargs.pop("callbacks", None) or [], []
         first = self._executions.first
         for execution in range(first, first + self.executions_per_trial):
@@ -211,11 +212,19 @@ class Tuner(Results):
         self._executions.end(model)
         return results
 
+    def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments with which each trial trains, of those of `search`."""
+        return dict(given)
+
     def _judge(self, trial: Trial) -> pruning.Judge | None:
         """Return what may stop a trial."""
         if self.pruner is None:
             return None
         return pruning.judge(self.pruner, self.oracle.objective, self.oracle.records())
+
+    def _compares(self, trial: Trial, other: Trial) -> bool:
+        """Say whether a trial is compared with another one that trains beside it."""
+        return True
 
     def _attempt(
         self,

@@ -43,6 +43,7 @@ class StackedTrial:
         kwargs: of `search`.
 
     Attributes:
+        trial: the trial.
         future: has its `Outcome` in the end.
         lane: `Lane`.
         scores: `Scores`.
@@ -59,7 +60,7 @@ class StackedTrial:
         self.future: Future = Future()
         self.logs: list[Logs] = []
         self.error: Exception | None = None
-        self._tuner, self._trial = tuner._seeing(trial), trial
+        self._tuner, self.trial = tuner._seeing(trial), trial
         self._executions = Executions(tuner.oracle.objective, judge, diagnose=False)
         seed = tuner.oracle.seed_of(trial.trial_id, self._executions.begin())
         Begin(seed).on_train_begin()
@@ -85,8 +86,8 @@ class StackedTrial:
         calls: list[Plan] = []
         own = self._tuner._deepcopy_callbacks(kwargs.get("callbacks") or [])
         with patched(self._model, fit=lambda *a, **k: calls.append(plan_of(a, k))):
-            arguments = {**kwargs, "callbacks": own}
-            self._tuner.hypermodel.fit(self._trial.hyperparameters, self._model, *args, **arguments)
+            arguments = {**self._tuner._arguments(kwargs), "callbacks": own}
+            self._tuner.hypermodel.fit(self.trial.hyperparameters, self._model, *args, **arguments)
         (plan,) = calls
         for callback in plan.callbacks:
             if type(callback) not in _CALLBACKS:
@@ -96,7 +97,7 @@ class StackedTrial:
     def _begin(self, plan: Plan) -> None:
         """Let all callbacks know that the training begins."""
         history = keras.callbacks.History()
-        hooks = Hooks(self._tuner, self._trial)
+        hooks = Hooks(self._tuner, self.trial)
         self._callbacks = keras.callbacks.CallbackList(
             [*self._executions.watched(plan.callbacks, hooks), history],
             model=self._model,
@@ -140,7 +141,7 @@ class StackedTrial:
             return [self._history]
 
         self._tuner.run_trial, self._tuner._executions = run_trial, self._executions
-        self.future.set_result(attempt(self._tuner, self._trial, (), {}))
+        self.future.set_result(attempt(self._tuner, self.trial, (), {}))
 
 
 class Stacks:
@@ -171,7 +172,7 @@ class Stacks:
         """Give the trial a lane, or train it at once."""
         try:
             _check_tuner(self._tuner)
-            among = None if judge is None else JudgeAmongRunning(self._judge)
+            among = None if judge is None else JudgeAmongRunning(lambda: self._judge(trial))
             running = StackedTrial(self._tuner, trial, among, self._args, self._kwargs)
         except NotStackable as reason:
             self._say(f"Trains one by one what is not to be stacked: {reason}.")
@@ -201,7 +202,6 @@ class Stacks:
         while not has_ended:
             for stack, running in self._running.items():
                 self._train(stack, running)
-            self._ended = self._tuner._judge(None)
             for each in self._all():
                 each.go_on()
             has_ended = any(each.is_through for each in self._all())
@@ -241,11 +241,14 @@ class Stacks:
     def _all(self) -> list[StackedTrial]:
         return [each for running in self._running.values() for each in running]
 
-    def _judge(self, notes: Notes) -> Judge:
-        """Return what judges a trial by those that have ended and those that run beside it."""
-        return self._ended.beside(
-            (each.notes, each.logs) for each in self._all() if each.notes is not notes
-        )
+    def _judge(self, trial: Trial) -> Judge:
+        """Return what judges a trial by those that have ended and those that train beside it."""
+        beside = [
+            (each.notes, each.logs)
+            for each in self._all()
+            if each.trial is not trial and self._tuner._compares(trial, each.trial)
+        ]
+        return self._tuner._judge(trial).beside(beside)
 
     def _say(self, text: str) -> None:
         if self._tuner.oracle.verbose and text not in self._said:

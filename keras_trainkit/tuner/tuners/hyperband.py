@@ -92,18 +92,21 @@ class Hyperband(Tuner):
         )
         super().__init__(oracle, hypermodel, **kwargs)
 
-    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
-        """Train the model of a trial for `max_epochs`, or until it is stopped."""
-        kwargs["epochs"] = self.brackets.max_epochs
-        return super().run_trial(trial, *args, **kwargs)
+    def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Have a trial train for `max_epochs`, or until it is stopped."""
+        return {**given, "epochs": self.brackets.max_epochs}
 
     def _judge(self, trial: Trial) -> pruning.Judge | None:
         """Return what compares a trial with those of its bracket."""
         bracket = self.brackets.of(trial.trial_id)
         halving = SuccessiveHalvingPruner(bracket.epochs, self.brackets.factor)
         pruner = halving if bracket.halvings else NopPruner()
-        peers = ((t, r) for t, r in self.oracle.records() if bracket.has(t.trial_id))
+        peers = ((t, r) for t, r in self.oracle.records() if self._compares(trial, t))
         return pruning.judge(pruner, self.oracle.objective, peers)
+
+    def _compares(self, trial: Trial, other: Trial) -> bool:
+        """Say whether two trials are of one bracket."""
+        return self.brackets.of(trial.trial_id).has(other.trial_id)
 
 
 def trials_of(brackets: Brackets, iterations: int | None) -> int | None:
