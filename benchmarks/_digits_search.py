@@ -1,6 +1,8 @@
 """A search over the digits: eight hyperparameters, of which some depend on others."""
 
 import tempfile
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -37,8 +39,24 @@ def build_model(hp: keras_tuner.HyperParameters) -> keras.Model:
     return model
 
 
-def searched(kind: type, trials: int, seed: int, epochs: int, **options: Any) -> Any:
-    """Return a tuner of a kind that has run its trials; the data is split in one way."""
+def searched(
+    kind: type,
+    trials: int,
+    seed: int,
+    epochs: int,
+    search: Mapping[str, Any] = MappingProxyType({}),
+    **options: Any,
+) -> Any:
+    """Return a tuner of a kind that has run its trials; the data is split in one way.
+
+    Args:
+        kind: class of the tuner.
+        trials: how many.
+        seed: of the search.
+        epochs: of each trial.
+        search: further arguments of `search`.
+        **options: of the tuner.
+    """
     x, y = load_digits(return_X_y=True)
     scaled = ((x - x.mean(0)) / (x.std(0) + 1e-6)).astype("float32")
     split = train_test_split(scaled, y, test_size=VALIDATION, random_state=0, stratify=y)
@@ -51,7 +69,9 @@ def searched(kind: type, trials: int, seed: int, epochs: int, **options: Any) ->
         directory=tempfile.mkdtemp(),
         **options,
     )
-    tuner.search(x_train, y_train, validation_data=(x_val, y_val), epochs=epochs, verbose=0)
+    tuner.search(
+        x_train, y_train, validation_data=(x_val, y_val), epochs=epochs, verbose=0, **search
+    )
     return tuner
 
 
