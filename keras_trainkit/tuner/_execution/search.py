@@ -44,8 +44,13 @@ class Search:
             raise
 
     def _begin(self) -> None:
-        """Begin trials as long as there is room and the oracle has any."""
+        """Begin trials as long as there is room and the oracle has any.
+
+        A trial that is through comes first, so that the next one is proposed with its score.
+        """
         while len(self._running) < self._pool.workers and not self._is_over():
+            if self._has_ended():
+                return
             self._tuner.pre_create_trial()
             trial = self._tuner.oracle.create_trial(self._free_name())
             if trial.status != TrialStatus.RUNNING:
@@ -55,7 +60,8 @@ class Search:
 
     def _finish(self) -> None:
         """Wait for a trial, and end those that are through in the order of their numbers."""
-        self._pool.advance()
+        if not self._has_ended():
+            self._pool.advance()
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in sorted(done, key=lambda each: int(self._running[each].trial_id)):
             trial = self._running[future]
@@ -82,6 +88,10 @@ class Search:
         taken = self._tuner.oracle.ongoing_trials
         names = [self._tuner.tuner_id, *(f"{self._tuner.tuner_id}-{n}" for n in range(len(taken)))]
         return next(name for name in names if name not in taken)
+
+    def _has_ended(self) -> bool:
+        """Say whether a trial is through that the oracle does not know of."""
+        return any(future.done() for future in self._running)
 
     def _is_over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end

@@ -1,6 +1,6 @@
 """A Keras model as the chain of blocks that a stack trains."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +148,7 @@ def _check_plain(layer: Any) -> None:
 
 def _has(layer: Any, known: dict[str, Any]) -> bool:
     """Say whether nothing is set that a stack does not know."""
-    is_known = all(getattr(layer, name, idle) in (idle,) for name, idle in known.items())
+    is_known = all(getattr(layer, name, idle) == idle for name, idle in known.items())
     penalty = getattr(layer, "kernel_regularizer", None)
     return is_known and (penalty is None or type(penalty) in _PENALTIES)
 
@@ -168,5 +168,7 @@ def _function_of(layer: Any) -> Callable | None:
     return keras.activations.relu if numbers == (None, 0.0, 0.0) else None
 
 
-def _elementwise() -> Iterator[Callable]:
-    return (getattr(keras.activations, name) for name in ELEMENTWISE)
+def _elementwise() -> list[Callable]:
+    """Return those that this version of Keras has."""
+    names = (name for name in ELEMENTWISE if hasattr(keras.activations, name))
+    return [getattr(keras.activations, name) for name in names]

@@ -46,6 +46,7 @@ def ended(made):
     return {name: (t.status, t.score) for name, t in made.oracle.trials.items()}
 
 
+@pytest.mark.oldest
 def test_a_trial_ends_as_it_would_by_itself(tmp_path):
     """First weights and all numbers are the same; the order of rows is not, so it is fixed here."""
     data = iris() | {"shuffle": False}
@@ -194,6 +195,20 @@ def test_what_cannot_be_stacked_trains_alone_and_the_reason_is_said(
     assert said[0].startswith("Trains one by one")
     assert {status for status, _ in ended(made).values()} == {"COMPLETED"}
     assert getattr(made, "told", 4) == 4
+
+
+@pytest.mark.host
+def test_a_trial_alone_is_known_before_the_next_one_is_proposed(tmp_path):
+    class Counting(RandomSearch):
+        known = []
+
+        def on_trial_begin(self, trial):
+            self.known.append(len(self.oracle.end_order))
+            super().on_trial_begin(trial)
+
+    made = Counting(of_convolutions, "val_loss", max_trials=3, seed=0, directory=tmp_path)
+    made.search(**iris(), epochs=1, lanes=4, verbose=0)
+    assert made.known == [0, 1, 2]
 
 
 @pytest.mark.short("torch")
