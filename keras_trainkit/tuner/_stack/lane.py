@@ -1,5 +1,6 @@
 """One trial of a stack: its rows, its settings, and its random numbers."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,14 @@ class Lane:
         has_norm = any(block.norm is not None for block in chain.hidden)
         penalties = [block.strengths for block in chain.blocks]
         functions = dict.fromkeys(block.activation for block in chain.hidden)
-        self.features = Features(tuple(functions), has_norm, any(rates), bool(np.any(penalties)))
+        self.features = Features(
+            activations=tuple(functions),
+            norm=has_norm,
+            dropout=any(rates),
+            penalty=bool(np.any(penalties)),
+            clip=math.isfinite(rule.clip),
+            decay=rule.decay > 0,
+        )
         self.arrays: dict[str, np.ndarray] = {}
         self.settings: dict[str, np.ndarray] = {}
 

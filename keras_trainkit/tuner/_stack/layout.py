@@ -74,9 +74,13 @@ class Layout:
         """How long a row is."""
         return max(place.stop for place in self.places.values())
 
-    def piece(self, rows: Tensor, name: str, block: int) -> Tensor:
-        """Return one weight of all lanes, shape `(lanes, ...)`."""
-        return ops.reshape(rows[:, self.places[name, block]], (-1, *self.shapes[name, block]))
+    def pieces(self, rows: Tensor) -> dict[Piece, Tensor]:
+        """Return each weight of all lanes, shape `(lanes, ...)`."""
+        ends = [place.stop for place in self.places.values()]
+        # At once, as each slice by itself would have a gradient as large as all of them.
+        parts = ops.split(rows, ends[:-1], axis=1)
+        pairs = zip(self.shapes.items(), parts, strict=True)
+        return {piece: ops.reshape(part, (-1, *shape)) for (piece, shape), part in pairs}
 
     def view(self, row: np.ndarray, name: str, block: int, shape: tuple[int, ...]) -> np.ndarray:
         """Return the part of a lane's row that is a weight of a narrower shape, to write to."""

@@ -9,12 +9,20 @@ from keras import ops
 
 from keras_trainkit._backend import backend_module
 from keras_trainkit._tensors import Tensor
-from keras_trainkit.tuner._stack.layout import Layout
+from keras_trainkit.tuner._stack.layout import Layout, Piece
 from keras_trainkit.tuner._stack.scores import Scores
 
 Arrays = dict[str, Any]
 
 
+# The settings of a lane that only some features read.
+_OF_FEATURES = {
+    "norm": ("norm", "momentum", "epsilon"),
+    "dropout": ("gain",),
+    "penalty": ("l1", "l2"),
+    "clip": ("clip",),
+    "decay": ("decays",),
+}
 NAMES = "weights", "m", "v", "moving"
 
 
@@ -38,12 +46,16 @@ class Features:
         norm: whether some lanes normalize.
         dropout: whether some drop.
         penalty: whether some have a penalty.
+        clip: whether some clip their gradient.
+        decay: whether weights of some decay.
     """
 
     activations: tuple[Callable, ...]
     norm: bool
     dropout: bool
     penalty: bool
+    clip: bool
+    decay: bool
 
     def joined(self, other: "Features") -> "Features":
         """Return what serves both."""
@@ -53,6 +65,8 @@ class Features:
             self.norm or other.norm,
             self.dropout or other.dropout,
             self.penalty or other.penalty,
+            self.clip or other.clip,
+            self.decay or other.decay,
         )
 
 
@@ -72,10 +86,10 @@ class Program:
     @property
     def settings(self) -> list[str]:
         """Names of the settings of lanes that are read, besides "activation"."""
-        found = ["present", "decays", "clip", "active"]
-        found += ["norm", "momentum", "epsilon"] * self.features.norm
-        found += ["l1", "l2"] * self.features.penalty
-        return found + ["gain"] * self.features.dropout
+        found = ["present", "active"]
+        for feature, names in _OF_FEATURES.items():
+            found += names if getattr(self.features, feature) else ()
+        return found
 
     @cached_property
     def step(self) -> Callable[..., tuple[State, Tensor]]:
@@ -114,16 +128,15 @@ class Program:
             gradient = gradient + of_penalty
             sums = self.scores.with_penalty(sums, penalties, counts)
         gradient = gradient * lane["present"]
-        norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
-        clip = lane["clip"][:, None]
-        # NaN stays NaN, as a training alone would have it.
-        gradient = gradient * ops.where(norm > clip, clip / norm, ops.ones_like(norm))
+        if self.features.clip:
+            gradient = _clipped(gradient, lane["clip"][:, None])
         a, b, c, d, e, f, g, h, i, k = ops.unstack(batch["numbers"][:, :, None], axis=1)
         m = a * state.m + b * gradient
         v = c * state.v + d * ops.square(gradient)
-        kept = 1 - (1 - k) * lane["decays"]
-        step = (e * m + f * gradient) / (ops.sqrt(g * v + h) + i)
-        weights = kept * state.weights - step * lane["present"]
+        weights = state.weights
+        if self.features.decay:
+            weights = weights * (1 - (1 - k) * lane["decays"])
+        weights = weights - (e * m + f * gradient) / (ops.sqrt(g * v + h) + i)
         return State(weights, m, v, moving), sums
 
     def _score(self, state: State, lane: Arrays, x: Tensor, y: Tensor, counts: Tensor) -> Tensor:
@@ -150,11 +163,12 @@ class Program:
             batch: that of `_step` in training, else `None`.
         """
         layout, features = self.layout, self.features
+        pieces = layout.pieces(weights)
         moved: list[Tensor] = []
         for i in range(layout.depth):
-            y = self._linear(weights, i, x)
+            y = _linear(pieces, i, x)
             if features.norm:
-                y, statistics = self._normalized(weights, moving, lane, i, y, batch)
+                y, statistics = self._normalized(pieces, moving, lane, i, y, batch)
                 moved.append(statistics)
             y = self._activated(lane["activation"][:, i], y)
             if features.dropout and batch is not None:
@@ -163,12 +177,7 @@ class Program:
             x = y if i == 0 else ops.where(lane["active"][:, i, None, None], y, x)
         if batch is not None and moved:
             moving = ops.stack(moved, axis=2)
-        return self._linear(weights, layout.depth, x), moving
-
-    def _linear(self, weights: Tensor, block: int, x: Tensor) -> Tensor:
-        kernel, bias = (self.layout.piece(weights, name, block) for name in ("kernel", "bias"))
-        # Not `ops.matmul`, which on PyTorch turns float64 into float32.
-        return x @ kernel + bias[:, None]
+        return _linear(pieces, layout.depth, x), moving
 
     def _activated(self, which: Tensor, x: Tensor) -> Tensor:
         """Return each lane's activation of its outputs."""
@@ -180,7 +189,7 @@ class Program:
 
     def _normalized(
         self,
-        weights: Tensor,
+        pieces: dict[Piece, Tensor],
         moving: Tensor,
         lane: Arrays,
         block: int,
@@ -196,7 +205,7 @@ class Program:
             total = ops.sum(counts)
             mean = ops.sum(x * counts, axis=1) / total
             variance = ops.sum(ops.square(x - mean[:, None]) * counts, axis=1) / total
-        gamma, beta = (self.layout.piece(weights, name, block) for name in ("gamma", "beta"))
+        gamma, beta = pieces["gamma", block], pieces["beta", block]
         scale = gamma / ops.sqrt(variance + lane["epsilon"][:, block, None])
         y = (x - mean[:, None]) * scale[:, None] + beta[:, None]
         share = lane["momentum"][:, block, None, None]
@@ -208,3 +217,15 @@ class Program:
         l1, l2 = lane["l1"], lane["l2"]
         penalties = ops.sum(l1 * ops.abs(weights) + l2 * ops.square(weights), axis=1)
         return penalties, l1 * ops.sign(weights) + 2 * l2 * weights
+
+
+def _linear(pieces: dict[Piece, Tensor], block: int, x: Tensor) -> Tensor:
+    # Not `ops.matmul`, which on PyTorch turns float64 into float32.
+    return x @ pieces["kernel", block] + pieces["bias", block][:, None]
+
+
+def _clipped(gradient: Tensor, limit: Tensor) -> Tensor:
+    """Return the gradient of each lane, its norm at most a limit."""
+    norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
+    # A norm that is NaN stays, as a training alone would have it.
+    return gradient * ops.where(norm > limit, limit / norm, ops.ones_like(norm))
