@@ -79,7 +79,7 @@ class Stack:
         if keras.backend.backend() != "jax":
             return lanes
         if not self._slots / SHRINK < lanes <= self._slots:
-            self._slots = lanes
+            self._slots = 1 << (lanes - 1).bit_length()
         return self._slots
 
     def _settings(self, lanes: Sequence[Lane], program: Program, slots: int) -> dict[str, Any]:

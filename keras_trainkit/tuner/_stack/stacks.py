@@ -218,11 +218,12 @@ class Stacks:
             stack = min(fitting, key=lambda stack: stack.layout.size, default=None)
             wastes = stack is not None and stack.layout.size > WASTE * own.size
             if stack is None or (wastes and len(rest) >= ENOUGH):
-                layout = own
+                layout = own.rounded()
                 for other in rest:
-                    if own.size <= WASTE * other.lane.layout.size:
-                        layout = layout.around(other.lane.layout)
-                stack = Stack(layout.rounded(), each.lane, each.scores)
+                    joined = layout.around(other.lane.layout).rounded()
+                    if joined.size <= WASTE * other.lane.layout.size:
+                        layout = joined
+                stack = Stack(layout, each.lane, each.scores)
                 stacks.append(stack)
             each.lane.place(stack.layout)
             self._running.setdefault(stack, []).append(each)
