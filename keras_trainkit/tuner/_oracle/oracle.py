@@ -115,6 +115,10 @@ class Oracle(Ledger):
         for trial in list(self.ongoing_trials.values()):
             self.release(trial)
 
+    def was_killed(self, trial: Trial) -> bool:
+        """Say whether a process has ended in a trial that runs again."""
+        return self._unended[trial.trial_id] > 1
+
     def put_back(self, trial: Trial) -> None:
         """Have a trial run again whose process has ended."""
         self.ongoing_trials = {

@@ -172,6 +172,9 @@ class Stacks:
         """Give the trial a lane, or train it at once."""
         try:
             _check_tuner(self._tuner)
+            if self._tuner.oracle.was_killed(trial):
+                # Should it happen again, it is known in which trial.
+                raise NotStackable("a trial in which the process has ended before")
             among = None if judge is None else JudgeAmongRunning(lambda: self._judge(trial))
             running = StackedTrial(self._tuner, trial, among, self._args, self._kwargs)
         except NotStackable as reason:
