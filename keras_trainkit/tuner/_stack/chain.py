@@ -1,6 +1,6 @@
 """A Keras model as the chain of blocks that a stack trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ ELEMENTWISE = (
     *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh"),
     *("sigmoid", "hard_sigmoid", "softplus", "softsign", "linear"),
 )
+# What may come out, too: these know the other outputs of a row, and no other row.
+_OF_ROWS = (*ELEMENTWISE, "softmax", "log_softmax", "exponential")
 # What may stand in front: nothing in it learns from a gradient.
 _FIRST = (layers.Flatten, layers.Reshape, layers.Rescaling, layers.Normalization)
 _NORMALIZATIONS = (layers.BatchNormalization, BatchNormalization)
@@ -98,9 +100,16 @@ def chain_of(model: Any) -> Chain:
             raise NotStackable(f"a layer {type(layer).__name__} where {layer.name!r} stands")
     if not chain.blocks or chain.blocks[-1].norm is not None or chain.blocks[-1].rate:
         raise NotStackable("a model whose last layer is not Dense")
-    for block in chain.hidden:
-        if block.activation not in _elementwise():
+    for block in chain.blocks:
+        names = _OF_ROWS if block is chain.blocks[-1] else ELEMENTWISE
+        if block.activation not in _functions(names):
             raise NotStackable(f"the activation {block.activation!r}")
+        if len(block.dense.input.shape) != 2:
+            raise NotStackable("rows that are more than a list of numbers")
+        if not _all_train(block):
+            raise NotStackable(f"a weight that does not train, in {block.dense.name!r}")
+    if model.inputs[0].dtype != keras.config.floatx():
+        raise NotStackable(f"an input of type {model.inputs[0].dtype}")
     return chain
 
 
@@ -168,7 +177,14 @@ def _function_of(layer: Any) -> Callable | None:
     return keras.activations.relu if numbers == (None, 0.0, 0.0) else None
 
 
-def _elementwise() -> list[Callable]:
+def _functions(names: Iterable[str]) -> list[Callable]:
     """Return those that this version of Keras has."""
-    names = (name for name in ELEMENTWISE if hasattr(keras.activations, name))
-    return [getattr(keras.activations, name) for name in names]
+    known = (name for name in names if hasattr(keras.activations, name))
+    return [getattr(keras.activations, name) for name in known]
+
+
+def _all_train(block: Block) -> bool:
+    dense, norm = block.dense, block.norm
+    expected = 1 + dense.use_bias + (norm.scale + norm.center if norm is not None else 0)
+    layers_of_it = [dense] if norm is None else [dense, norm]
+    return sum(len(layer.trainable_variables) for layer in layers_of_it) == expected

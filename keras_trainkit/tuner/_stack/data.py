@@ -73,18 +73,31 @@ def plan_of(args: tuple, kwargs: dict[str, Any]) -> Plan:
     elif share:
         rows = int(np.floor(len(x) * (1.0 - share)))
         x, validation, y = x[:rows], (x[rows:], y[rows:]), y[:rows]
-    if len(x) != len(y) or not len(x) or (validation is not None and not len(validation[0])):
+    pairs = [(x, y)] if validation is None else [(x, y), validation]
+    if any(len(rows) != len(targets) or not len(rows) for rows, targets in pairs):
         raise NotStackable("data that `fit` refuses")
+    size = BATCH if given["batch_size"] is None else given["batch_size"]
+    for name, number in (("batch_size", size), ("epochs", given["epochs"])):
+        if not isinstance(number, int | np.integer) or number < 1:
+            raise NotStackable(f"`{name}` that is no count")
     return Plan(
         x,
         y,
         validation,
-        given["batch_size"] or BATCH,
+        size,
         given["epochs"],
         bool(given["shuffle"]),
         list(given["callbacks"] or ()),
         given,
     )
+
+
+def check_rows(chain: Chain, plan: Plan) -> None:
+    """Raise if rows are not as the model takes them; `fit` would try to make them so."""
+    expected = tuple(chain.model.input_shape[1:])
+    for x in (plan.x, *([] if plan.validation is None else plan.validation[:1])):
+        if (x.shape[1:] or (1,)) != expected:
+            raise NotStackable(f"rows of shape {x.shape[1:]} for inputs of shape {expected}")
 
 
 def _array(name: str, given: Any) -> np.ndarray:
@@ -95,7 +108,7 @@ def _array(name: str, given: Any) -> np.ndarray:
 
 def prepared(chain: Chain, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """Return rows after the first layers of a model, and targets as its loss takes them."""
-    floats = ops.convert_to_tensor(x, dtype=keras.config.floatx())
+    floats = ops.convert_to_tensor(x if x.ndim > 1 else x[:, None], dtype=keras.config.floatx())
     for layer in chain.first:
         floats = layer(floats, training=False)
     if y.ndim == 1 and chain.blocks[-1].width == 1:

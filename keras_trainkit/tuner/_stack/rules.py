@@ -79,6 +79,8 @@ def rule_of(optimizer: Any) -> Rule:
         value = getattr(optimizer, name, idle)
         if (value or idle) != idle:
             raise NotStackable(f"`{name}` of the optimizer")
+    if _number(optimizer.iterations):
+        raise NotStackable("an optimizer that has taken steps")
     if excludes_from_decay(optimizer):
         raise NotStackable("`exclude_from_weight_decay` of the optimizer")
     least_rank = getattr(optimizer, "weight_decay_min_rank", 0)

@@ -16,7 +16,7 @@ from keras_trainkit.tuner._execution.pruning import Judge, JudgeAmongRunning
 from keras_trainkit.tuner._execution.trial import Executions, attempt
 from keras_trainkit.tuner._searched_fit import ScheduleInSteps, SearchedFit
 from keras_trainkit.tuner._stack.chain import NotStackable, chain_of
-from keras_trainkit.tuner._stack.data import Plan, plan_of
+from keras_trainkit.tuner._stack.data import Plan, check_rows, plan_of
 from keras_trainkit.tuner._stack.lane import Lane
 from keras_trainkit.tuner._stack.rules import rule_of
 from keras_trainkit.tuner._stack.scores import scores_of
@@ -70,6 +70,7 @@ class StackedTrial:
         if tuner.max_model_size and self._model.count_params() > tuner.max_model_size:
             raise NotStackable("a model above `max_model_size`")
         plan = self._plan(args, kwargs)
+        check_rows(chain, plan)
         self._begin(plan)
         for layer in self._model.layers:
             getattr(layer, "_adapt_for_training", lambda arguments: None)(plan.arguments)

@@ -7,7 +7,7 @@ from keras import layers, regularizers
 
 from keras_trainkit.layers import BatchNormalization, Dropout
 from keras_trainkit.tuner._stack.chain import NotStackable, chain_of
-from keras_trainkit.tuner._stack.data import plan_of
+from keras_trainkit.tuner._stack.data import check_rows, plan_of
 from keras_trainkit.tuner._stack.scores import scores_of
 from tests.tuner.stack.networks import FIT, X, Y
 
@@ -51,9 +51,25 @@ def frozen():
     return layer
 
 
+def with_frozen_bias():
+    layer = layers.Dense(4)
+    layer.build((None, 8))
+    layer.bias.trainable = False
+    return layer
+
+
+def without_the_mean(x):
+    return x - keras.ops.mean(x, axis=0)
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
+        ([with_frozen_bias(), layers.Dense(3)], "weight that does not train"),
+        ([layers.Dense(3, without_the_mean)], "without_the_mean"),
+        ([layers.Dense(4, without_the_mean), layers.Dense(3)], "without_the_mean"),
+        ([layers.Dense(4, "glu")], "glu"),
+        ([layers.Reshape((4, 2)), layers.Dense(3)], "more than a list"),
         ([layers.Dense(4, "softmax"), layers.Dense(3)], "softmax"),
         ([OfTheUsers(4), layers.Dense(3)], "OfTheUsers"),
         ([layers.Dense(4, kernel_constraint="max_norm"), layers.Dense(3)], "Dense"),
@@ -83,6 +99,16 @@ def test_other_kinds_of_models_are_refused():
     for model in (keras.Model(x, layers.Dense(3)(x)), keras.Sequential([layers.Dense(3)])):
         with pytest.raises(NotStackable, match="Sequential"):
             chain_of(model)
+    of_integers = keras.Sequential([keras.Input((8,), dtype="int32"), layers.Dense(3)])
+    with pytest.raises(NotStackable, match="int32"):
+        chain_of(of_integers)
+
+
+@pytest.mark.parametrize("shape", [(100, 8, 1), (100, 4), (100,)])
+def test_rows_that_fit_would_have_to_change_are_refused(shape):
+    plan = plan_of((), {**FIT, "x": np.zeros(shape)})
+    with pytest.raises(NotStackable, match="rows of shape"):
+        check_rows(chain_of(chained(layers.Dense(3))), plan)
 
 
 def in_batches():
@@ -102,6 +128,10 @@ def in_batches():
         ({"validation_freq": 2}, "validation_freq"),
         ({"validation_data": (X, Y, Y)}, "validation data"),
         ({"y": Y[:5]}, "refuses"),
+        ({"validation_data": (X, Y[:5])}, "refuses"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 16.0}, "batch_size"),
     ],
 )
 def test_what_fit_is_asked_for_and_a_stack_does_not_know_is_refused(changed, why):

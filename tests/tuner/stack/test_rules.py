@@ -1,5 +1,6 @@
 """The numbers of a step are those of the papers: a NumPy twin takes the same steps."""
 
+import keras
 import numpy as np
 import pytest
 from keras import optimizers as of_keras
@@ -125,6 +126,14 @@ def test_what_was_excluded_from_decay_by_hand_is_seen():
     optimizer = of_keras.AdamW()
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     with pytest.raises(NotStackable, match="exclude_from_weight_decay"):
+        rule_of(optimizer)
+
+
+def test_an_optimizer_that_has_taken_steps_is_refused():
+    optimizer = of_keras.SGD(momentum=0.5)
+    variable = keras.Variable([1.0])
+    optimizer.apply([keras.ops.ones((1,))], [variable])
+    with pytest.raises(NotStackable, match="taken steps"):
         rule_of(optimizer)
 
 
