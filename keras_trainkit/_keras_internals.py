@@ -10,7 +10,6 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -306,9 +305,9 @@ def function_of(metric: Any) -> Any:
     return getattr(metric, "_fn", None)
 
 
-def row_values_of(metric: Any) -> Callable[[Any, Any], Any]:
-    """Return the function of targets and outputs whose mean over rows a metric is."""
-    return partial(metric._fn, **metric._fn_kwargs)
+def arguments_of_function(wrapper: Any) -> dict[str, Any]:
+    """Return what a loss or metric gives to its function; no config has all of it."""
+    return dict(getattr(wrapper, "_fn_kwargs", {}))
 
 
 def metrics_in(model: keras.Model) -> list[Any]:

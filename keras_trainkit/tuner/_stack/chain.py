@@ -97,17 +97,17 @@ def chain_of(model: Any) -> Chain:
     for layer in model.layers:
         _check_plain(layer)
         if not _joined(chain, layer):
-            raise NotStackable(f"a layer {type(layer).__name__} where {layer.name!r} stands")
+            raise NotStackable(f"a layer {type(layer).__name__}, or one of its arguments")
     if not chain.blocks or chain.blocks[-1].norm is not None or chain.blocks[-1].rate:
         raise NotStackable("a model whose last layer is not Dense")
     for block in chain.blocks:
         names = _OF_ROWS if block is chain.blocks[-1] else ELEMENTWISE
         if block.activation not in _functions(names):
-            raise NotStackable(f"the activation {block.activation!r}")
+            raise NotStackable(f"the activation {getattr(block.activation, '__name__', '')}")
         if len(block.dense.input.shape) != 2:
             raise NotStackable("rows that are more than a list of numbers")
         if not _all_train(block):
-            raise NotStackable(f"a weight that does not train, in {block.dense.name!r}")
+            raise NotStackable("a weight that does not train")
     if model.inputs[0].dtype != keras.config.floatx():
         raise NotStackable(f"an input of type {model.inputs[0].dtype}")
     return chain
@@ -150,9 +150,9 @@ def _joined(chain: Chain, layer: Any) -> bool:
 def _check_plain(layer: Any) -> None:
     floatx = keras.config.floatx()
     if not layer.trainable and layer.weights and type(layer) not in (*_FIRST, Standardization):
-        raise NotStackable(f"a layer that does not train, {layer.name!r}")
+        raise NotStackable("a layer that does not train")
     if layer.compute_dtype != floatx or layer.variable_dtype != floatx:
-        raise NotStackable(f"a precision that is not {floatx}, in {layer.name!r}")
+        raise NotStackable(f"a precision that is not {floatx}")
 
 
 def _has(layer: Any, known: dict[str, Any]) -> bool:

@@ -1,16 +1,17 @@
 """Loss and metrics of all lanes, as sums over rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_trainkit._keras_internals import (
+    arguments_of_function,
     compiled_with,
     function_of,
     metrics_in,
-    row_values_of,
     symbolic_build,
 )
 from keras_trainkit._tensors import Tensor
@@ -28,8 +29,9 @@ LOSSES = (
     *("binary_focal_crossentropy", "categorical_focal_crossentropy", "cosine_similarity"),
     *("hinge", "squared_hinge", "categorical_hinge"),
 )
+# Keras's metrics of hinges do not bring targets and outputs of one column to one shape.
 METRICS = (
-    *LOSSES,
+    *(name for name in LOSSES if "hinge" not in name),
     *("accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
     *("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
 )
@@ -46,7 +48,7 @@ class Scores:
     """
 
     def __init__(
-        self, loss: PerRow, metrics: dict[str, PerRow], scale: tuple[Any, Any] | None, key: str
+        self, loss: PerRow, metrics: Mapping[str, PerRow], scale: tuple[Any, Any] | None, key: str
     ) -> None:
         self.loss, self.metrics, self.scale, self.key = loss, metrics, scale, key
 
@@ -74,17 +76,21 @@ class Scores:
             seen, of_loss = mean + scale * flat, (ops.cast(y, flat.dtype) - mean) / scale
         values = [self.loss(of_loss, flat), *(each(y, seen) for each in self.metrics.values())]
         return ops.stack(
-            [
-                ops.sum(ops.reshape(ops.cast(each, flat.dtype), shape[:2]) * counts, axis=1)
-                for each in values
-            ],
-            axis=1,
+            [_sum_over_rows(each, shape, flat.dtype, counts) for each in values], axis=1
         )
 
     def with_penalty(self, sums: Tensor, penalties: Tensor, counts: Tensor) -> Tensor:
         """Return sums whose loss holds the penalties too."""
         first = sums[:, :1] + (penalties * ops.sum(counts))[:, None]
         return ops.concatenate([first, sums[:, 1:]], axis=1)
+
+
+def _sum_over_rows(values: Tensor, shape: Any, dtype: Any, counts: Tensor) -> Tensor:
+    """Return each lane's sum; of a row that has several values their mean counts."""
+    values = ops.reshape(ops.cast(values, dtype), (shape[0] * shape[1], -1))
+    # Not `ops.mean`, which on PyTorch turns float64 into float32.
+    of_rows = ops.sum(values, axis=1) / ops.cast(ops.shape(values)[1], dtype)
+    return ops.sum(ops.reshape(of_rows, shape[:2]) * counts, axis=1)
 
 
 def scores_of(chain: Chain, x: Any, y: Any) -> Scores:
@@ -112,30 +118,42 @@ def scores_of(chain: Chain, x: Any, y: Any) -> Scores:
     elif chain.last is not None:
         raise NotStackable("the loss")
     symbolic_build(model, (x[:1], y[:1]))
-    metrics = {metric.name: _per_row(metric) for metric in metrics_in(model)}
     loss_per_row = _loss_per_row(loss)
-    described = [metric.get_config() for metric in metrics_in(model)]
-    key = repr((keras.losses.serialize(keras.losses.get(loss)), described, scale))
+    metrics = {metric.name: _per_row(metric) for metric in metrics_in(model)}
+    if len(metrics) < len(metrics_in(model)):
+        raise NotStackable("two metrics of one name")
+    functions = [(name, m.func, sorted(m.keywords.items())) for name, m in metrics.items()]
+    key = repr((keras.losses.serialize(keras.losses.get(loss)), functions, scale))
     return Scores(loss_per_row, metrics, scale, key)
 
 
 def _loss_per_row(loss: Any) -> PerRow:
     known: Any = keras.losses.get(loss) if loss is not None else None
-    is_mean = getattr(known, "reduction", MEANS[0]) in MEANS
-    if not is_mean or not _is_among(getattr(known, "fn", known), LOSSES):
-        raise NotStackable(f"the loss {loss!r}")
-    return known.call if isinstance(known, keras.losses.Loss) else known
+    is_instance = isinstance(known, keras.losses.Loss)
+    is_mean = not is_instance or known.reduction in MEANS
+    function, arguments = getattr(known, "fn", known), arguments_of_function(known)
+    if not is_mean or not _is_of_rows(function, LOSSES, arguments):
+        raise NotStackable(f"the loss {_name_of(known)}")
+    return known.call if is_instance else known
 
 
-def _per_row(metric: Any) -> PerRow:
+def _per_row(metric: Any) -> partial:
     wrapper = keras.metrics.MeanMetricWrapper
     is_plain = isinstance(metric, wrapper) and type(metric).update_state is wrapper.update_state
-    if not is_plain or not _is_among(function_of(metric), METRICS):
-        raise NotStackable(f"the metric {metric.name!r}")
-    return row_values_of(metric)
+    if is_plain:
+        function, arguments = function_of(metric), arguments_of_function(metric)
+        if _is_of_rows(function, METRICS, arguments):
+            return partial(function, **arguments)
+    raise NotStackable(f"the metric {metric.name!r}")
 
 
-def _is_among(function: Any, names: Sequence[str]) -> bool:
-    """Say whether Keras brought a function, and that by one of these names."""
+def _is_of_rows(function: Any, names: Sequence[str], arguments: Mapping[str, Any]) -> bool:
+    """Say whether Keras brought a function, by one of these names, that knows one row at a time."""
     place = getattr(function, "__module__", "").partition(".")[0]
-    return place == "keras" and getattr(function, "__name__", "") in names
+    is_known = place == "keras" and getattr(function, "__name__", "") in names
+    # Rows that a mask leaves out change what the others count.
+    return is_known and arguments.get("axis", -1) == -1 and arguments.get("ignore_class") is None
+
+
+def _name_of(thing: Any) -> str:
+    return getattr(thing, "__name__", type(thing).__name__)

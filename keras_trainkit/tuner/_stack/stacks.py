@@ -38,7 +38,7 @@ class StackedTrial:
     Args:
         tuner: `Tuner` of this package.
         trial: the trial.
-        judge: what may stop it.
+        among: what may stop it beside the others.
         args: of `search`.
         kwargs: of `search`.
 
@@ -49,19 +49,21 @@ class StackedTrial:
         scores: `Scores`.
         logs: of each epoch.
         error: what its training has raised.
+        judge: what may stop it alone.
 
     Raises:
         NotStackable: if it has to be trained by itself.
     """
 
     def __init__(
-        self, tuner: Any, trial: Trial, judge: Any, args: tuple, kwargs: dict[str, Any]
+        self, tuner: Any, trial: Trial, among: Any, args: tuple, kwargs: dict[str, Any]
     ) -> None:
         self.future: Future = Future()
         self.logs: list[Logs] = []
         self.error: Exception | None = None
+        self.judge: Judge | None = None
         self._tuner, self.trial = tuner._seeing(trial), trial
-        self._executions = Executions(tuner.oracle.objective, judge, diagnose=False)
+        self._executions = Executions(tuner.oracle.objective, among, diagnose=False)
         seed = tuner.oracle.seed_of(trial.trial_id, self._executions.begin())
         Begin(seed).on_train_begin()
         # KerasTuner's `_try_build` collects all garbage first, which takes longer than a training.
@@ -178,6 +180,7 @@ class Stacks:
                 raise NotStackable("a trial in which the process has ended before")
             among = None if judge is None else JudgeAmongRunning(lambda: self._judge(trial))
             running = StackedTrial(self._tuner, trial, among, self._args, self._kwargs)
+            running.judge = judge
         except NotStackable as reason:
             self._say(f"Trains one by one what is not to be stacked: {reason}.")
             return self._alone(trial, judge)
@@ -207,7 +210,8 @@ class Stacks:
             for stack, running in self._running.items():
                 self._train(stack, running)
             for each in self._all():
-                each.go_on()
+                if not each.is_through:
+                    each.go_on()
             has_ended = any(each.is_through for each in self._all())
             for stack, left in self._running.items():
                 self._running[stack] = [each for each in left if not each.is_through]
@@ -241,7 +245,19 @@ class Stacks:
                 each.logs.append(logs)
         except Exception as error:
             for each in running:
-                each.error = error
+                if each.logs:
+                    each.error = error
+                else:
+                    self._go_alone(each, error)
+
+    def _go_alone(self, running: StackedTrial, error: Exception) -> None:
+        """Train a trial by itself of which no epoch can be trained in a stack."""
+        self._say(f"Trains one by one what a stack fails at: {type(error).__name__}: {error}")
+        alone = self._alone(running.trial, running.judge)
+        if alone.exception() is None:
+            running.future.set_result(alone.result())
+        else:
+            running.future.set_exception(alone.exception())
 
     def _all(self) -> list[StackedTrial]:
         return [each for running in self._running.values() for each in running]

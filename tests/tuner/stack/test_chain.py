@@ -159,6 +159,14 @@ def mine(y_true, y_pred):
         ({"loss": "mse", "metrics": [mine]}, "metric"),
         ({"loss": "mse", "metrics": [keras.metrics.R2Score()]}, "metric"),
         ({"loss": "mse", "metrics": [keras.metrics.AUC()]}, "metric"),
+        ({"loss": keras.losses.CosineSimilarity(axis=0)}, "loss"),
+        (
+            {"loss": keras.losses.SparseCategoricalCrossentropy(ignore_class=0)},
+            "SparseCategoricalCrossentropy",
+        ),
+        ({"loss": "mse", "metrics": [keras.metrics.CosineSimilarity(axis=0)]}, "metric"),
+        ({"loss": "mse", "metrics": ["hinge"]}, "hinge"),
+        ({"loss": "mse", "metrics": ["mae", "mae"]}, "one name"),
         ({"loss": "mse", "loss_weights": [2.0]}, "loss_weights"),
         ({"loss": "mse", "weighted_metrics": ["mae"]}, "weighted_metrics"),
         ({"loss": "mse", "run_eagerly": True}, "run_eagerly"),
@@ -169,3 +177,16 @@ def test_scores_that_are_no_means_over_rows_of_keras_functions_are_refused(compi
     model.compile("sgd", **compiled)
     with pytest.raises(NotStackable, match=why):
         scores_of(chain_of(model), X, Y.astype("float32")[:, None])
+
+
+def test_scores_are_the_same_if_their_functions_are():
+    def key(metric):
+        model = chained(layers.Dense(1))
+        model.compile("sgd", "mse", metrics=[metric])
+        return scores_of(chain_of(model), X, Y.astype("float32")[:, None]).key
+
+    mean = keras.metrics
+    assert key(mean.MeanSquaredError(name="m")) == key(mean.MeanSquaredError(name="m"))
+    assert key(mean.MeanSquaredError(name="m")) != key(mean.MeanAbsoluteError(name="m"))
+    limits = [mean.BinaryAccuracy(name="m", threshold=limit) for limit in (0.5, 0.25)]
+    assert key(limits[0]) != key(limits[1])

@@ -18,6 +18,7 @@ from keras_trainkit.tuner import (
     RandomSearch,
     spaces,
 )
+from keras_trainkit.tuner._stack.stack import Stack
 from tests.tuner.test_search import iris
 
 EVERYTHING = spaces.Optimizer(
@@ -27,8 +28,9 @@ EVERYTHING = spaces.Optimizer(
 SPACE = {"width": (4, 16), "batch_size": [20, 50], "optimizer": EVERYTHING}
 
 
-def search(folder, kind=RandomSearch, hypermodel=None, data=None, lanes=4, epochs=3, **options):
+def search(folder, kind=None, hypermodel=None, data=None, lanes=4, epochs=3, **options):
     """Search iris for a classifier, and return the tuner."""
+    kind = kind or RandomSearch
     trials = {"max_epochs": epochs} if kind is Hyperband else {"max_trials": 10}
     options = {"objective": "val_loss", "seed": 1, **trials, **options}
     made = kind(
@@ -159,6 +161,42 @@ def of_convolutions(hp):
     model.add(layers.Dense(3, "softmax"))
     model.compile("adam", "sparse_categorical_crossentropy")
     return model
+
+
+TASKS = {
+    "classification": lambda y: (y, {"classes": 3}),
+    "one_hot": lambda y: (np.eye(3, dtype="float32")[y], {"classes": 3}),
+    "binary": lambda y: ((y > 0).astype("float32"), {}),
+    "multilabel": lambda y: (np.stack([y > 0, y > 1, y < 2], axis=1), {"classes": 3}),
+    "regression": lambda y: (np.stack([y, 100.0 - y], axis=1), {"output_units": 2}),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_the_scores_that_it_has_alone(task, tmp_path):
+    y, arguments = TASKS[task](iris()["y"])
+    data = {"x": iris()["x"], "y": y, "validation_split": 0.2, "shuffle": False}
+    curves = []
+    for lanes in (3, 1):
+        model = HyperMLP((4,), task=task, width=8, dropout=False, batch_size=30, **arguments)
+        made = search(tmp_path / str(lanes), None, model, data, lanes, 2, max_trials=2)
+        curves.append([record["executions"][0] for _, record in made.oracle.records()])
+    for stacked, alone in zip(*curves, strict=True):
+        assert set(stacked) == set(alone)
+        for name, values in alone.items():
+            np.testing.assert_allclose(stacked[name], values, rtol=2e-4, atol=1e-6)
+
+
+@pytest.mark.short("torch")
+def test_what_a_stack_fails_at_trains_alone(tmp_path, capsys, monkeypatch):
+    def failing(self, lanes):
+        raise RuntimeError("no such shapes")
+
+    monkeypatch.setattr(Stack, "train", failing)
+    made = RandomSearch(build_model, "val_loss", max_trials=3, seed=0, directory=tmp_path)
+    made.search(**iris(), epochs=1, lanes=2, verbose=1)
+    assert {status for status, _ in ended(made).values()} == {"COMPLETED"}
+    assert "Trains one by one what a stack fails at: RuntimeError" in capsys.readouterr().out
 
 
 class Watching(keras.callbacks.Callback):
