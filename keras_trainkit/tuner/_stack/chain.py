@@ -60,10 +60,7 @@ class Block:
     def strengths(self) -> tuple[float, float]:
         """The factors of the L1 and the L2 penalty of its kernel."""
         penalty = self.dense.kernel_regularizer
-        return (
-            float(getattr(penalty, "l1", 0.0)),
-            float(getattr(penalty, "l2", 0.0)),
-        )
+        return float(getattr(penalty, "l1", 0.0)), float(getattr(penalty, "l2", 0.0))
 
 
 @dataclass
