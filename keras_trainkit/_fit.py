@@ -18,6 +18,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -117,11 +118,21 @@ def _make_train_function(make_train_function: Callable[..., Any]) -> Callable[..
             getattr(optimizer, "_resume_for_training", lambda: None)()
         running = running_fit(model)
         if running is not None:
-            for layer in layers_of(model):
-                getattr(layer, "_adapt_for_training", lambda arguments: None)(running.arguments)
+            adapt_layers(model, running.arguments)
         return make_train_function(model, *args, **kwargs)
 
     return wrapped
+
+
+def adapt_layers(model: keras.Model, arguments: dict[str, Any]) -> None:
+    """Have the layers that learn from the data of a `fit` do so, from its arguments by name."""
+    for layer in layers_of(model):
+        getattr(layer, "_adapt_for_training", lambda arguments: None)(arguments)
+
+
+def rows_that_train(rows: int, validation_split: float) -> int:
+    """Return how many of the rows train, the first ones, as Keras splits them."""
+    return math.floor(rows * (1.0 - validation_split))
 
 
 def _on_train_begin(on_train_begin: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,10 @@ from keras_trainkit._validation import invalid
 Tensor: TypeAlias = Any
 
 
+# What converting the tensor of a traced or mapped function raises, or what is no tensor of numbers.
+_UNREADABLE = TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError
+
+
 def float64_of(x: Tensor) -> np.ndarray:
     """Return the values of a tensor or variable in double precision."""
     return ops.convert_to_numpy(x).astype("float64")
@@ -21,7 +25,7 @@ def numpy_if_readable(x: Any) -> np.ndarray | None:
     """Return the values, or None for a tensor of a traced or mapped function, or no tensor."""
     try:
         return ops.convert_to_numpy(x)
-    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+    except _UNREADABLE:
         return None
 
 
@@ -29,7 +33,7 @@ def float64_if_readable(x: Any) -> np.ndarray | None:
     """Return the same in double precision, None also for what holds no numbers."""
     try:
         return float64_of(x)
-    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+    except _UNREADABLE:
         return None
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_trainkit import _validation
+from keras_trainkit._fit import rows_that_train
 from keras_trainkit._register import register
 from keras_trainkit._tensors import Tensor
 
@@ -163,8 +164,7 @@ def training_rows(fit: dict[str, Any], of: str) -> Iterator[Any]:
     x, y = fit.get("x"), fit.get("y")
     if y is not None:
         rows = np.asarray(ops.convert_to_numpy(x if of == INPUTS else y))
-        # As Keras splits: the last rows validate.
-        yield rows[: int(np.floor(len(rows) * (1.0 - (fit.get("validation_split") or 0.0))))]
+        yield rows[: rows_that_train(len(rows), fit.get("validation_split") or 0.0)]
     elif not hasattr(x, "shape"):  # Rows without targets are for `fit` to refuse.
         for batch in itertools.islice(batches_again(x), fit.get("steps_per_epoch")):
             inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(batch)

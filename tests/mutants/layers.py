@@ -330,8 +330,8 @@ MUTANTS = (
     ),
     Mutant(
         "layers/_standardization.py",
-        '1.0 - (fit.get("validation_split") or 0.0)',
-        "1.0",
+        'rows_that_train(len(rows), fit.get("validation_split") or 0.0)',
+        "len(rows)",
         "the rows that validate take part in mean and scale",
     ),
     Mutant(

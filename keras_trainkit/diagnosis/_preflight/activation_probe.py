@@ -83,13 +83,7 @@ class ActivationProbe:
             names if len(names) == len(outputs) else [f"output_{i}" for i in range(len(outputs))]
         )
         return [
-            (
-                name,
-                outcome(
-                    values.astype("float64"),
-                    None if target is None else float64_if_readable(target),
-                ),
-            )
+            (name, outcome(values, None if target is None else float64_if_readable(target)))
             for name, output, target in zip(names, outputs, known, strict=True)
             if (values := _values(output)) is not None
         ]

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_trainkit._fit import rows_that_train
 from keras_trainkit.diagnosis._preflight.array_facts import (
     as_numpy,
     dtype_of,
@@ -82,7 +83,7 @@ def data_of(x: Any, y: Any = None, draws: bool = False) -> Data:
 def split_arrays(x: Any, y: Any, share: float) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Return training and validation arrays as `fit(validation_split=share)` cuts them."""
     rows = _rows_of(x)
-    at = math.floor(rows * (1.0 - share))
+    at = rows_that_train(rows, share)
     cut = [
         keras.tree.map_structure(lambda a, i=i, j=j: None if a is None else sliced(a, i, j), (x, y))
         for i, j in ((0, at), (at, rows))

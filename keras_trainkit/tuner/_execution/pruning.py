@@ -1,7 +1,7 @@
 """Trials that are stopped early because others were better at the same epoch.
 
 What others there are is fixed when a trial begins, so that a trial is a function of what it is
-given, in whatever process it runs.
+given, in whatever process it runs. Trials that train epoch by epoch together see each other too.
 """
 
 import math
@@ -168,25 +168,28 @@ def _frozen(trial: Trial, record: dict[str, Any], objective: Any) -> FrozenTrial
 
 def _running(notes: Notes, logs: list[dict[str, Any]], objective: Any) -> FrozenTrial:
     """Return a trial of Optuna's that has not ended."""
-    values = {
-        epoch: float(objective.get_value(each))
-        for epoch, each in enumerate(logs, start=1)
-        if objective.has_value(each) and math.isfinite(objective.get_value(each))
-    }
+    values = _finite(logs, objective)
     state = TrialState.RUNNING
     return create_trial(state=state, intermediate_values=values, system_attrs=notes.marks)
 
 
 def _values(record: dict[str, Any], objective: Any) -> dict[int, float]:
-    """Return the objective after each epoch where it is finite."""
+    """Return the objective after each epoch of the first execution where it is finite."""
     curve: dict[str, list] = next(iter(record.get("executions", ())), {})
     epochs = max(map(len, curve.values()), default=0)
+    logs = [
+        {n: values[i] for n, values in curve.items() if len(values) > i and values[i] is not None}
+        for i in range(epochs)
+    ]
+    return _finite(logs, objective)
+
+
+def _finite(logs: Iterable[dict[str, Any]], objective: Any) -> dict[int, float]:
+    """Return the objective after each epoch, from 1, where it is finite."""
     found = {}
-    for epoch in range(epochs):
-        logs = {name: values[epoch] for name, values in curve.items() if len(values) > epoch}
-        logs = {name: value for name, value in logs.items() if value is not None}
-        if objective.has_value(logs) and math.isfinite(value := objective.get_value(logs)):
-            found[epoch + 1] = value
+    for epoch, each in enumerate(logs, start=1):
+        if objective.has_value(each) and math.isfinite(value := float(objective.get_value(each))):
+            found[epoch] = value
     return found
 
 

@@ -21,6 +21,7 @@ _OF_ROWS = (*ELEMENTWISE, "softmax", "log_softmax", "exponential")
 _FIRST = (layers.Flatten, layers.Reshape, layers.Rescaling, layers.Normalization)
 _NORMALIZATIONS = (layers.BatchNormalization, BatchNormalization)
 _DROPOUTS = (layers.Dropout, Dropout)
+_PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 # Settings of a layer that a stack does not know, with the values at which they do nothing.
 _OF_DENSE = {
     "bias_regularizer": None,
@@ -92,7 +93,7 @@ def chain_of(model: Any) -> Chain:
         raise NotStackable("a model that is no `keras.Sequential` with a known input shape")
     chain = Chain(model, [], [])
     for layer in model.layers:
-        _check_plain(layer)
+        _check_precision(layer)
         if not _joined(chain, layer):
             raise NotStackable(f"a layer {type(layer).__name__}, or one of its arguments")
     if not chain.blocks or chain.blocks[-1].norm is not None or chain.blocks[-1].rate:
@@ -144,10 +145,8 @@ def _joined(chain: Chain, layer: Any) -> bool:
     return True
 
 
-def _check_plain(layer: Any) -> None:
+def _check_precision(layer: Any) -> None:
     floatx = keras.config.floatx()
-    if not layer.trainable and layer.weights and type(layer) not in (*_FIRST, Standardization):
-        raise NotStackable("a layer that does not train")
     if layer.compute_dtype != floatx or layer.variable_dtype != floatx:
         raise NotStackable(f"a precision that is not {floatx}")
 
@@ -157,9 +156,6 @@ def _has(layer: Any, known: dict[str, Any]) -> bool:
     is_known = all(getattr(layer, name, idle) == idle for name, idle in known.items())
     penalty = getattr(layer, "kernel_regularizer", None)
     return is_known and (penalty is None or type(penalty) in _PENALTIES)
-
-
-_PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 
 
 def _is_linear(block: Block) -> bool:
@@ -181,7 +177,10 @@ def _functions(names: Iterable[str]) -> list[Callable]:
 
 
 def _all_train(block: Block) -> bool:
+    """Say whether all of a block's weights train, and its statistics move."""
     dense, norm = block.dense, block.norm
-    expected = 1 + dense.use_bias + (norm.scale + norm.center if norm is not None else 0)
-    layers_of_it = [dense] if norm is None else [dense, norm]
-    return sum(len(layer.trainable_variables) for layer in layers_of_it) == expected
+    count, expected = len(dense.trainable_variables), 1 + dense.use_bias
+    if norm is not None:
+        count += len(norm.trainable_variables)
+        expected += norm.scale + norm.center
+    return count == expected and (norm is None or norm.trainable)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_trainkit._fit import rows_that_train
 from keras_trainkit.tuner._stack.chain import Chain, NotStackable
 
 BATCH = 32
@@ -71,7 +72,7 @@ def plan_of(args: tuple, kwargs: dict[str, Any]) -> Plan:
             raise NotStackable("validation data that is no pair of arrays")
         validation = tuple(_array("validation_data", each) for each in validation)
     elif share:
-        rows = int(np.floor(len(x) * (1.0 - share)))
+        rows = rows_that_train(len(x), share)
         x, validation, y = x[:rows], (x[rows:], y[rows:]), y[:rows]
     pairs = [(x, y)] if validation is None else [(x, y), validation]
     if any(len(rows) != len(targets) or not len(rows) for rows, targets in pairs):

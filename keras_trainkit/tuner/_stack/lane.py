@@ -11,7 +11,7 @@ from keras import ops
 from keras_trainkit.tuner._stack.chain import Chain
 from keras_trainkit.tuner._stack.data import Plan
 from keras_trainkit.tuner._stack.layout import Layout
-from keras_trainkit.tuner._stack.program import Features
+from keras_trainkit.tuner._stack.program import Features, State
 from keras_trainkit.tuner._stack.rules import Rule
 
 OF_NORM = ("gamma", "beta")
@@ -29,7 +29,7 @@ class Lane:
     Attributes:
         layout: `Layout`, that of the chain alone before `place`.
         features: `Features` that it needs.
-        arrays: "weights", "m", "v" and "moving", as `State` has them.
+        state: its row of each array of `State`.
         settings: what is fixed, as `Program` has it.
         steps: how many it has taken.
         epochs: how many are behind.
@@ -54,21 +54,19 @@ class Lane:
             clip=math.isfinite(rule.clip),
             decay=rule.decay > 0,
         )
-        self.arrays: dict[str, np.ndarray] = {}
         self.settings: dict[str, np.ndarray] = {}
 
     def place(self, layout: Layout) -> None:
         """Begin with the model's weights, in a layout that has room for them."""
         self.layout = layout
-        self.arrays, self.settings = self._first(), self._settings()
+        self.state, self.settings = self._first(), self._settings()
         self._read_model()
 
-    def _first(self) -> dict[str, np.ndarray]:
+    def _first(self) -> State:
         dtype, layout = keras.config.floatx(), self.layout
-        rows = {name: np.zeros(layout.size, dtype) for name in ("weights", "m", "v")}
-        rows["v"][:] = self.rule.first
-        moving = np.zeros((2, layout.depth, layout.width), dtype)
-        return {**rows, "moving": moving}
+        weights, m = np.zeros((2, layout.size), dtype)
+        v = np.full(layout.size, self.rule.first, dtype)
+        return State(weights, m, v, np.zeros((2, layout.depth, layout.width), dtype))
 
     def _settings(self) -> dict[str, np.ndarray]:
         dtype, layout, hidden = keras.config.floatx(), self.layout, self.chain.hidden
@@ -113,7 +111,7 @@ class Lane:
 
     def _read_model(self) -> None:
         """Take weights and statistics from the model."""
-        row = self.arrays["weights"]
+        row = self.state.weights
         for name, place, variable in self._variables():
             view = self.layout.view(row, name, place, tuple(variable.shape))
             view[...] = ops.convert_to_numpy(variable)
@@ -123,17 +121,17 @@ class Lane:
             if not block.norm.scale:
                 self.layout.view(row, "gamma", i, (block.width,))[...] = 1.0
             for which, variable in enumerate(_statistics(block.norm)):
-                self.arrays["moving"][which, i, : block.width] = ops.convert_to_numpy(variable)
+                self.state.moving[which, i, : block.width] = ops.convert_to_numpy(variable)
 
     def write_to_model(self) -> None:
         """Give weights and statistics to the model."""
-        row = self.arrays["weights"]
+        row = self.state.weights
         for name, place, variable in self._variables():
             variable.assign(self.layout.view(row, name, place, tuple(variable.shape)))
         for i, block in enumerate(self.chain.hidden):
             if block.norm is not None:
                 for which, variable in enumerate(_statistics(block.norm)):
-                    variable.assign(self.arrays["moving"][which, i, : block.width])
+                    variable.assign(self.state.moving[which, i, : block.width])
 
     def _variables(self) -> list[tuple[str, int, Any]]:
         """Return the trained variables of the model, each with its place in the layout."""

@@ -23,7 +23,6 @@ _OF_FEATURES = {
     "clip": ("clip",),
     "decay": ("decays",),
 }
-NAMES = "weights", "m", "v", "moving"
 
 
 class State(NamedTuple):

@@ -20,10 +20,9 @@ from keras_trainkit.schedules._schedule import Schedule
 from keras_trainkit.tuner._stack.chain import NotStackable
 
 COLUMNS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "K")
-# Each column of a step, those that are missing at their least.
+# Columns of a step; where one is missing it is as in a step that does nothing.
 Columns = dict[str, Any]
-_IDLE = {"A": 0.0, "B": 0.0, "C": 0.0, "D": 0.0, "E": 0.0, "F": 0.0}
-_PLAIN = {"G": 0.0, "H": 1.0, "I": 0.0}
+IDLE = dict.fromkeys(COLUMNS, 0.0) | {"H": 1.0, "K": 1.0}
 # What a stack does not know, with the values at which it does nothing.
 _UNKNOWN: dict[str, Any] = {
     "use_ema": False,
@@ -64,7 +63,7 @@ class Rule(NamedTuple):
         """Return the numbers of the steps from `begin` to before `end`, `(steps, columns)`."""
         steps = np.arange(begin, end)
         rate = self.rate(steps)
-        found = {**_IDLE, **_PLAIN, **self.columns(rate, steps + 1.0), "K": 1 - rate * self.decay}
+        found = {**IDLE, **self.columns(rate, steps + 1.0), "K": 1 - rate * self.decay}
         return np.stack([np.broadcast_to(found[name], len(steps)) for name in COLUMNS], axis=1)
 
 

@@ -10,8 +10,8 @@ from keras import ops
 from keras_trainkit.tuner._stack.data import prepared
 from keras_trainkit.tuner._stack.lane import Lane
 from keras_trainkit.tuner._stack.layout import Layout
-from keras_trainkit.tuner._stack.program import NAMES, Features, Program, State
-from keras_trainkit.tuner._stack.rules import COLUMNS
+from keras_trainkit.tuner._stack.program import Program, State
+from keras_trainkit.tuner._stack.rules import IDLE
 from keras_trainkit.tuner._stack.scores import Scores
 
 # So many bytes of dropout masks, and values of a hidden block at validation, at a time.
@@ -36,7 +36,6 @@ class Stack:
     def __init__(self, layout: Layout, lane: Lane, scores: Scores) -> None:
         self.layout, self._scores, self._plan = layout, scores, lane.plan
         self._head = lane.chain.blocks[-1].activation
-        self._features: Features | None = None
         self._program: Program | None = None
         self._slots = 0
         chain, plan = lane.chain, lane.plan
@@ -47,7 +46,8 @@ class Stack:
         """Train each lane for an epoch, and return what `fit` would log of it."""
         program = self._program_for(lanes)
         slots = self._slots_for(len(lanes))
-        state = State(*(_stacked([lane.arrays[n] for lane in lanes], slots) for n in NAMES))
+        rows = zip(*(lane.state for lane in lanes), strict=True)
+        state = State(*(_stacked(of_lanes, slots) for of_lanes in rows))
         settings = self._settings(lanes, program, slots)
         sums = 0.0
         for batch in self._batches(lanes, program, slots):
@@ -56,7 +56,7 @@ class Stack:
         logs = self._logs("", sums, len(self._plan.x))
         for lane, *arrays in zip(lanes, *map(ops.convert_to_numpy, state), strict=False):
             # Copies, as a view would keep the rows of all lanes.
-            lane.arrays = {n: a.copy() for n, a in zip(NAMES, arrays, strict=True)}
+            lane.state = State(*(array.copy() for array in arrays))
             lane.steps += self._plan.steps
             lane.epochs += 1
         if self._validation is not None:
@@ -66,12 +66,11 @@ class Stack:
 
     def _program_for(self, lanes: Sequence[Lane]) -> Program:
         """Return the program that can do all that the lanes need, and what it could before."""
-        features = self._features or lanes[0].features
+        features = self._program.features if self._program else lanes[0].features
         for lane in lanes:
             features = features.joined(lane.features)
-        if self._program is None or features != self._features:
+        if self._program is None or features != self._program.features:
             self._program = Program(self.layout, features, self._scores, self._head)
-            self._features = features
         return self._program
 
     def _slots_for(self, lanes: int) -> int:
@@ -96,8 +95,7 @@ class Stack:
         plan, floatx = self._plan, keras.config.floatx()
         size, steps, count = plan.batch_size, plan.steps, len(plan.x)
         order = np.zeros((slots, steps * size), "int32")
-        numbers = np.zeros((slots, steps, len(COLUMNS)), floatx)
-        numbers[:, :, COLUMNS.index("H")] = 1.0
+        numbers = np.tile(np.array([*IDLE.values()], floatx), (slots, steps, 1))
         for i, lane in enumerate(lanes):
             order[i, :count], numbers[i] = lane.order(), lane.numbers()
         batches = order.reshape(slots, steps, size)

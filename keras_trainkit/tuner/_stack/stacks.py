@@ -4,147 +4,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-import keras
 from keras_tuner import HyperModel
 from keras_tuner.engine.trial import Trial
-from keras_tuner.errors import FatalError
 
-from keras_trainkit._patching import patched
-from keras_trainkit.tuner._execution.callbacks import Begin, Hooks
-from keras_trainkit.tuner._execution.notes import Notes
 from keras_trainkit.tuner._execution.pruning import Judge, JudgeAmongRunning
-from keras_trainkit.tuner._execution.trial import Executions, attempt
-from keras_trainkit.tuner._searched_fit import ScheduleInSteps, SearchedFit
-from keras_trainkit.tuner._stack.chain import NotStackable, chain_of
-from keras_trainkit.tuner._stack.data import Plan, check_rows, plan_of
-from keras_trainkit.tuner._stack.lane import Lane
-from keras_trainkit.tuner._stack.rules import rule_of
-from keras_trainkit.tuner._stack.scores import scores_of
-from keras_trainkit.tuner._stack.stack import Logs, Stack
+from keras_trainkit.tuner._searched_fit import SearchedFit
+from keras_trainkit.tuner._stack.chain import NotStackable
+from keras_trainkit.tuner._stack.stack import Stack
+from keras_trainkit.tuner._stack.stacked_trial import StackedTrial
 
-# Callbacks of a user's that need nothing of the model but to be stopped.
-_CALLBACKS = (keras.callbacks.EarlyStopping, ScheduleInSteps)
 # What a tuner may do with the model of each trial.
 _OF_TUNER = ("on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end", "run_trial")
 # A lane may be so many times as large as its network, and more if there are fewer such lanes than
 # are worth a program of their own.
 WASTE, ENOUGH = 4, 4
 Submit = Callable[[Trial, Judge | None], Future]
-
-
-class StackedTrial:
-    """One trial in training.
-
-    Args:
-        tuner: `Tuner` of this package.
-        trial: the trial.
-        among: what may stop it beside the others.
-        args: of `search`.
-        kwargs: of `search`.
-
-    Attributes:
-        trial: the trial.
-        future: has its `Outcome` in the end.
-        lane: `Lane`.
-        scores: `Scores`.
-        logs: of each epoch.
-        error: what its training has raised.
-        judge: what may stop it alone.
-
-    Raises:
-        NotStackable: if it has to be trained by itself.
-    """
-
-    def __init__(
-        self, tuner: Any, trial: Trial, among: Any, args: tuple, kwargs: dict[str, Any]
-    ) -> None:
-        self.future: Future = Future()
-        self.logs: list[Logs] = []
-        self.error: Exception | None = None
-        self.judge: Judge | None = None
-        self._tuner, self.trial = tuner._seeing(trial), trial
-        self._executions = Executions(tuner.oracle.objective, among, diagnose=False)
-        seed = tuner.oracle.seed_of(trial.trial_id, self._executions.begin())
-        Begin(seed).on_train_begin()
-        # KerasTuner's `_try_build` collects all garbage first, which takes longer than a training.
-        self._model = tuner._build_hypermodel(trial.hyperparameters)
-        chain = chain_of(self._model)
-        if tuner.max_model_size and self._model.count_params() > tuner.max_model_size:
-            raise NotStackable("a model above `max_model_size`")
-        plan = self._plan(args, kwargs)
-        check_rows(chain, plan)
-        self._begin(plan)
-        for layer in self._model.layers:
-            getattr(layer, "_adapt_for_training", lambda arguments: None)(plan.arguments)
-        self.scores = scores_of(chain, plan.x, plan.y)
-        self.lane = Lane(chain, rule_of(self._model.optimizer), plan, seed)
-
-    @property
-    def notes(self) -> Notes:
-        """What it leaves."""
-        return self._executions.notes
-
-    def _plan(self, args: tuple, kwargs: dict[str, Any]) -> Plan:
-        """Return what the hypermodel asks of `fit`."""
-        calls: list[Plan] = []
-        own = self._tuner._deepcopy_callbacks(kwargs.get("callbacks") or [])
-        with patched(self._model, fit=lambda *a, **k: calls.append(plan_of(a, k))):
-            arguments = {**self._tuner._arguments(kwargs), "callbacks": own}
-            self._tuner.hypermodel.fit(self.trial.hyperparameters, self._model, *args, **arguments)
-        (plan,) = calls
-        for callback in plan.callbacks:
-            if type(callback) not in _CALLBACKS:
-                raise NotStackable(f"the callback {type(callback).__name__}")
-        return plan
-
-    def _begin(self, plan: Plan) -> None:
-        """Let all callbacks know that the training begins."""
-        history = keras.callbacks.History()
-        hooks = Hooks(self._tuner, self.trial)
-        self._callbacks = keras.callbacks.CallbackList(
-            [*self._executions.watched(plan.callbacks, hooks), history],
-            model=self._model,
-            epochs=plan.epochs,
-            steps=plan.steps,
-            verbose=0,
-        )
-        self._history, self._model.stop_training = history, False
-        self._callbacks.on_train_begin()
-
-    @property
-    def is_through(self) -> bool:
-        """Whether it has an outcome."""
-        return self.future.done()
-
-    def go_on(self) -> None:
-        """Take note of an epoch, and end the trial if it was the last one."""
-        try:
-            if self.error is not None:
-                raise self.error
-            self._go_on()
-        except FatalError as error:
-            self.future.set_exception(error)
-        except Exception as error:
-            self._end(error)
-
-    def _go_on(self) -> None:
-        self.lane.write_to_model()
-        self._callbacks.on_epoch_end(self.lane.epochs - 1, self.logs[-1])
-        if self._model.stop_training or self.lane.epochs >= self.lane.plan.epochs:
-            self._callbacks.on_train_end()
-            self._executions.end(self._model)
-            self._end(None)
-
-    def _end(self, error: Exception | None) -> None:
-        """Have the outcome written as that of a trial by itself."""
-
-        def run_trial(*args: Any, **kwargs: Any) -> list[Any]:
-            if error is not None:
-                raise error
-            return [self._history]
-
-        self._tuner.run_trial, self._tuner._executions = run_trial, self._executions
-        self.future.set_result(attempt(self._tuner, self.trial, (), {}))
 
 
 class Stacks:
@@ -180,14 +54,13 @@ class Stacks:
                 raise NotStackable("a trial in which the process has ended before")
             among = None if judge is None else JudgeAmongRunning(lambda: self._judge(trial))
             running = StackedTrial(self._tuner, trial, among, self._args, self._kwargs)
-            running.judge = judge
         except NotStackable as reason:
             self._say(f"Trains one by one what is not to be stacked: {reason}.")
             return self._alone(trial, judge)
         except Exception:
             # By itself it ends the same way, and that is written down as it is due.
             return self._alone(trial, judge)
-        self._new.setdefault(_key_of(running), []).append(running)
+        self._new.setdefault(running.key, []).append(running)
         self._count += 1
         return running.future
 
@@ -253,7 +126,7 @@ class Stacks:
     def _go_alone(self, running: StackedTrial, error: Exception) -> None:
         """Train a trial by itself of which no epoch can be trained in a stack."""
         self._say(f"Trains one by one what a stack fails at: {type(error).__name__}: {error}")
-        alone = self._alone(running.trial, running.judge)
+        alone = self._alone(running.trial, self._tuner._judge(running.trial))
         if alone.exception() is None:
             running.future.set_result(alone.result())
         else:
@@ -294,19 +167,3 @@ def _check_tuner(tuner: Any) -> None:
 def _is_known(method: Any) -> bool:
     """Say whether a method is not one of the user's."""
     return method.__module__.partition(".")[0] in ("keras_tuner", "keras_trainkit")
-
-
-def _key_of(running: StackedTrial) -> tuple:
-    """Return what trials have in common that share a stack."""
-    lane, plan = running.lane, running.lane.plan
-    first = [_identity(layer) for layer in lane.chain.first]
-    data = [plan.x, plan.y, *(plan.validation or ())]
-    places = tuple((array.ctypes.data, array.shape) for array in data)
-    head = lane.chain.blocks[-1].activation
-    shape = lane.layout.inputs, lane.layout.outputs, lane.layout.depth > 0
-    return shape, plan.batch_size, head, running.scores.key, repr(first), places
-
-
-def _identity(layer: Any) -> tuple:
-    config = {k: v for k, v in layer.get_config().items() if k != "name"}
-    return type(layer), config, [w.tobytes() for w in layer.get_weights()]

@@ -162,5 +162,5 @@ def test_units_that_fill_up_stay_zero():
     lane.place(ROOM)
     for _ in range(3):
         stack.train([lane])
-    assert not lane.arrays["weights"][lane.settings["present"] == 0].any()
+    assert not lane.state.weights[lane.settings["present"] == 0].any()
     assert model.count_params() == lane.settings["present"].sum()
